@@ -1,0 +1,48 @@
+# What people and CI run. Needs Python 3.11 or newer, git and make; everything else goes into .venv.
+
+PY := .venv/bin/python
+READY := .venv/ready
+PYTHON ?=# which Python makes .venv; empty: the first of those below that is new enough
+MARK ?= not gpu and not slow and not network and not data
+ARGS ?=# more words for pytest: make test ARGS="-k catalog"
+
+# A waiting OpenMP thread that spins can slow small models down a hundredfold beside another process.
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench wheel clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+
+setup: $(READY) ## make .venv and install acn_bench into it, once
+
+demo: setup ## the main benchmark on embedded data, three seeds, with its report
+	$(PY) -m acn_bench run split_cifar100 --data digits100 --quick --seeds 0-2 --out runs/demo
+	$(PY) tools/check_demo.py runs/demo/split_cifar100
+
+test: setup ## the tests, less those that need a GPU, real data, the network or patience
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "$(MARK)" $(ARGS)
+
+check: setup ## format, lint, types, and who imports whom
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+bench: setup ## speed, side by side
+	$(PY) tools/bench.py
+
+wheel: setup ## the wheel and the source distribution, into dist/
+	$(PY) -m build
+
+clean: ## remove what was built; .venv and runs stay
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find acn_bench tests tools -name __pycache__ -type d -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@sh tools/make_venv.sh .venv $(PYTHON)
+	@echo "Installing acn_bench into .venv. The first time, PyTorch is about 5 GB: some minutes."
+	@$(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+	@echo "Ready: $$($(PY) --version), PyTorch $$($(PY) -c 'from importlib.metadata import version as v; print(v("torch"))')."

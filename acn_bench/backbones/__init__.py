@@ -1,0 +1,178 @@
+"""A backbone's name -> a network in plain torch, for any pipeline."""
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from acn_bench.backbones.backbone import (
+    INITIALISATION,
+    MEAN,
+    STD,
+    Backbone,
+    ImageBackbone,
+    Normalise,
+    Parts,
+    TextBackbone,
+    depth_logits,
+    truncate,
+)
+from acn_bench.backbones.bert import bert, checkpoint_weights, spec_of_checkpoint
+from acn_bench.backbones.mixer import mixer
+from acn_bench.backbones.vit import vit
+from acn_bench.backbones.wiring import WIRINGS
+from acn_bench.catalog import closest
+from acn_bench.naming import BACKBONES, backbone_spec
+from acn_bench.spec import BertSpec, FactorySpec, MixerSpec, Precision, Variant, ViTSpec
+
+__all__ = [
+    "INITIALISATION",
+    "Backbone",
+    "build",
+    "depth_logits",
+    "factory_source",
+    "from_factory",
+    "from_spec",
+    "load_bert",
+    "truncate",
+]
+
+Spec = MixerSpec | ViTSpec | BertSpec
+
+FAMILIES: dict[type[Spec], Callable[..., Parts]] = {MixerSpec: mixer, ViTSpec: vit, BertSpec: bert}
+
+
+def build(
+    name: str,
+    num_classes: int,
+    depth: int = 5,
+    variant: Variant = "plain",
+    *,
+    mean: Sequence[float] | None = MEAN,
+    std: Sequence[float] | None = STD,
+    precision: Precision = "fp32",
+    **sizes: Any,
+) -> Backbone:
+    """Build `<wiring>_<family>`, e.g. `build("ac_mixer", num_classes=100, depth=5)`.
+
+    Args:
+        name: wiring and family; `list backbones` shows all.
+        num_classes: K, the width of the head.
+        depth: L, the number of blocks, at least 1.
+        variant: `plain` (equation 1 and the textbook block) or `released` (the authors' code).
+        mean: of the images in [0, 1], per channel; None leaves normalisation to the pipeline.
+        std: likewise.
+        precision: `bf16` runs matrix products in bfloat16 inside; logits are float32 either way.
+        sizes: of the family; mixer: image_size=32 in_channels=3 patch_size=4 width=128
+            token_width=64 channel_width=512; vit: image_size=32 in_channels=3 patch_size=4
+            width=192 heads=3 mlp_ratio=4; bert: vocab_size=30522 max_length=512 width=768
+            heads=12 mlp_ratio=4.
+
+    Raises:
+        LookupError: unknown name or variant. ValueError: a size that cannot be.
+    """
+    spec = backbone_spec(f"{name}:{variant}", {"depth": depth, **sizes})
+    if isinstance(spec, FactorySpec):
+        raise LookupError(f"unknown backbone {name!r}. {closest(name, BACKBONES)}")
+    return from_spec(spec, num_classes, mean=mean, std=std, precision=precision)
+
+
+def from_spec(
+    spec: Spec,
+    num_classes: int,
+    *,
+    mean: Sequence[float] | None = MEAN,
+    std: Sequence[float] | None = STD,
+    precision: Precision = "fp32",
+) -> Backbone:
+    """Build what a `BackboneSpec` says; draws initial weights from torch's global generator."""
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, not {num_classes}")
+    family = FAMILIES[type(spec)](spec)
+    parts: dict[str, Any] = {
+        "parts": family,
+        "head": nn.Linear(family.width, num_classes),
+        "wires": WIRINGS[spec.wiring](spec.depth, family.width),
+        "precision": precision,
+    }
+    if isinstance(spec, BertSpec):
+        return TextBackbone(**parts)
+    return ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **parts)
+
+
+def _normalise(
+    mean: Sequence[float] | None, std: Sequence[float] | None, channels: int
+) -> nn.Module:
+    if mean is None or std is None:
+        return nn.Identity()
+    if {len(mean), len(std)} != {channels}:
+        raise ValueError(
+            f"mean {mean} and std {std} must have a value for each of {channels} channels; "
+            "mean=None leaves normalisation to the pipeline"
+        )
+    return Normalise(mean, std)
+
+
+def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
+    """A Transformers BERT checkpoint folder -> `residual_bert` with its weights and a new head.
+
+    Raises LookupError where there is no checkpoint, ValueError for one of another architecture.
+    """
+    spec = spec_of_checkpoint(Path(folder))
+    model = from_spec(spec, num_classes)
+    ours = checkpoint_weights(Path(folder)) | {
+        f"head.{k}": v for k, v in model.head.state_dict().items()
+    }
+    try:
+        model.load_state_dict(ours)
+    except RuntimeError as e:
+        raise ValueError(f"{folder} is not a checkpoint of {spec.name}: {e}") from e
+    return model
+
+
+def from_factory(factory: str, num_classes: int) -> nn.Module:
+    """Call `pkg.module:factory` with `num_classes`; what it makes must end in a `.head` that is a Linear.
+
+    Raises LookupError where there is no such function, ValueError where it fails, or where what it makes
+    has no such head.
+    """
+    make = _factory(factory)
+    try:
+        network = make(num_classes=num_classes)
+    except Exception as e:  # anybody's code
+        raise ValueError(
+            f"{factory} failed with num_classes={num_classes}: {type(e).__name__}: {e}"
+        ) from e
+    if not isinstance(network, nn.Module) or not isinstance(
+        getattr(network, "head", None), nn.Linear
+    ):
+        raise ValueError(f"{factory} must make an nn.Module whose `.head` is its final nn.Linear")
+    return network
+
+
+def factory_source(factory: str) -> str:
+    """8 hex digits of the hash of the file that defines `pkg.module:factory`; empty where there is none."""
+    made = inspect.unwrap(_factory(factory))
+    try:
+        path = inspect.getsourcefile(made)
+    except TypeError:  # a partial, say: the module that names it
+        path = inspect.getsourcefile(importlib.import_module(factory.partition(":")[0]))
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8] if path else ""
+
+
+def _factory(factory: str) -> Callable[..., Any]:
+    module, _, function = factory.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), function)
+    except Exception as e:  # anybody's code
+        why = e if isinstance(e, ImportError | AttributeError) else f"{type(e).__name__}: {e}"
+        raise LookupError(
+            f"there is no backbone factory {factory!r} (pkg.module:factory): {why}"
+        ) from e
+    if not callable(made):
+        raise LookupError(f"{factory} is no function, but a {type(made).__name__}")
+    return made  # type: ignore[no-any-return]

@@ -1,0 +1,229 @@
+"""Stem -> wired blocks -> readout -> head; every depth in one pass.
+
+`Backbone` is the same for all families: a family brings a stem, blocks and a readout. Initial weights
+are PyTorch's defaults (for a Linear: uniform in ±1/√fan_in), as in the authors' released code.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from acn_bench.backbones import wiring
+from acn_bench.spec import Precision
+
+INITIALISATION = "pytorch-default"
+
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.5, 0.5, 0.5)
+
+
+class Normalise(nn.Module):
+    """Images in [0, 1] -> (x - mean) / std; kept in the checkpoint, since it is part of the model."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        if not all(s > 0 for s in std):
+            raise ValueError(f"std must be above 0, not {tuple(std)}")
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+class PatchEmbedding(nn.Module):
+    """Images (B, C, H, W) -> tokens (B, T, D), one per square patch, in row order."""
+
+    def __init__(self, image_size: int, in_channels: int, patch_size: int, width: int) -> None:
+        super().__init__()
+        if image_size % patch_size:
+            raise ValueError(
+                f"image_size {image_size} is not a multiple of patch_size {patch_size}"
+            )
+        self.tokens = (image_size // patch_size) ** 2
+        self.proj = nn.Conv2d(in_channels, width, patch_size, stride=patch_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.proj(images)  # (B, D, H/p, W/p)
+        # else the residual stream keeps this layout, and every LayerNorm copies it
+        return out.flatten(2).transpose(1, 2).contiguous()
+
+
+class FirstToken(nn.Module):
+    """A readout: the LayerNorm of the first token, (B, T, D) -> (B, D)."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(x[:, 0])
+        return out
+
+
+@dataclass
+class Parts:
+    """What a family brings to a backbone."""
+
+    shape: tuple[int, ...]  # of an image, (C, H, W); of a text, (tokens at most,)
+    stem: nn.Module  # images (B, C, H, W), or token ids (B, T) and types -> x_0 (B, T, D)
+    blocks: list[nn.Module]  # (B, T, D), join -> (B, T, D)
+    readout: nn.Module  # a read (B, T, D) -> features (B, D)
+    width: int  # D
+
+
+class Backbone(nn.Module):
+    """A network of one family in one wiring: inputs -> float32 logits (B, K).
+
+    `head` is the final `nn.Linear`; replace it freely. Under bf16 the blocks' matrix products run in
+    bf16 by autocast in here, while the stream, the long sum and the logits stay float32.
+    """
+
+    def __init__(
+        self, *, parts: Parts, wires: wiring.Wiring, head: nn.Module, precision: Precision
+    ) -> None:
+        super().__init__()
+        self.shape = parts.shape
+        self.stem = parts.stem
+        self.blocks = nn.ModuleList(parts.blocks)
+        self.wiring = wires
+        self.readout = parts.readout
+        self.head = head
+        self.precision = precision
+
+    @property
+    def depth(self) -> int:
+        """L, the number of blocks."""
+        return len(self.blocks)
+
+    def forward(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> logits (B, K)."""
+        logits: Tensor = self.head(self.features(*inputs, **named))
+        return logits
+
+    def read(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> what is read out at full depth, (B, T, D)."""
+        with self._autocast():
+            return wiring.last(self._reads(*inputs, **named))
+
+    def features(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> what the head reads at full depth, (B, D), in float32."""
+        features: Tensor = self.readout(self.read(*inputs, **named))
+        return features
+
+    def feature_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> what the head reads after 0, 1, …, L blocks, (L+1, B, D)."""
+        with self._autocast():
+            reads = list(self._reads(*inputs, **named))
+        return torch.stack([self.readout(read) for read in reads])
+
+    def forward_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> logits of every depth, (L+1, B, K); the last row equals `self(...)`."""
+        logits: Tensor = self.head(self.feature_depths(*inputs, **named))
+        return logits
+
+    def _reads(self, *inputs: Any, **named: Any) -> Iterator[Tensor]:
+        """Inputs -> what is read out after 0, 1, …, L blocks, (B, T, D) each."""
+        raise NotImplementedError
+
+    def _wired(self, x0: Tensor, blocks: Iterable[wiring.Block]) -> Iterator[Tensor]:
+        """x_0 (B, T, D) -> the reads; the stream is float32 also where autocast made x_0 bf16."""
+        x0 = x0.float() if torch.is_autocast_enabled(x0.device.type) else x0
+        return self.wiring.reads(x0, blocks)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(next(self.parameters()).device.type, dtype=torch.bfloat16)
+
+
+class ImageBackbone(Backbone):
+    """Images (B, C, H, W), floating, in [0, 1] -> float32 logits (B, K)."""
+
+    def __init__(self, *, normalise: nn.Module, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.normalise = normalise
+
+    def _reads(self, x: Tensor) -> Iterator[Tensor]:
+        self._check(x)
+        return self._wired(self.stem(self.normalise(x)), self.blocks)
+
+    def _check(self, x: Tensor) -> None:
+        """Before normalisation, which would broadcast a grey image to three channels."""
+        if not x.is_floating_point():
+            raise ValueError(f"expected images as floating point in [0, 1], got {x.dtype}")
+        if x.dim() != 4 or tuple(x.shape[1:]) != self.shape:
+            raise ValueError(
+                f"expected images (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
+            )
+        weights = next(self.parameters()).dtype
+        casts = torch.is_autocast_enabled(x.device.type) and x.dtype != torch.float64
+        if x.dtype != weights and not casts:
+            raise ValueError(f"expected images as the weights are, in {weights}, got {x.dtype}")
+
+
+class TextBackbone(Backbone):
+    """Token ids (B, T), attention mask (B, T), token types (B, T) -> float32 logits (B, K)."""
+
+    def _reads(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        self._check(input_ids)
+        mask = None if attention_mask is None else attention_mask.bool()
+        blocks = [partial(block, mask=mask) for block in self.blocks]
+        return self._wired(self.stem(input_ids, token_type_ids), blocks)
+
+    def _check(self, input_ids: Tensor) -> None:
+        if input_ids.is_floating_point() or input_ids.dim() != 2:
+            raise ValueError(
+                f"expected token ids (B, T) of integers, got {tuple(input_ids.shape)} of "
+                f"{input_ids.dtype}"
+            )
+        if input_ids.shape[1] > self.shape[0]:
+            raise ValueError(f"expected {self.shape[0]} tokens at most, got {input_ids.shape[1]}")
+
+
+class HasDepths(Protocol):
+    """What `depth_logits` needs: a backbone under multi-head heads, as `as_multitask` makes it."""
+
+    head: Callable[..., Tensor]
+
+    def feature_depths(self, x: Tensor) -> Tensor:
+        """(L+1, B, D)."""
+        ...
+
+
+def depth_logits(model: HasDepths, x: Tensor, task_labels: Tensor | int) -> Tensor:
+    """Logits of every depth of a multi-head model, (L+1, B, K), each example through its own head.
+
+    `model` is a backbone under Avalanche's `as_multitask(model, "head")`, or any module with
+    `feature_depths` and a `head(features, task_labels)`; `task_labels` is (B,) or one label for all.
+    """
+    return torch.stack([model.head(f, task_labels) for f in model.feature_depths(x)])
+
+
+def truncate(model: Backbone, k: int) -> Backbone:
+    """A copy of `model` with its first k blocks: its output equals `model.forward_depths(x)[k]`.
+
+    Raises ValueError where k is not in 0 … L.
+    """
+    if not 0 <= k <= model.depth:
+        raise ValueError(f"cannot truncate to {k} blocks: the network has {model.depth}")
+    blocks, wires = model.blocks, model.wiring
+    try:
+        model.blocks, model.wiring = blocks[:k], wires.cut(k)
+        return copy.deepcopy(model)
+    finally:
+        model.blocks, model.wiring = blocks, wires

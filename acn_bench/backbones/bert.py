@@ -1,0 +1,156 @@
+"""BERT (Devlin et al. 2019): embeddings, post-norm blocks and pooler; checkpoints of Transformers.
+
+A LayerNorm follows each join. In the residual wiring it is Transformers' `BertModel`, tensor for
+tensor; the AC arm has both residual adds removed, as in the authors' code (`bert/pre_b/model.py`),
+so that `released` and `plain` are one network here. There is no dropout.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from acn_bench.backbones.backbone import Parts
+from acn_bench.backbones.sublayers import MLP, Attention
+from acn_bench.backbones.wiring import Join
+from acn_bench.spec import BertSpec
+
+EPS = 1e-12  # of the LayerNorms, as in the original
+
+
+class BertBlock(nn.Module):
+    """Attention, joined, normed; MLP, joined, normed."""
+
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.attn = Attention(width, heads)
+        self.norm1 = nn.LayerNorm(width, eps=EPS)
+        self.mlp = MLP(width, hidden)
+        self.norm2 = nn.LayerNorm(width, eps=EPS)
+
+    def forward(self, x: Tensor, join: Join, mask: Tensor | None = None) -> Tensor:  # (B, T, D)
+        x = self.norm1(join(x, self.attn(x, mask)))
+        out: Tensor = self.norm2(join(x, self.mlp(x)))
+        return out
+
+
+class BertEmbedding(nn.Module):
+    """Token ids and token types (B, T) -> the LayerNorm of word + position + type, (B, T, D)."""
+
+    def __init__(self, spec: BertSpec) -> None:
+        super().__init__()
+        self.word = nn.Embedding(spec.vocab_size, spec.width, padding_idx=0)
+        self.position = nn.Embedding(spec.max_length, spec.width)
+        self.token_type = nn.Embedding(2, spec.width)
+        self.norm = nn.LayerNorm(spec.width, eps=EPS)
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+        places = self.position.weight[: input_ids.shape[1]]
+        out: Tensor = self.norm(self.word(input_ids) + self.token_type(types) + places)
+        return out
+
+
+class Pooler(nn.Module):
+    """tanh of a Linear of the [CLS] token, (B, T, D) -> (B, D)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.dense(x[:, 0]))
+
+
+def bert(spec: BertSpec) -> Parts:
+    """The parts of a BERT. Its modules, and so its initial weights, are the same in every wiring."""
+    stem = BertEmbedding(spec)
+    hidden = round(spec.width * spec.mlp_ratio)
+    blocks: list[nn.Module] = [BertBlock(spec.width, spec.heads, hidden) for _ in range(spec.depth)]
+    return Parts((spec.max_length,), stem, blocks, Pooler(spec.width), spec.width)
+
+
+# ---------------------------------------------------------------- checkpoints of Transformers
+
+
+def spec_of_checkpoint(folder: Path) -> BertSpec:
+    """`config.json` of a Transformers BERT checkpoint -> the spec of the same residual network.
+
+    Raises LookupError where there is no such file, ValueError for another architecture.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise LookupError(f"there is no Transformers checkpoint at {folder}: no config.json")
+    config = json.loads(path.read_text())
+    expected = {"model_type": "bert", "hidden_act": "gelu", "type_vocab_size": 2}
+    for key, value in expected.items():
+        if config.get(key, value) != value:
+            raise ValueError(f"{path}: {key} is {config[key]!r}, expected {value!r}")
+    return BertSpec(
+        wiring="residual",
+        depth=config["num_hidden_layers"],
+        vocab_size=config["vocab_size"],
+        max_length=config["max_position_embeddings"],
+        width=config["hidden_size"],
+        heads=config["num_attention_heads"],
+        mlp_ratio=config["intermediate_size"] / config["hidden_size"],
+    )
+
+
+def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a Transformers BERT checkpoint under our names; its head is left out.
+
+    Raises LookupError where there are none, ValueError where one is missing.
+    """
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise LookupError(f"there is no Transformers checkpoint at {folder}: no model.safetensors")
+    theirs = {
+        name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
+        for name, tensor in safetensors.torch.load_file(path).items()
+    }
+    try:
+        return from_transformers(theirs, spec_of_checkpoint(folder).depth)
+    except KeyError as e:
+        raise ValueError(f"{path}: there is no weight {e}; is it a BERT with a pooler?") from None
+
+
+def from_transformers(theirs: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """The state of `BertModel` -> the state of our stem, blocks and readout. Raises KeyError."""
+    names = {
+        "stem.word": "embeddings.word_embeddings",
+        "stem.position": "embeddings.position_embeddings",
+        "stem.token_type": "embeddings.token_type_embeddings",
+        "stem.norm": "embeddings.LayerNorm",
+        "readout.dense": "pooler.dense",
+    }
+    for i in range(depth):
+        layer = f"encoder.layer.{i}"
+        names |= {
+            f"blocks.{i}.attn.proj": f"{layer}.attention.output.dense",
+            f"blocks.{i}.norm1": f"{layer}.attention.output.LayerNorm",
+            f"blocks.{i}.mlp.fc1": f"{layer}.intermediate.dense",
+            f"blocks.{i}.mlp.fc2": f"{layer}.output.dense",
+            f"blocks.{i}.norm2": f"{layer}.output.LayerNorm",
+        }
+    ours = {
+        f"{name}.{kind}": theirs[f"{source}.{kind}"]
+        for name, source in names.items()
+        for kind in _kinds(name)
+    }
+    for i in range(depth):
+        for kind in ("weight", "bias"):
+            parts = [
+                theirs[f"encoder.layer.{i}.attention.self.{part}.{kind}"]
+                for part in ("query", "key", "value")
+            ]
+            ours[f"blocks.{i}.attn.qkv.{kind}"] = torch.cat(parts)
+    return ours
+
+
+def _kinds(name: str) -> Sequence[str]:
+    embedding = name in ("stem.word", "stem.position", "stem.token_type")
+    return ("weight",) if embedding else ("weight", "bias")

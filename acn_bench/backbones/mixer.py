@@ -1,0 +1,89 @@
+"""MLP-Mixer (Tolstikhin et al. 2021): stem, blocks and pooling, in the textbook and the released form.
+
+`plain` is the textbook block, with what equation 1 says of it and no more: two branches, token mixing
+and channel mixing, each joined by the wiring; the head reads the mean over tokens.
+
+`released` is the block of the authors' code (`mixer/mixer_github/{ac,res}_mixer.py`), which departs
+from equation 1: after the two branches comes a tail LayerNorm(ReLU(W h + x)) with a skip of its own in
+either wiring; and a learned CLS token, drawn from N(0, 1), is what the head reads.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
+from acn_bench.backbones.sublayers import ChannelMixing, TokenMixing
+from acn_bench.backbones.wiring import Join
+from acn_bench.spec import MixerSpec
+
+EPS = 1e-6  # of the plain block's LayerNorms, as in the original and in timm
+RELEASED_EPS = 1e-5  # PyTorch's default, as in the released code
+
+
+class MixerBlock(nn.Module):
+    """The textbook block: tokens are mixed and joined, then channels are."""
+
+    def __init__(self, tokens: int, width: int, token_width: int, channel_width: int) -> None:
+        super().__init__()
+        self.token_mixing = TokenMixing(width, tokens, token_width, EPS)
+        self.channel_mixing = ChannelMixing(width, channel_width, EPS)
+
+    def forward(self, x: Tensor, join: Join) -> Tensor:  # (B, T, D)
+        x = join(x, self.token_mixing(x))
+        return join(x, self.channel_mixing(x))
+
+
+class ReleasedMixerBlock(nn.Module):
+    """The block of the authors' code: as above, then LayerNorm(ReLU(W h + x))."""
+
+    def __init__(self, tokens: int, width: int, token_width: int, channel_width: int) -> None:
+        super().__init__()
+        self.token_mixing = TokenMixing(width, tokens, token_width, RELEASED_EPS)
+        self.channel_mixing = ChannelMixing(width, channel_width, RELEASED_EPS)
+        self.tail = nn.Linear(width, width)
+        self.tail_norm = nn.LayerNorm(width, eps=RELEASED_EPS)
+
+    def forward(self, x: Tensor, join: Join) -> Tensor:  # (B, T, D)
+        h = join(x, self.token_mixing(x))
+        h = join(h, self.channel_mixing(h))
+        out: Tensor = self.tail_norm(torch.relu(self.tail(h) + x))
+        return out
+
+
+class ClassToken(nn.Module):
+    """Patch embedding with a learned token in front, (B, C, H, W) -> (B, 1 + T, D)."""
+
+    def __init__(self, patches: PatchEmbedding, width: int) -> None:
+        super().__init__()
+        self.patches = patches
+        self.token = nn.Parameter(torch.randn(1, 1, width))
+        self.tokens = patches.tokens + 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        x: Tensor = self.patches(images)
+        return torch.cat([self.token.to(x.dtype).expand(len(x), -1, -1), x], dim=1)
+
+
+class MeanOfTokens(nn.Module):
+    """LayerNorm, then the mean over tokens, (B, T, D) -> (B, D)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(x)
+        return normed.mean(dim=1)
+
+
+def mixer(spec: MixerSpec) -> Parts:
+    """The parts of an MLP-Mixer. Its modules, and so its initial weights, are the same in every wiring."""
+    patches = PatchEmbedding(spec.image_size, spec.in_channels, spec.patch_size, spec.width)
+    shape = (spec.in_channels, spec.image_size, spec.image_size)
+    sizes = (spec.width, spec.token_width, spec.channel_width)
+    if spec.variant == "plain":
+        blocks: list[nn.Module] = [MixerBlock(patches.tokens, *sizes) for _ in range(spec.depth)]
+        return Parts(shape, patches, blocks, MeanOfTokens(spec.width), spec.width)
+    stem = ClassToken(patches, spec.width)
+    blocks = [ReleasedMixerBlock(stem.tokens, *sizes) for _ in range(spec.depth)]
+    return Parts(shape, stem, blocks, FirstToken(spec.width, RELEASED_EPS), spec.width)

@@ -1,0 +1,1 @@
+"""How a card is measured: one protocol per kind."""

@@ -1,0 +1,63 @@
+"""A network -> what it costs: parameters, FLOPs, memory."""
+
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from acn_bench.backbones import Backbone, truncate
+from acn_bench.benchmarks.evaluation import evaluating
+
+
+def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list[int], list[int]]:
+    """Parameters and FLOPs of the network cut to 0 … L blocks, heads included; image (1, C, H, W).
+
+    FLOPs are of one image forward, two per multiply-add, through one head. A network that has no
+    depths gives one figure each.
+    """
+    cuts = (
+        [truncate(backbone, k) for k in range(backbone.depth + 1)]
+        if isinstance(backbone, Backbone)
+        else [backbone]
+    )
+    own = _count(heads)
+    head = heads[0] if isinstance(heads, nn.ModuleList) else heads
+    flops = [_flops(nn.Sequential(cut, head), image) for cut in cuts]
+    return [_count(cut) + own for cut in cuts], flops
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _flops(module: nn.Module, image: Tensor) -> int:
+    # with gradients: without, a network may take kernels that the counter does not know
+    counter = FlopCounterMode(display=False)
+    with evaluating(module), torch.inference_mode(False), torch.enable_grad(), counter:
+        module(image)
+    return int(counter.get_total_flops())
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new measurement; where the system cannot, the process's whole life is measured."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes since the last reset: of the process on the CPU, of the allocator on a GPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,71 @@
+"""A data set and seeds -> which rows are trained on, held out and tested, experience by experience."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from acn_bench.data.counter import bits
+from acn_bench.data.images import ImageData
+from acn_bench.spec import ContinualSpec, Seeds
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers by experience; test rows count from 0 in the test set."""
+
+    classes: list[list[int]]  # original ids, by experience
+    train: list[Tensor]  # rows (N_e,)
+    validation: list[Tensor]  # held-out training rows (V_e,)
+    test: list[Tensor]  # rows of the test set (M_e,)
+    position: (
+        Tensor  # (all classes,): a class's place in the order of arrival; -1 where it never comes
+    )
+
+    def label(self, classes: Tensor, *, own_heads: bool) -> Tensor:
+        """Original class ids -> what the head is to say: counted per experience, or over the stream."""
+        place = self.position[classes]
+        return place % len(self.classes[0]) if own_heads else place
+
+
+def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
+    """Deal the classes out in the order of `seeds.order`; hold out a share of each class's rows.
+
+    Raises ValueError where the data has too few classes, or a class has no rows to spare.
+    """
+    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    if wanted > total:
+        raise ValueError(
+            f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes need "
+            f"{wanted} classes; {data.name} has {total}"
+        )
+    order = bits("class order", seeds.order, torch.arange(total)).argsort()[:wanted]
+    position = torch.full((total,), -1)
+    position[order] = torch.arange(wanted)
+    classes = order.view(protocol.experiences, -1)
+    train: list[Tensor] = []
+    validation: list[Tensor] = []
+    for mine in classes:
+        kept, held = zip(*(_hold_out(data, int(c), protocol, seeds) for c in mine), strict=True)
+        train.append(torch.cat(kept))
+        validation.append(torch.cat(held))
+    test = [torch.isin(data.test_labels, mine).nonzero().squeeze(1) for mine in classes]
+    empty = [int(mine[0]) for mine, rows in zip(classes, test, strict=True) if len(rows) == 0]
+    if empty:
+        raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
+    return Split(classes.tolist(), train, validation, test, position)
+
+
+def _hold_out(
+    data: ImageData, label: int, protocol: ContinualSpec, seeds: Seeds
+) -> tuple[Tensor, Tensor]:
+    """The rows of a class, in order: those to train on, and the held-out ones."""
+    rows = (data.train_labels == label).nonzero().squeeze(1)
+    held = round(protocol.validation * len(rows))
+    if held == 0 or held == len(rows):
+        raise ValueError(
+            f"class {label} of {data.name} has {len(rows)} training images: too few to hold out "
+            f"{protocol.validation:.0%}"
+        )
+    ranked = rows[bits("held out", seeds.data, rows).argsort()]
+    return ranked[held:].sort().values, ranked[:held].sort().values

@@ -1,0 +1,1 @@
+"""Where examples come from: CIFAR, embedded digits, corruptions, batches."""

@@ -1,0 +1,83 @@
+"""A name and a folder -> a whole data set of small images, as tensors."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from torch import Tensor
+
+from acn_bench.catalog import closest
+from acn_bench.data import cifar, digits
+
+NAMES: tuple[str, ...] = ("cifar10", "cifar100", "digits10", "digits100")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Both splits of a data set. The tensors are shared by everyone who loads it: never write to them."""
+
+    name: str
+    train_images: Tensor  # (N, 3, 32, 32) uint8
+    train_labels: Tensor  # (N,) int64, 0 … K-1
+    test_images: Tensor  # (M, 3, 32, 32) uint8
+    test_labels: Tensor  # (M,) int64
+    class_names: tuple[str, ...]  # (K,)
+    canonical: bool  # the full original files, so that published figures compare
+    flips: bool  # whether a mirrored image is still of its class
+    fingerprint: str  # 12 hex digits of the hash of pixels, labels and shapes
+
+
+def load(name: str, root: Path | None = None) -> ImageData:
+    """The data set of that name, read from `root` (default: `default_root()`) once in a process.
+
+    Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
+    (`cifar.MissingData`), ValueError where a file is damaged.
+    """
+    if name not in NAMES:
+        raise LookupError(f"unknown data {name!r}. {closest(name, NAMES)}")
+    if name in digits.NAMES:
+        return _embedded(name)
+    return _cifar(name, (root or default_root()).expanduser().absolute())
+
+
+def default_root() -> Path:
+    """$ACN_BENCH_DATA, else ~/.cache/acn_bench."""
+    return Path(os.environ.get("ACN_BENCH_DATA") or "~/.cache/acn_bench").expanduser()
+
+
+@lru_cache
+def _cifar(name: str, root: Path) -> ImageData:
+    data = cifar.read(name, root)
+    return ImageData(
+        name,
+        *data.train,
+        *data.test,
+        class_names=data.class_names,
+        canonical=data.canonical,
+        flips=True,
+        fingerprint=_fingerprint(*data.train, *data.test),
+    )
+
+
+@lru_cache
+def _embedded(name: str) -> ImageData:
+    train, test = digits.read(name)
+    return ImageData(
+        name,
+        *train,
+        *test,
+        class_names=digits.class_names(name),
+        canonical=False,
+        flips=False,
+        fingerprint=_fingerprint(*train, *test),
+    )
+
+
+def _fingerprint(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()[:12]

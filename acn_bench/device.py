@@ -1,0 +1,57 @@
+"""What the machine can do -> the device and the precision that a run resolves to. Imports torch."""
+
+import os
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from acn_bench.spec import Precision
+
+DEFAULT_PRECISION: Precision = "fp32"
+
+
+def resolve(device: str) -> torch.device:
+    """`auto`, `cpu` or `cuda` -> a device. Raises ValueError where there is none of that kind."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"unknown device {device!r}. Known: auto, cpu, cuda.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def resolve_precision(wanted: str, device: torch.device) -> Precision:
+    """`auto`, `fp32` or `bf16` -> what the run uses: bf16 by default only where the processor has it."""
+    if wanted == "fp32":
+        return "fp32"
+    if wanted == "bf16":
+        return "bf16"
+    if wanted != "auto":
+        raise ValueError(f"unknown precision {wanted!r}. Known: auto, fp32, bf16.")
+    return DEFAULT_PRECISION if has_bf16(device) else "fp32"
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has bfloat16 instructions, so that they are faster than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache
+def describe(device: torch.device) -> str:
+    """The device in words, for the record."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = names[0].split(":")[1].strip() if names else name
+    return f"{name}, {torch.get_num_threads()} thread(s)"

@@ -1,0 +1,59 @@
+"""RunConfigs and data -> roughly how long each run takes, from a few timed training steps."""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from acn_bench import backbones
+from acn_bench.benchmarks.work import work
+from acn_bench.data.images import ImageData
+from acn_bench.spec import EwcSpec, FactorySpec, RunConfig, SiSpec
+
+STEPS = 2  # timed, after one that is not
+OVERHEAD = 1.1  # of Avalanche's loop and of gathering images, over the step alone
+PENALTY = 1.15  # what a regulariser adds to a step
+START = 8.0  # seconds until a worker has imported everything
+
+
+def seconds(configs: Sequence[RunConfig], data: ImageData, device: torch.device) -> list[float]:
+    """Wall-clock seconds of each run in one worker. Times the distinct networks, on this process's threads.
+
+    Raises ValueError for a network that cannot take a step.
+    """
+    known: dict[tuple[object, ...], float] = {}
+    found = []
+    for config in configs:
+        key = (config.backbone, config.precision, config.benchmark.batch_size)
+        if key not in known:
+            try:
+                known[key] = _seconds_an_image(config, device)
+            except RuntimeError as e:  # a factory for other images; no memory
+                why = str(e).partition("\n")[0]
+                raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
+        factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec) else 1.0
+        found.append(work(config, data) * known[key] * factor * OVERHEAD)
+    return found
+
+
+def _seconds_an_image(config: RunConfig, device: torch.device) -> float:
+    classes = config.benchmark.classes_per_experience
+    with torch.random.fork_rng():
+        if isinstance(config.backbone, FactorySpec):
+            network = backbones.from_factory(config.backbone.factory, classes)
+        else:
+            network = backbones.from_spec(config.backbone, classes, precision=config.precision)
+        network.to(device)
+        images = torch.rand(config.benchmark.batch_size, 3, 32, 32, device=device)
+        labels = torch.zeros(len(images), dtype=torch.int64, device=device)
+        optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+        for step in range(1 + STEPS):
+            if step == 1:
+                start = perf_counter()
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(images), labels).backward()
+            optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    return (perf_counter() - start) / (STEPS * len(images))

@@ -1,0 +1,104 @@
+"""A backbone's name and sizes -> its spec. The one place that knows which combinations exist."""
+
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from acn_bench import catalog
+from acn_bench.catalog import closest, suggest_key
+from acn_bench.spec import (
+    VARIANTS,
+    WIRINGS,
+    BackboneSpec,
+    BertSpec,
+    FactorySpec,
+    MixerSpec,
+    ViTSpec,
+)
+
+FAMILIES: dict[str, type[MixerSpec | ViTSpec | BertSpec]] = {
+    "mixer": MixerSpec,
+    "vit": ViTSpec,
+    "bert": BertSpec,
+}
+BACKBONES = tuple(f"{wiring}_{family}" for family in FAMILIES for wiring in WIRINGS)
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """The variants that exist of `<wiring>_<family>`."""
+    return VARIANTS if name not in UNRELEASED else ("plain",)
+
+
+# Of these the authors released no code.
+UNRELEASED = (
+    *(f"feedforward_{family}" for family in FAMILIES),
+    *(f"{wiring}_{family}" for wiring in ("densenet", "denseformer") for family in ("vit", "bert")),
+)
+
+
+def backbone_spec(name: str, sizes: dict[str, Any]) -> BackboneSpec:
+    """`ac_mixer`, `ac_mixer:released` or `pkg.module:factory`, and its sizes -> a spec.
+
+    Raises LookupError for an unknown name or variant, ValueError for a size that cannot be.
+    """
+    base, _, variant = name.partition(":")
+    if _is_factory(base, variant):
+        return FactorySpec(factory=name)
+    if base not in BACKBONES:
+        raise LookupError(f"unknown backbone {base!r}. {closest(base, BACKBONES)}")
+    variant = variant or "plain"
+    if variant not in VARIANTS:
+        raise LookupError(f"unknown variant {variant!r} of {base}. {closest(variant, VARIANTS)}")
+    if variant not in variants(base):
+        raise LookupError(f"{base} has no variant 'released': no code of it was released")
+    wiring, _, family = base.partition("_")
+    spec = FAMILIES[family]
+    try:
+        built = msgspec.convert(
+            {"wiring": wiring, "variant": variant, "family": family, **sizes}, spec
+        )
+    except msgspec.ValidationError as e:
+        keys = [f.name for f in msgspec.structs.fields(spec)]
+        raise ValueError(f"{name}: {suggest_key(e, keys)}") from e
+    return built
+
+
+def _is_factory(base: str, variant: str) -> bool:
+    """`pkg.module:factory`; or `module:factory`, where there is such a module."""
+    if "." in base:
+        return True
+    ours = base in BACKBONES or variant in ("", *VARIANTS)
+    return not ours and base.isidentifier() and find_spec(base) is not None
+
+
+DATA = {
+    "cifar100": "CIFAR-100, the original python pickles, any number of rows; downloaded where absent",
+    "cifar10": "CIFAR-10, likewise",
+    "digits100": "embedded: 100 classes, pairs of handwritten digits side by side",
+    "digits10": "embedded: 10 classes, handwritten digits",
+}
+CORRUPTIONS = {
+    "gaussian": "N(0, σ²) added to each value of an image in [0, 1], clipped; the level is σ",
+    "salt_and_pepper": "that share of pixels, all channels at once, half to 0 and half to 1",
+}
+WIRING_WORDS = {
+    "ac": "auto-compressing: the output of every block is summed into the final output",
+    "residual": "residual: every block adds to the stream",
+    "feedforward": "feedforward: neither short nor long connections",
+    "densenet": "DenseNet: a block sees all earlier outputs, projected",
+    "denseformer": "DenseFormer: a block sees a learned combination of all earlier outputs",
+}
+
+
+def inventory() -> dict[str, dict[str, str]]:
+    """Everything that has a name: kind -> name -> one line."""
+    return {
+        "benchmarks": {n: catalog.benchmark(n).intent for n in catalog.names("benchmarks")},
+        "strategies": {n: catalog.strategy(n).intent for n in catalog.names("strategies")},
+        "backbones": {
+            n: f"{WIRING_WORDS[n.partition('_')[0]]} ({', '.join(variants(n))})" for n in BACKBONES
+        },
+        "data": DATA,
+        "corruptions": CORRUPTIONS,
+    }

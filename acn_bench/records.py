@@ -1,0 +1,253 @@
+"""What was measured: one JSON file a run, raw measurements only; save and load.
+
+`RunResult` and `RunRecord` keep evidence, not conclusions: `metrics` computes what follows from it
+when a record is read. A file is written beside its place and then moved there, so that a file that
+has the name of a record is whole.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from acn_bench.spec import Precision, RunConfig, Struct
+
+SCHEMA = 1
+
+Matrix = list[list[float | None]]  # [i][j]: experience j after learning experience i
+DepthMatrix = list[list[list[float] | None]]  # [i][j][k]: after 0 … L blocks
+
+
+class NoiseResult(Struct, frozen=True, kw_only=True):
+    """Accuracy on test images that were corrupted at one level."""
+
+    corruption: str
+    level: float
+    accuracy: Matrix
+
+
+class Validation(Struct, frozen=True, kw_only=True):
+    """The same measurements on the held-out training rows: what anything is selected on."""
+
+    accuracy: Matrix
+    depth_accuracy: DepthMatrix | None  # null where the network has no depths
+    counts: list[int]  # held-out examples of each experience
+
+
+class Seconds(Struct, frozen=True, kw_only=True):
+    """Wall-clock time."""
+
+    train: float
+    evaluate: float
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    """What was found: raw measurements of a continual run. T experiences, L blocks."""
+
+    classes: list[list[int]]  # original ids, a list per experience
+    accuracy: Matrix  # (T, T) on test images
+    initial_accuracy: list[float] | None  # (T,) before training; null with a head each
+    depth_accuracy: DepthMatrix | None  # (T, T, L+1); null where the network has no depths
+    noise: list[NoiseResult]
+    validation: Validation
+    test_counts: list[int]  # test examples of each experience
+    train_loss: list[list[float]]  # per experience and epoch
+    parameters: list[int]  # (L+1,) of the network cut to k blocks, all its heads included
+    flops: list[int]  # (L+1,) of one image forward, 2 per multiply-add
+    seconds: Seconds
+    peak_memory: int  # bytes: of the process on the CPU, of the allocator on a GPU
+    images_seen: int  # in training steps, replayed ones included
+    precision: Precision
+
+
+class DataProvenance(Struct, frozen=True, kw_only=True):
+    """Where the examples came from."""
+
+    name: str
+    fingerprint: str
+    canonical: bool  # true only for the full original files
+    train: int
+    test: int
+
+
+class Guard(Struct, frozen=True, kw_only=True):
+    """A check that ran beside the measurement, and its outcome."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Provenance(Struct, frozen=True, kw_only=True):
+    """What made the record."""
+
+    code: str  # hash of the files that training and evaluation import
+    commit: str | None
+    versions: dict[str, str]
+    device: str
+    time: str  # ISO 8601, UTC, when the run ended
+    data: DataProvenance
+    comparable: bool  # with published figures
+    why_not: list[str]
+    guards: list[Guard]
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """What is kept: the config, what was found, and what made it."""
+
+    schema: int
+    run_id: str
+    config: RunConfig
+    result: RunResult
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the files of a benchmark's runs lie, below `--out`."""
+
+    folder: Path  # <out>/<benchmark>
+
+    @property
+    def records(self) -> Path:
+        """One JSON file a run; per-example outcomes beside it."""
+        return self.folder / "records"
+
+    @property
+    def weights(self) -> Path:
+        """Final weights, one safetensors file a run."""
+        return self.folder / "weights"
+
+    @property
+    def locks(self) -> Path:
+        """One file a run: whoever holds its lock is running it."""
+        return self.folder / "locks"
+
+
+def stem(run_id: str, code: str) -> str:
+    """The file name that a run's record, examples and weights share, without its ending."""
+    return f"{run_id}-{code[:8]}"
+
+
+def save(record: RunRecord, folder: Path) -> Path:
+    """Write `record` to `folder`, whole or not at all. A second record of the same run gets a number.
+
+    Raises ValueError where a number is not finite: JSON has no NaN, and null means "not measured".
+    """
+    _refuse_nan(msgspec.to_builtins(record), "record")
+    name = stem(record.run_id, record.provenance.code)
+    path = free_path(folder, name)
+    with atomic(path) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+    return path
+
+
+def free_path(folder: Path, name: str) -> Path:
+    """`<name>.json`, or `<name>.2.json` and so on where records of the same run lie there already."""
+    path, number = folder / f"{name}.json", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}.{number}.json"
+    return path
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A path to write to; what was written there becomes `path` at the end, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        with part.open("rb") as f:
+            os.fsync(f.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path) -> RunRecord:
+    """Read one record. Raises ValueError that names the file where it is not a record of this schema."""
+    return _decode(path.read_bytes(), str(path))
+
+
+def _decode(raw: bytes, place: str) -> RunRecord:
+    try:
+        head = msgspec.json.decode(raw, type=dict[str, Any])
+        if head.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is {head.get('schema')!r}; this version reads {SCHEMA}")
+        return msgspec.convert(head, RunRecord)
+    except ValueError as e:  # msgspec's errors are ValueErrors too
+        raise ValueError(f"{place} is not a record that can be read: {e}") from e
+
+
+def find(paths: list[Path]) -> list[Path]:
+    """The record files below the paths (folders, .json files, .jsonl files), each once, sorted.
+
+    Raises LookupError for a path that is not there.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            found.update(p for p in path.rglob("records/*.json") if not p.name.startswith("."))
+            found.update(path.glob("*.json"))
+            found.update(path.rglob("records.jsonl"))
+        elif path.exists():
+            found.add(path)
+        else:
+            raise LookupError(f"there is no file or folder at {path}")
+    return sorted(found, key=_in_order)
+
+
+def _in_order(path: Path) -> tuple[Path, int, str]:
+    """Of the records of one run, `free_path`'s numbers in order: the shorter name is the earlier one."""
+    return path.parent, len(path.name), path.name
+
+
+def load_all(paths: list[Path]) -> list[RunRecord]:
+    """Every record below the paths; of several of the same run and code, the newest."""
+    kept: dict[tuple[str, str], RunRecord] = {}
+    for path in find(paths):
+        for record in _load_lines(path) if path.suffix == ".jsonl" else [load(path)]:
+            key = (record.run_id, record.provenance.code)
+            if key not in kept or record.provenance.time >= kept[key].provenance.time:
+                kept[key] = record
+    return [kept[key] for key in sorted(kept)]
+
+
+def _load_lines(path: Path) -> list[RunRecord]:
+    lines = enumerate(path.read_bytes().splitlines(), start=1)
+    return [_decode(line, f"{path}, line {number},") for number, line in lines if line.strip()]
+
+
+def newest(folder: Path, run_id: str, code: str) -> RunRecord | None:
+    """The newest record of a run in `folder`, made by this code; None where there is none."""
+    name = stem(run_id, code)
+    pattern = re.compile(re.escape(name) + r"(\.\d+)?\.json")
+    # a plan asks this of each of its runs, so no Path for each file
+    files = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+    mine = [f for f in files if f.startswith(name) and pattern.fullmatch(f)]
+    paths = sorted((folder / f for f in mine), key=_in_order)
+    records = [load(p) for p in reversed(paths)]  # of two of one second, the one saved last
+    return max(records, key=lambda r: r.provenance.time, default=None)
+
+
+def _refuse_nan(value: Any, place: str) -> None:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{place} is {value}: a measurement must be a finite number")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_nan(inner, f"{place}.{key}")
+    elif isinstance(value, list):
+        for k, inner in enumerate(value):
+            _refuse_nan(inner, f"{place}[{k}]")
+
+
+def encode(value: msgspec.Struct) -> str:
+    """A struct as one line of JSON."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,163 @@
+"""Comparison -> sentences: what a reader must know before believing its figures."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from acn_bench.records import DataProvenance, RunRecord
+from acn_bench.reports import measures
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.groups import Difference, Group
+from acn_bench.reports.wording import listed, plural
+
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "imagenet": "ImageNet-1K",
+    "glue": "GLUE",
+    "digits10": "digits10 (embedded)",
+    "digits100": "digits100 (embedded)",
+}
+
+
+def caveats(comparison: Comparison) -> list[str]:
+    """The gravest first; empty where there is nothing to warn of."""
+    found = [
+        *_guards(comparison.records),
+        *not_comparable(comparison),
+        *_data(comparison.records),
+        *_mixed(comparison.records),
+        *_unequal(comparison.groups),
+        *_seeds(comparison),
+        *(f"{sentence}." for sentence in comparison.not_run),
+        *_chance(comparison.groups),
+        *_points(comparison),
+        *_many(comparison),
+    ]
+    return list(dict.fromkeys(found))
+
+
+def data_title(data: DataProvenance) -> str:
+    """What the examples are; a part of a data set says so, with its rows."""
+    title = TITLES.get(data.name, data.name)
+    rows = f"{data.train:,} train / {data.test:,} test rows"
+    if data.canonical:
+        return f"{title} in full, {rows}"
+    return f"{title}, {rows}" if data.name.startswith("digits") else f"{title} subset, {rows}"
+
+
+def _guards(records: Sequence[RunRecord]) -> Iterator[str]:
+    failed = [(g.name, g.detail) for r in records for g in r.provenance.guards if not g.passed]
+    for (name, detail), count in Counter(failed).items():
+        yield f"A guard failed in {plural(count, 'run')}: {name}: {detail.rstrip('.')}."
+
+
+def not_comparable(comparison: Comparison) -> Iterator[str]:
+    """The records' own reasons against setting them beside published figures, each once."""
+    records = comparison.records
+    reasons = Counter(reason.rstrip(".") for r in records for reason in r.provenance.why_not)
+    unsaid = sum(not r.provenance.comparable and not r.provenance.why_not for r in records)
+    if unsaid:
+        reasons["the records give no reason"] = unsaid
+    for count in sorted(set(reasons.values()), reverse=True):
+        which = "No run is" if count == len(records) else f"{count} of {len(records)} runs are not"
+        said = "; ".join(reason for reason, n in reasons.items() if n == count)
+        yield f"{which} comparable with published figures: {said}."
+
+
+def _data(records: Sequence[RunRecord]) -> Iterator[str]:
+    found = {r.provenance.data.fingerprint: r.provenance.data for r in records}
+    which = "Every figure" if len(found) == 1 else "Some of the figures"
+    for data in found.values():
+        if not data.canonical:
+            yield f"{which} on this page stands on {data_title(data)}, not on a published data set in full."
+
+
+def _mixed(records: Sequence[RunRecord]) -> Iterator[str]:
+    """Differences that no config holds."""
+    devices = sorted({r.provenance.device for r in records})
+    if len(devices) > 1:
+        yield f"Runs are from different devices, so times do not compare: {listed(devices)}."
+    for package in sorted({p for r in records for p in r.provenance.versions}):
+        versions = sorted({r.provenance.versions.get(package, "none") for r in records})
+        if len(versions) > 1:
+            yield f"Runs used different versions of {package}: {listed(versions)}."
+    codes = sorted({r.provenance.code[:8] for r in records})
+    if len(codes) > 1:
+        yield f"Runs are of different code, each in a group of its own: {listed(codes)}."
+
+
+def _unequal(groups: Sequence[Group]) -> Iterator[str]:
+    """What a pair should share: parameters and images seen, a hundredth more or less."""
+    for group in groups:
+        for name in ("parameters", "images_seen"):
+            ac, residual = group.cell("ac", name).mean, group.cell("residual", name).mean
+            if ac and residual and abs(ac / residual - 1) > 0.01:
+                more = "more" if ac > residual else "fewer"
+                share = abs(100 * (ac / residual - 1))
+                what = measures.METRICS[name].title.lower()
+                yield f"{group.label}: AC has {share:.0f} % {more} {what} than residual."
+
+
+def _seeds(comparison: Comparison) -> Iterator[str]:
+    pairs = [g for g in comparison.groups if {"ac", "residual"} <= g.arms.keys()]
+    common = {g.label: set(g.arms["ac"].seeds) & set(g.arms["residual"].seeds) for g in pairs}
+    single = [label for label, seeds in common.items() if len(seeds) == 1]
+    if single:
+        yield f"One seed only, so no spread and no verdict: {_labels(single, comparison)}."
+    few = [label for label, seeds in common.items() if len(seeds) == 2]
+    if few:
+        yield f"Two seeds only, so intervals are very wide: {_labels(few, comparison)}."
+    for group in pairs:
+        ac, residual = (set(group.arms[a].seeds) for a in ("ac", "residual"))
+        if ac != residual:
+            yield (
+                f"{group.label}: the arms were not run with the same seeds; "
+                f"differences are over the {len(ac & residual)} that they share."
+            )
+    for group in comparison.groups:
+        absent = [
+            name for a, name in (("ac", "AC"), ("residual", "residual")) if a not in group.arms
+        ]
+        if absent:
+            yield f"{group.label}: {listed(absent)} not run, so there is no pair."
+
+
+def _chance(groups: Sequence[Group]) -> Iterator[str]:
+    for group in groups:
+        for arm in group.arms.values():
+            runs = [r for r in arm.records if r.result.validation.depth_accuracy]
+            guessing = sum(measures.utilised_depth(r) is None for r in runs)
+            if guessing:
+                yield (
+                    f"{group.label}, {arm.title}: {guessing} of {len(runs)} final models are not above "
+                    "guessing by two standard errors, so their utilised depth has no value."
+                )
+
+
+def _points(comparison: Comparison) -> Iterator[str]:
+    flat = [v for v in comparison.verdicts if v.difference and _is_point(v.difference)]
+    for title in dict.fromkeys(v.metric.title for v in flat):
+        named = [v.group.label for v in flat if v.metric.title == title]
+        yield (
+            f"{title}, {_labels(named, comparison)}: all pairs differ by the same amount, so the interval is a "
+            "point; more seeds would widen it."
+        )
+
+
+def _is_point(difference: Difference) -> bool:
+    return difference.interval is not None and difference.interval[0] == difference.interval[1]
+
+
+def _many(comparison: Comparison) -> Iterator[str]:
+    decided = sum(v.outcome != "no verdict" for v in comparison.verdicts)
+    if decided > 3:
+        yield (
+            f"Each of the {decided} verdicts stands on an interval of its own: of twenty 95 % intervals, "
+            "one on average misses its true value by chance alone."
+        )
+
+
+def _labels(labels: Iterable[str], comparison: Comparison) -> str:
+    """The groups by name; "all groups" where they are all."""
+    named = list(labels)
+    return "all groups" if len(named) == len(comparison.groups) else listed(named)

@@ -1,0 +1,169 @@
+"""[RunRecord] -> Comparison: AC beside residual, paired by everything but the wiring.
+
+Records whose configs differ in anything else than the wiring and the seeds, or that other code
+made, stand in different groups and are never averaged. Within a group, arms are compared seed by
+seed; what only one arm has been run with is no part of a difference.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from acn_bench import catalog
+from acn_bench.catalog import BenchmarkCard, Claim
+from acn_bench.records import RunRecord
+from acn_bench.reports import wording
+from acn_bench.reports.groups import ARM_NAMES, Difference, Group, arm_order, grouped
+from acn_bench.reports.measures import METRICS, Metric
+from acn_bench.spec import VARIANTS, Seeds
+
+Outcome = Literal["holds", "reversed", "undecided", "no verdict"]
+
+SEEDS = tuple(f.name for f in msgspec.structs.fields(Seeds))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the records say of one claim in one group."""
+
+    claim: Claim
+    group: Group
+    outcome: Outcome
+    reason: str  # why there is no verdict; empty where there is one
+    difference: Difference | None
+
+    @property
+    def metric(self) -> Metric:
+        """The claim's metric."""
+        return METRICS[self.claim.metric]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a report shows of one benchmark."""
+
+    benchmark: str
+    card: BenchmarkCard | None
+    groups: tuple[Group, ...]
+    verdicts: tuple[Verdict, ...]  # claims in the card's order, groups in theirs
+    not_run: tuple[str, ...]  # sentences on variants that stand alone
+    seeds: str  # a sentence: which of the four seeds varied
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Of all groups, in their order."""
+        return [r for group in self.groups for r in group.records]
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms of any group: AC and residual first."""
+        return sorted({a for g in self.groups for a in g.arms}, key=arm_order)
+
+    def of_claim(self, claim: str) -> list[Verdict]:
+        """The verdicts on one claim."""
+        return [v for v in self.verdicts if v.claim.name == claim]
+
+
+# ---------------------------------------------------------------- the comparison
+
+
+def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> Comparison:
+    """Pair the records of one benchmark and judge the card's claims.
+
+    Of two records of the same run by the same code, the newer one counts. Raises ValueError for no
+    records, for records of several benchmarks, and for a claim about a metric that is not known.
+    """
+    names = sorted({r.config.benchmark.name for r in records})
+    if len(names) != 1:
+        raise ValueError(
+            f"a comparison is of one benchmark; these records are of {names or 'none'}"
+        )
+    groups = grouped(records)
+    claims = card.claim if card else ()
+    for claim in claims:
+        if claim.metric not in METRICS:
+            near = catalog.closest(claim.metric, METRICS)
+            raise ValueError(f"claim {claim.name!r}: unknown metric {claim.metric!r}. {near}")
+    verdicts = [
+        verdict(claim, group)
+        for claim in claims
+        for group in groups
+        if not claim.strategies or group.strategy in claim.strategies
+    ]
+    return Comparison(
+        names[0], card, groups, tuple(verdicts), tuple(_not_run(groups)), seeds_varied(records)
+    )
+
+
+def verdict(claim: Claim, group: Group) -> Verdict:
+    """Whether the whole 95 % interval of AC - residual lies on the claim's side of zero."""
+    difference = group.difference(claim.metric)
+    reason = _no_verdict(claim, group, difference)
+    if reason or difference is None or difference.interval is None:
+        return Verdict(claim, group, "no verdict", reason, difference)
+    low, high = difference.interval
+    outcome: Outcome = "undecided"
+    if high < 0:
+        outcome = "holds" if claim.direction == "lower" else "reversed"
+    if low > 0:
+        outcome = "holds" if claim.direction == "higher" else "reversed"
+    return Verdict(claim, group, outcome, "", difference)
+
+
+def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> str:
+    """Why a group cannot speak to a claim; empty where it can."""
+    missing = [ARM_NAMES[arm] for arm in ("ac", "residual") if arm not in group.arms]
+    if missing:
+        return f"{wording.listed(missing)} not run"
+    if difference is not None:
+        return "one seed: no verdict" if difference.n == 1 else ""
+    if not set(group.arms["ac"].seeds) & set(group.arms["residual"].seeds):
+        return "AC and residual share no seed"
+    metric = METRICS[claim.metric]
+    return f"{metric.title.lower()} has no value in any pair: {metric.missing}"
+
+
+def seeds_varied(records: Sequence[RunRecord]) -> str:
+    """Which of the four seeds varied over the records, and how."""
+    values = {name: sorted({getattr(r.config.seeds, name) for r in records}) for name in SEEDS}
+    varied = [name for name in SEEDS if len(values[name]) > 1]
+    fixed = [name for name in SEEDS if name not in varied]
+    together = all(len({getattr(r.config.seeds, n) for n in varied}) == 1 for r in records)
+    parts = []
+    if varied:
+        how = ", together" if together and len(varied) > 1 else ""
+        same = len({tuple(values[n]) for n in varied}) == 1
+        which = (
+            _numbers(values[varied[0]])
+            if same
+            else "; ".join(f"{n} {_numbers(values[n])}" for n in varied)
+        )
+        parts.append(f"{wording.listed(varied)} varied{how} ({which})")
+    if fixed:
+        which = wording.listed([f"{n} at {values[n][0]}" for n in fixed])
+        parts.append(f"fixed: {which}")
+    return "; ".join(parts)
+
+
+def _not_run(groups: Sequence[Group]) -> Iterator[str]:
+    """A sentence for each variant that was left out where another one was run."""
+    run: dict[tuple[str, str], set[str | None]] = {}
+    for group in groups:
+        if group.family:
+            run.setdefault((group.family, group.strategy), set()).add(group.variant)
+    missing: dict[tuple[str, str], list[str]] = {}
+    for (family, strategy), variants in run.items():
+        for other in VARIANTS:
+            if other not in variants:
+                missing.setdefault((family, other), []).append(strategy)
+    for (family, variant), strategies in missing.items():
+        yield f"{family}, {variant} variant: not run with {wording.listed(strategies)}"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """Seeds in words: "0 – 4", "0, 2, 7"."""
+    if len(values) > 2 and list(values) == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]} – {values[-1]}"
+    return ", ".join(str(v) for v in values)

@@ -1,0 +1,32 @@
+"""Comparison -> [Drawing]: the figures of a report, in its order, as SVG text."""
+
+from collections.abc import Iterator
+
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.figures import costs, curves, matrices, pairs, sweeps
+from acn_bench.reports.figures.style import Drawing
+
+
+def hero(comparison: Comparison) -> Drawing | None:
+    """The figure that a reader sees first: forgetting, seed by seed; accuracy where nothing can forget."""
+    return pairs.draw(comparison, "forgetting") or pairs.draw(comparison, "average_accuracy")
+
+
+def draw(comparison: Comparison) -> list[Drawing]:
+    """All figures but the first; those that the records have no measurements for are left out."""
+    return [figure for figure in _drawn(comparison) if figure is not None]
+
+
+def _drawn(comparison: Comparison) -> Iterator[Drawing | None]:
+    yield sweeps.draw(comparison, "forgetting")
+    yield sweeps.draw(comparison, "average_accuracy")
+    yield curves.seen(comparison)
+    yield curves.experiences(comparison)
+    yield matrices.draw(comparison)
+    yield pairs.draw(comparison, "noise_drop")
+    yield curves.noise(comparison)
+    yield pairs.draw(comparison, "utilised_depth")
+    yield curves.depth(comparison)
+    yield costs.work(comparison)
+    yield costs.time(comparison)
+    yield curves.loss(comparison)

@@ -1,0 +1,316 @@
+"""Comparison -> line charts: over the stream, over noise levels, over depth, over epochs.
+
+A line is the mean over seeds; the shade behind it reaches from the lowest to the highest seed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from acn_bench import metrics
+from acn_bench.records import RunRecord
+from acn_bench.reports import measures
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.figures import style
+from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
+from acn_bench.reports.groups import Arm, Group, arm_order
+from acn_bench.reports.wording import number, plural
+
+Series = Sequence[float | None]
+
+_SHADE = "The line is the mean over seeds; the shade reaches from the lowest to the highest seed."
+_AXES = {  # corruption -> what its level is
+    "gaussian": "standard deviation σ of the noise, pixels in [0, 1]",
+    "salt_and_pepper": "share of pixels altered",
+}
+
+
+# ---------------------------------------------------------------- one panel a group
+
+
+def seen(comparison: Comparison) -> Drawing | None:
+    """Mean accuracy over the experiences seen so far, as the stream goes on."""
+
+    def series(record: RunRecord) -> Series:
+        R = record.result.accuracy
+        return [metrics.mean(R[i][: i + 1]) for i in range(len(R))]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for arm in group.arms.values():
+            rows = [series(r) for r in arm.records]
+            line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
+        ax.set_xlabel("experiences learned")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+    groups = [g for g in comparison.groups if any(measures.learned_in_turn(r) for r in g.records)]
+    return _panels(
+        groups,
+        "seen",
+        "Accuracy over all experiences seen so far",
+        "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
+        f"forgetting, or later experiences that are harder. {_SHADE} Dotted: guessing.",
+        panel,
+        lambda group: max(_seen_top(r) for r in group.records),
+        "mean accuracy, %",
+    )
+
+
+def _seen_top(record: RunRecord) -> float:
+    return max(v for row in record.result.accuracy for v in row if v is not None)
+
+
+def depth(comparison: Comparison) -> Drawing | None:
+    """Accuracy of the final model with the head reading after 0 … L blocks."""
+    groups = [g for g in comparison.groups if any(_has_depth(r) for r in g.records)]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for offset, arm in enumerate(group.arms.values()):
+            rows = [c for r in arm.records if (c := measures.depth_curve(r, "test"))]
+            if not rows:
+                continue
+            line(ax, range(len(rows[0])), rows, arm.name)
+            used = [k for r in arm.records if (k := measures.utilised_depth(r)) is not None]
+            _mark(ax, used, arm.name, offset)
+        ax.set_xlabel("blocks that the head reads")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+    return _panels(
+        groups,
+        "depth",
+        "How many blocks the final model needs",
+        "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
+        "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
+        f"one point of full depth on held-out rows. {_SHADE} Dotted: guessing.",
+        panel,
+        lambda group: max(max(measures.depth_curve(r, "test") or [0.0]) for r in group.records),
+        "accuracy, %",
+    )
+
+
+def _has_depth(record: RunRecord) -> bool:
+    return measures.depth_curve(record, "test") is not None
+
+
+def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
+    """A triangle a seed at its utilised depth; those at one place stand above each other."""
+    for k in sorted(set(used)):
+        for n in range(used.count(k)):
+            x = k + 0.16 * (offset - 0.5)
+            ax.plot(
+                x,
+                0.035 + 0.055 * n,
+                "v",
+                transform=ax.get_xaxis_transform(),
+                color=style.look(arm).colour,
+                ms=5,
+                clip_on=False,
+                zorder=4,
+            )
+
+
+def loss(comparison: Comparison) -> Drawing | None:
+    """Training loss over the epochs of the stream."""
+    groups = [g for g in comparison.groups if any(r.result.train_loss for r in g.records)]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for arm in group.arms.values():
+            rows = [[v for e in r.result.train_loss for v in e] for r in arm.records]
+            line(ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0)
+        stream = group.records[0].result.train_loss
+        ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
+        for end in ends:
+            ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
+        ax.set_xlabel("epochs of training")
+
+    return _panels(
+        groups,
+        "loss",
+        "Training loss",
+        "Mean training loss of each epoch; upright lines part the experiences, and the loss jumps up where new "
+        f"classes arrive. {_SHADE}",
+        panel,
+        None,
+        "training loss",
+    )
+
+
+def _panels(
+    groups: Sequence[Group],
+    name: str,
+    title: str,
+    caption: str,
+    panel: Callable[[Axes, Group], None],
+    top: Callable[[Group], float] | None,
+    ylabel: str,
+) -> Drawing | None:
+    parts = []
+    for k, chunk in enumerate(style.chunks(groups, 12)):
+        columns = style.columns_for(len(chunk))
+        width = WIDTH if columns > 1 else 0.62 * WIDTH
+        rows = -(-len(chunk) // columns)
+        with style.canvas(width, 0.35 + (1.85 if columns == 3 else 2.05) * rows) as figure:
+            axes = style.panels(figure, len(chunk), columns)
+            highest = max(top(g) for g in chunk) if top else 0.0
+            for ax, group in zip(axes, chunk, strict=True):
+                panel(ax, group)
+                ax.set_title(group.label)
+                if top:
+                    style.accuracy_axis(ax, highest, measures.chance(group.records[0]))
+            axes[0].set_ylim(bottom=0)  # shared: once all have drawn
+            for ax in axes[::columns]:
+                ax.set_ylabel(ylabel)
+            style.legend(figure, sorted({a for g in chunk for a in g.arms}, key=arm_order))
+            alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
+            parts.append(Part("", style.svg(figure, f"{name}-{k}"), alt))
+    return Drawing(name, title, caption, tuple(parts)) if parts else None
+
+
+# ---------------------------------------------------------------- one row a group
+
+
+def experiences(comparison: Comparison) -> Drawing | None:
+    """The accuracy on each single experience over the stream, one panel an arm."""
+    groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
+    parts = [_experiences(g, f"experiences-{k}") for k, g in enumerate(groups)]
+    caption = (
+        "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "
+        "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
+    )
+    title = "Each experience over the stream"
+    return Drawing("experiences", title, caption, tuple(parts)) if parts else None
+
+
+def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
+    """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
+    matrices = [r.result.accuracy for r in arm.records]
+    T = len(matrices[0])
+    streams = []
+    for j in range(T):
+        cells = [(i, metrics.mean([R[i][j] for R in matrices])) for i in range(j, T)]
+        streams.append([(i + 1, v) for i, v in cells if v is not None])
+    return [s for s in streams if len(s) > 1]
+
+
+def _experiences(group: Group, name: str) -> Part:
+    arms = list(group.arms.values())
+    columns = min(3, max(2, len(arms)))
+    with style.canvas(WIDTH, 1.95 * -(-len(arms) // columns)) as figure:
+        axes = style.panels(figure, len(arms), columns)
+        top = max(_seen_top(r) for r in group.records)
+        for ax, arm in zip(axes, arms, strict=True):
+            for stream in _streams(arm):
+                x, y = zip(*stream, strict=True)
+                ax.plot(
+                    x, [100 * v for v in y], color=style.look(arm.name).colour, lw=0.8, alpha=0.45
+                )
+                ax.plot(
+                    x[0],
+                    100 * y[0],
+                    "o",
+                    color=style.look(arm.name).colour,
+                    ms=2.5,
+                    mew=0,
+                    alpha=0.6,
+                )
+            rows = [
+                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)]
+                for r in arm.records
+            ]
+            line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
+            style.accuracy_axis(ax, top, measures.chance(group.records[0]))
+            ax.set_title(arm.title)
+            ax.set_xlabel("experiences learned")
+            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        for ax in axes[::columns]:
+            ax.set_ylabel("accuracy, %")
+        ends = [f"{a.title} {_end(a)}" for a in arms]
+        return Part(
+            group.label,
+            style.svg(figure, name),
+            f"Accuracy on each experience over the stream, {group.label}; at the end on average: "
+            f"{', '.join(ends)}.",
+        )
+
+
+def _end(arm: Arm) -> str:
+    value = arm.cell("average_accuracy").mean
+    return "not measured" if value is None else f"{number(100 * value, 1)} %"
+
+
+def noise(comparison: Comparison) -> Drawing | None:
+    """Accuracy at the end of the stream against the level of each corruption."""
+    groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
+    parts = [_noise(g, f"noise-{k}") for k, g in enumerate(groups)]
+    caption = (
+        "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
+        f"level 0 is the clean images. {_SHADE} Dotted: guessing."
+    )
+    title = "Accuracy under noise"
+    return Drawing("noise", title, caption, tuple(parts)) if parts else None
+
+
+def _noise(group: Group, name: str) -> Part:
+    kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
+    with style.canvas(
+        WIDTH, 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
+    ) as figure:
+        axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
+        top = max(metrics.average_accuracy(r.result.accuracy) or 0.0 for r in group.records)
+        for ax, kind in zip(axes, kinds, strict=True):
+            for arm in group.arms.values():
+                levels, rows = _noise_rows(arm, kind)
+                line(ax, levels, rows, arm.name)
+            style.accuracy_axis(ax, top, measures.chance(group.records[0]))
+            ax.set_title(kind.replace("_", " "))
+            ax.set_xlabel(_AXES.get(kind, "severity"))
+        axes[0].set_ylabel("accuracy, %")
+        style.legend(figure, list(group.arms))
+        alt = f"Accuracy against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
+        return Part(group.label, style.svg(figure, name), alt)
+
+
+def _noise_rows(arm: Arm, kind: str) -> tuple[list[float], list[Series]]:
+    levels = sorted({n.level for r in arm.records for n in r.result.noise if n.corruption == kind})
+    rows: list[Series] = []
+    for record in arm.records:
+        found = {
+            n.level: metrics.mean(n.accuracy[-1])
+            for n in record.result.noise
+            if n.corruption == kind
+        }
+        clean = metrics.average_accuracy(record.result.accuracy)
+        rows.append([clean, *(found.get(level) for level in levels)])
+    return [0.0, *levels], rows
+
+
+# ---------------------------------------------------------------- a line and its shade
+
+
+def line(
+    ax: Axes,
+    x: Sequence[float],
+    rows: Sequence[Series],
+    arm: str,
+    *,
+    marker: bool = True,
+    shade: bool = True,
+    width: float = 1.6,
+    scale: float = 100.0,
+) -> None:
+    """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
+    count = min(len(row) for row in rows)
+    at = [k for k in range(count) if all(row[k] is not None for row in rows)]
+    columns = [[scale * (row[k] or 0.0) for row in rows] for k in at]
+    look, xs = style.look(arm), [x[k] for k in at]
+    if shade and len(rows) > 1:
+        low, high = [min(c) for c in columns], [max(c) for c in columns]
+        ax.fill_between(xs, low, high, color=look.colour, alpha=0.16, lw=0)
+    ax.plot(
+        xs,
+        [sum(c) / len(c) for c in columns],
+        color=look.colour,
+        linestyle=look.dash,
+        marker=look.marker if marker and len(xs) <= 10 else "",
+        lw=width,
+    )

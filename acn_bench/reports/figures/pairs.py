@@ -1,0 +1,168 @@
+"""Comparison -> paired dots and paired differences: one row a group, one dot a seed."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from acn_bench.reports import wording
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.figures import style
+from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
+from acn_bench.reports.groups import ARM_NAMES, Group
+from acn_bench.reports.measures import METRICS, Metric
+
+THREAD = "#b6bcc6"
+
+_CAPTION = (
+    "Left: one dot a seed, a grey line joins the two arms of a pair, the upright stroke is an arm's mean. "
+    "Right: the mean paired difference AC − residual with its 95 % t-interval; where the interval touches "
+    "zero the records do not decide, and a hollow dot is a single seed."
+)
+
+
+def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
+    """Paired dots of one metric; None where no group has a value."""
+    metric = METRICS[metric_name]
+    groups = [g for g in comparison.groups if any(g.cell(arm, metric.name).n for arm in g.arms)]
+    parts = tuple(
+        _part(metric, chunk, f"{metric.name}-pairs-{k}")
+        for k, chunk in enumerate(style.chunks(groups, 12))
+    )
+    title = f"{metric.title}, seed by seed"
+    return Drawing(f"{metric.name}-pairs", title, _CAPTION, parts) if parts else None
+
+
+def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
+    arms = [a for a in style.LOOKS if any(a in g.arms for g in groups)]
+    arms += sorted({a for g in groups for a in g.arms} - set(arms))
+    with style.canvas(style.WIDTH, 0.85 + 0.52 * len(groups)) as figure:
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.55, 1))
+        for y, group in enumerate(groups):
+            _dots(left, metric, group, y)
+            _interval(right, metric, group, y)
+        _dress(left, right, metric, groups)
+        mean = Line2D([], [], color=INK, marker="|", markersize=9, linestyle="", label="mean")
+        mean.set_markeredgecolor(INK)
+        mean.set_markeredgewidth(1.4)
+        style.legend(figure, arms, [mean], lines=False)
+        return Part("", style.svg(figure, name), _alt(metric, groups))
+
+
+def _heights(group: Group) -> dict[str, float]:
+    """Where each arm stands in its group's row: residual above AC, others below."""
+    order: list[str] = [a for a in ("residual", "ac") if a in group.arms]
+    order += [a for a in group.arms if a not in order]
+    step = 0.32 if len(order) <= 2 else 0.6 / (len(order) - 1)
+    return {arm: step * (k - (len(order) - 1) / 2) for k, arm in enumerate(order)}
+
+
+def _dots(ax: Axes, metric: Metric, group: Group, y: float) -> None:
+    scale = wording.UNITS[metric.unit].scale
+    heights = _heights(group)
+    difference = group.difference(metric.name)
+    for seeds in difference.values if difference else ():
+        x = [group.cell(arm, metric.name).values[seeds] * scale for arm in ("residual", "ac")]
+        ax.plot(x, [y + heights["residual"], y + heights["ac"]], color=THREAD, lw=0.9, zorder=1)
+    for arm in group.arms:
+        cell, look = group.cell(arm, metric.name), style.look(arm)
+        at = y + heights[arm]
+        x = [v * scale for v in cell.values.values()]
+        heights_of_dots = [at + lift for lift in _apart(x)]
+        ax.plot(x, heights_of_dots, look.marker, color=look.colour, ms=5, alpha=0.85, zorder=3)
+        if cell.mean is not None and cell.n > 1:
+            mean = cell.mean * scale
+            ax.plot([mean] * 2, [at - 0.13, at + 0.13], color=look.colour, lw=1.8, zorder=2)
+
+
+def _apart(values: Sequence[float]) -> list[float]:
+    """A small lift for each value, so that equal ones do not hide each other."""
+    lifts = []
+    for k, value in enumerate(values):
+        count, before = values.count(value), values[:k].count(value)
+        lifts.append(0.09 * (before - (count - 1) / 2))
+    return lifts
+
+
+def _wrapped(label: str, width: int = 28) -> str:
+    """A label in lines of at most `width` characters, broken between its parts."""
+    lines = [""]
+    for part in label.split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
+    return "\n".join(line for line in lines if line)
+
+
+def _interval(ax: Axes, metric: Metric, group: Group, y: float) -> None:
+    scale = wording.UNITS[metric.unit].scale
+    difference = group.difference(metric.name)
+    if difference is None:
+        missing = [ARM_NAMES[a] for a in ("ac", "residual") if a not in group.arms]
+        words = f"{wording.listed(missing)} not run" if missing else "no pair"
+        ax.annotate(
+            words,
+            (0.5, y),
+            xycoords=("axes fraction", "data"),
+            ha="center",
+            va="center",
+            color=QUIET,
+        )
+        return
+    if difference.interval:
+        low, high = (v * scale for v in difference.interval)
+        ax.plot([low, high], [y, y], color=INK, lw=1.8, solid_capstyle="butt", zorder=2)
+    ax.plot(
+        difference.mean * scale,
+        y,
+        "o",
+        ms=6,
+        color=INK if difference.interval else "white",
+        markeredgecolor=INK,
+        markeredgewidth=1.2,
+        zorder=3,
+    )
+
+
+def _dress(left: Axes, right: Axes, metric: Metric, groups: Sequence[Group]) -> None:
+    unit = wording.UNITS[metric.unit]
+    left.set_xlabel(f"{metric.title}, {unit.word} ({metric.better} is better)")
+    right.set_xlabel(f"AC − residual, {unit.difference}")
+    left.set_yticks(range(len(groups)), [_wrapped(g.label) for g in groups], fontsize=8)
+    left.set_ylim(len(groups) - 0.5, -0.5)
+    if metric.unit == "blocks":
+        left.set_xlim(left=-0.15)
+    _sides(right, metric)
+    for ax in (left, right):
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=metric.unit == "blocks"))
+        ax.tick_params(axis="y", length=0)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        for edge in range(1, len(groups)):
+            ax.axhline(edge - 0.5, color=FAINT, lw=0.6, zorder=0)
+    if not any(g.difference(metric.name) for g in groups):
+        right.set_axis_off()  # nothing but the words on what was not run
+
+
+def _sides(right: Axes, metric: Metric) -> None:
+    """Zero, and which side of it is whose."""
+    right.axvline(0, color=QUIET, lw=0.9, zorder=1)
+    low, high = right.get_xlim()
+    reach = 1.05 * max(abs(low), abs(high), 1e-9)
+    right.set_xlim(-reach, reach)
+    good, bad = ("AC better", "residual better")[:: 1 if metric.better == "lower" else -1]
+    right.set_title(f"← {good}", loc="left", fontsize=7.5, fontweight="normal", color=QUIET)
+    right.set_title(f"{bad} →", loc="right", fontsize=7.5, fontweight="normal", color=QUIET)
+
+
+def _alt(metric: Metric, groups: Sequence[Group]) -> str:
+    """The means and the differences in words."""
+    said = []
+    for group in groups:
+        cells = {arm: group.cell(arm, metric.name) for arm in group.arms}
+        means = [
+            f"{group.arms[arm].title} {wording.shown(metric.unit, cell.mean, cell.spread)}"
+            for arm, cell in cells.items()
+            if cell.n
+        ]
+        said.append(f"{group.label}: {wording.listed(means)}")
+    return f"{metric.title}, {wording.UNITS[metric.unit].word}. {'; '.join(said)}."

@@ -1,0 +1,265 @@
+"""RunRecord -> one number: every metric that a report shows, with its definition and its source.
+
+Notation in the definitions: T experiences, L blocks, R[i][j] the test accuracy on experience j
+after learning experience i, a[k] an accuracy with the head reading after k blocks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from acn_bench import metrics
+from acn_bench.records import RunRecord
+
+Measure = Callable[[RunRecord], float | None]
+
+TOLERANCE = 0.01  # of utilised depth, in shares: one point
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a record: what it is called, what it means and how it is computed."""
+
+    name: str
+    title: str
+    unit: str  # a key of wording.UNITS
+    better: Literal["lower", "higher"]
+    definition: str
+    source: str
+    of: Measure
+    missing: str = "not measured"  # why a record may have no value
+
+
+def forgetting(record: RunRecord) -> float | None:
+    """First less last, mean over all experiences but the last; None for joint, which has one row."""
+    R = record.result.accuracy
+    return metrics.forgetting(R) if len(R) > 1 else None
+
+
+def learned_in_turn(record: RunRecord) -> bool:
+    """Whether the accuracy was measured more than once along the stream; joint has its end only."""
+    return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
+
+
+def noisy_accuracy(record: RunRecord) -> float | None:
+    """Mean over corruptions and levels of the accuracy at the end of the stream."""
+    noise = record.result.noise
+    return metrics.mean([metrics.mean(n.accuracy[-1]) for n in noise]) if noise else None
+
+
+def noise_drop(record: RunRecord) -> float | None:
+    """Clean less noisy accuracy at the end of the stream."""
+    clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
+    return None if clean is None or noisy is None else clean - noisy
+
+
+def depth_curve(record: RunRecord, split: Literal["test", "validation"]) -> list[float] | None:
+    """(L+1,) accuracy of the final model after 0 … L blocks, mean over experiences."""
+    result = record.result
+    matrix = result.depth_accuracy if split == "test" else result.validation.depth_accuracy
+    rows = [row for row in matrix[-1] if row is not None] if matrix else []
+    if not matrix or not rows or len(rows) != len(matrix[-1]):
+        return None
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
+
+
+def chance(record: RunRecord) -> float:
+    """The accuracy of guessing: among an experience's classes with a head each, else among all."""
+    sizes = [len(classes) for classes in record.result.classes]
+    if record.config.benchmark.heads == "each":
+        return sum(1 / size for size in sizes) / len(sizes)
+    return 1 / sum(sizes)
+
+
+def utilised_depth(record: RunRecord, tolerance: float = TOLERANCE) -> int | None:
+    """Blocks in use, chosen on held-out rows; None where even full depth is not above chance."""
+    curve = depth_curve(record, "validation")
+    count = sum(record.result.validation.counts)
+    if curve is None or not metrics.above_chance(curve[-1], chance(record), count):
+        return None
+    return metrics.utilised_depth(curve, tolerance)
+
+
+def truncated_accuracy(record: RunRecord) -> float | None:
+    """Test accuracy of the final model cut to its utilised depth."""
+    k, curve = utilised_depth(record), depth_curve(record, "test")
+    return None if k is None or curve is None else curve[k]
+
+
+def _at_utilised_depth(per_depth: Callable[[RunRecord], list[int]]) -> Measure:
+    def measure(record: RunRecord) -> float | None:
+        k = utilised_depth(record)
+        return None if k is None else float(per_depth(record)[k])
+
+    return measure
+
+
+def _full(per_depth: Callable[[RunRecord], list[int]]) -> Measure:
+    return lambda record: float(per_depth(record)[-1]) if per_depth(record) else None
+
+
+def _utilised(title: str, tolerance: float, name: str) -> Metric:
+    whole = (
+        "smallest k with a[k] ≥ a[L] − 1 point, a = held-out accuracy of the final model, mean over "
+        "experiences; no value unless a[L] is above chance by two standard errors"
+    )
+    other = f"as utilised depth, with {100 * tolerance:g} points in place of 1"
+    return Metric(
+        name,
+        title,
+        "blocks",
+        "lower",
+        whole if tolerance == TOLERANCE else other,
+        "cut-off layer, ACN paper, appendix E, which states no tolerance"
+        if tolerance == TOLERANCE
+        else "as utilised depth",
+        lambda record: utilised_depth(record, tolerance),
+        "accuracy at full depth is not above chance, or the network has no depths",
+    )
+
+
+_NO_DEPTH = "utilised depth has no value"
+_ALL = [
+    Metric(
+        "forgetting",
+        "Forgetting",
+        "points",
+        "lower",
+        "mean over j < T−1 of R[j][j] − R[T−1][j]",
+        "“first − last”: ACN paper, section 6; Avalanche",
+        forgetting,
+        "it needs the accuracy just after each experience, and joint training has only its end",
+    ),
+    Metric(
+        "average_accuracy",
+        "Accuracy at the end",
+        "%",
+        "higher",
+        "mean over j of R[T−1][j]",
+        "Lopez-Paz & Ranzato 2017 (GEM)",
+        lambda r: metrics.average_accuracy(r.result.accuracy),
+    ),
+    Metric(
+        "learning_accuracy",
+        "Accuracy just after learning",
+        "%",
+        "higher",
+        "mean over j of R[j][j]",
+        "the first term of forgetting, last experience included",
+        lambda r: metrics.learning_accuracy(r.result.accuracy),
+        "joint training has only its end",
+    ),
+    Metric(
+        "noise_drop",
+        "Accuracy lost to noise",
+        "points",
+        "lower",
+        "accuracy at the end, less the accuracy under noise",
+        "levels of the ACN paper, section 5.1 and Table 2",
+        noise_drop,
+        "no noise was measured",
+    ),
+    Metric(
+        "noisy_accuracy",
+        "Accuracy under noise",
+        "%",
+        "higher",
+        "mean over corruptions and levels of the accuracy at the end on corrupted test images; noise on "
+        "[0, 1] before normalisation, clipped",
+        "levels of the ACN paper, section 5.1 and Table 2",
+        noisy_accuracy,
+        "no noise was measured",
+    ),
+    _utilised("Utilised depth", TOLERANCE, "utilised_depth"),
+    _utilised("Utilised depth at 0.5 points", 0.005, "utilised_depth_half"),
+    _utilised("Utilised depth at 2 points", 0.02, "utilised_depth_two"),
+    Metric(
+        "truncated_accuracy",
+        "Accuracy cut to utilised depth",
+        "%",
+        "higher",
+        "test accuracy of the final model with the head reading after the utilised depth, mean over experiences",
+        "ACN paper, section 3",
+        truncated_accuracy,
+        _NO_DEPTH,
+    ),
+    Metric(
+        "seconds",
+        "Training time",
+        "s",
+        "lower",
+        "wall-clock seconds in training, all experiences",
+        "measured by the run",
+        lambda r: r.result.seconds.train,
+    ),
+    Metric(
+        "evaluate_seconds",
+        "Evaluation time",
+        "s",
+        "lower",
+        "wall-clock seconds in evaluation: every depth, held-out rows and noise included",
+        "measured by the run",
+        lambda r: r.result.seconds.evaluate,
+    ),
+    Metric(
+        "images_seen",
+        "Images seen",
+        "images",
+        "lower",
+        "training images in all steps, replayed ones included",
+        "measured by the run",
+        lambda r: float(r.result.images_seen),
+    ),
+    Metric(
+        "parameters",
+        "Parameters",
+        "M",
+        "lower",
+        "of the whole network, all heads included",
+        "counted",
+        _full(lambda r: r.result.parameters),
+    ),
+    Metric(
+        "parameters_utilised",
+        "Parameters at utilised depth",
+        "M",
+        "lower",
+        "of the network cut to its utilised depth, all heads included",
+        "counted",
+        _at_utilised_depth(lambda r: r.result.parameters),
+        _NO_DEPTH,
+    ),
+    Metric(
+        "flops",
+        "Work per image",
+        "GFLOPs",
+        "lower",
+        "one image forward, 2 FLOPs per multiply-add",
+        "counted",
+        _full(lambda r: r.result.flops),
+    ),
+    Metric(
+        "flops_utilised",
+        "Work per image at utilised depth",
+        "GFLOPs",
+        "lower",
+        "the same, of the network cut to its utilised depth",
+        "counted",
+        _at_utilised_depth(lambda r: r.result.flops),
+        _NO_DEPTH,
+    ),
+    Metric(
+        "peak_memory",
+        "Peak memory",
+        "MiB",
+        "lower",
+        "of the process on a CPU, of the allocator on a GPU",
+        "measured by the run",
+        lambda r: float(r.result.peak_memory),
+    ),
+]
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+QUALITY = tuple(METRICS)[:9]  # the table of AC beside residual
+COST = tuple(METRICS)[9:]  # the table of costs

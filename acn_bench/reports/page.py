@@ -1,0 +1,213 @@
+"""Comparison -> one HTML page that stands alone: no script, no request, the same bytes every time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from acn_bench.reports import figures, published, views, wording
+from acn_bench.reports.caveats import caveats, not_comparable
+from acn_bench.reports.comparison import Comparison, Verdict
+from acn_bench.reports.figures.style import Drawing
+from acn_bench.reports.groups import Difference
+from acn_bench.reports.measures import METRICS
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
+
+
+def render(comparison: Comparison) -> str:
+    """The whole page. It depends on the records and the card alone: no clock, no paths, no host."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(**_content(comparison)).strip() + "\n"
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "benchmark": comparison.benchmark,
+        "card": comparison.card,
+        "setting": views.setting(comparison),
+        "not_comparable": list(not_comparable(comparison)),
+        "claims": _claims(comparison),
+        "not_run": comparison.not_run,
+        "caveats": [s for s in caveats(comparison) if s not in set(not_comparable(comparison))],
+        "arms": [views.comparison_arm(comparison, arm) for arm in comparison.arms],
+        "quality": [
+            (group.label, views.runs(group), views.quality(comparison, group))
+            for group in comparison.groups
+        ],
+        "hero": _drawn(figures.hero(comparison)),
+        "figures": [_drawn(figure) for figure in figures.draw(comparison)],
+        "published": _published(comparison),
+        "cost_columns": views.cost_columns(),
+        "costs": [
+            (
+                group.label,
+                views.runs(group),
+                [(a.title, views.cost(group, a.name)) for a in group.arms.values()],
+            )
+            for group in comparison.groups
+        ],
+        "metrics": [(views.metric_title(m.name), m.definition, m.source) for m in METRICS.values()],
+        "provenance": list(views.provenance(comparison)),
+        "guards": views.guards(comparison),
+        "run_columns": views.run_columns(),
+        "runs": [
+            (r.run_id, r.provenance.code[:8], views.seeds(r), views.run(r))
+            for r in comparison.records
+        ],
+    }
+
+
+def _drawn(figure: Drawing | None) -> dict[str, Any] | None:
+    if figure is None:
+        return None
+    parts = [(part.heading, Markup(part.svg), part.alt) for part in figure.parts]
+    return {"name": figure.name, "title": figure.title, "caption": figure.caption, "parts": parts}
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def _claims(comparison: Comparison) -> list[dict[str, Any]]:
+    claims = comparison.card.claim if comparison.card else ()
+    return [
+        _claim(claim.statement, claim.source, comparison.of_claim(claim.name)) for claim in claims
+    ]
+
+
+def _claim(statement: str, source: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    reach = max([abs(v) for verdict in verdicts for v in _ends(verdict.difference)], default=1.0)
+    metric = verdicts[0].metric if verdicts else None
+    return {
+        "statement": statement,
+        "source": source,
+        "metric": metric,
+        "unit": wording.UNITS[metric.unit].difference if metric else "",
+        "tally": views.tally(verdicts),
+        "rows": [_verdict(verdict, reach) for verdict in verdicts if verdict.difference],
+        "unpaired": _unpaired(verdicts),
+    }
+
+
+def _unpaired(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    """(reason, groups) of those that cannot speak to a claim, so that a reason is said once."""
+    reasons: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.difference is None:
+            reasons.setdefault(verdict.reason, []).append(verdict.group.label)
+    return [(reason, wording.listed(groups)) for reason, groups in reasons.items()]
+
+
+def _verdict(verdict: Verdict, reach: float) -> dict[str, Any]:
+    d, metric = verdict.difference, verdict.metric
+    cells = {a: verdict.group.cell(a, metric.name) for a in ("ac", "residual")}
+    return {
+        "group": verdict.group.label,
+        "outcome": verdict.outcome,
+        "style": verdict.outcome.replace(" ", "-"),
+        "reason": verdict.reason.removesuffix(": no verdict"),
+        "ac": views.cell(metric.name, cells["ac"], d.n if d else None),
+        "residual": views.cell(metric.name, cells["residual"], d.n if d else None),
+        "difference": views.change(metric.unit, d),
+        "interval": wording.bracket(metric.unit, d.mean, d.interval) if d else wording.NONE,
+        "strip": _strip(d, reach),
+        "n": str(d.n) if d else wording.NONE,
+        "wins": views.wins(d),
+    }
+
+
+def _ends(difference: Difference | None) -> tuple[float, ...]:
+    if difference is None:
+        return ()
+    return difference.interval or (difference.mean,)
+
+
+def _strip(difference: Difference | None, reach: float) -> Markup:
+    """A tiny interval around zero, on the same scale in all rows of a claim."""
+    if difference is None:
+        return Markup("")
+    half, middle = 58, 62
+
+    def x(value: float) -> str:
+        return f"{middle + half * value / (reach or 1.0):.1f}"
+
+    bar = ""
+    if difference.interval:
+        low, high = difference.interval
+        bar = f'<path d="M{x(low)} 8H{x(high)}" stroke="#1f2430" stroke-width="2.2"/>'
+    fill = "#1f2430" if difference.interval else "#ffffff"
+    return Markup(
+        '<svg class="strip" width="124" height="16" viewBox="0 0 124 16" aria-hidden="true">'
+        f'<path d="M{middle} 1V15" stroke="#9aa1ac" stroke-width="1"/>{bar}'
+        f'<circle cx="{x(difference.mean)}" cy="8" r="3.6" fill="{fill}" stroke="#1f2430" '
+        'stroke-width="1.2"/></svg>'
+    )
+
+
+# ---------------------------------------------------------------- published figures
+
+
+def _published(comparison: Comparison) -> list[dict[str, Any]]:
+    """Groups with the same deviations stand together, so that these are said once."""
+    parted: dict[tuple[tuple[str, ...], tuple[str, ...]], list[published.Beside]] = {}
+    for entry in published.beside(comparison):
+        parted.setdefault((entry.deviations, entry.open), []).append(entry)
+    return [
+        {
+            "same_stream": entries[0].same_stream,
+            "deviations": deviations,
+            "open": open_settings,
+            "groups": [(e.group.label, list(_rows(e))) for e in entries],
+        }
+        for (deviations, open_settings), entries in parted.items()
+    ]
+
+
+def _rows(entry: published.Beside) -> Iterator[dict[str, str]]:
+    """The arms of one metric after the other, then their difference."""
+    for metric in entry.metrics:
+        yield from (_row(row) for row in entry.rows if row.published.metric == metric)
+        if gap := entry.gap(metric):
+            yield _gap(gap)
+
+
+def _gap(gap: published.Gap) -> dict[str, str]:
+    unit, d = METRICS[gap.metric].unit, gap.ours
+    ours = (
+        f"{views.change(unit, d)} {wording.bracket(unit, d.mean, d.interval)}"
+        if d
+        else wording.NONE
+    )
+    return {
+        "metric": views.metric_title(gap.metric),
+        "arm": "AC − residual",
+        "theirs": wording.change(unit, gap.published),
+        "ours": ours.removesuffix(f" {wording.NONE}"),
+        "n": str(d.n) if d else wording.NONE,
+        "gap": "",
+        "source": "",
+    }
+
+
+def _row(row: published.Row) -> dict[str, str]:
+    p, unit = row.published, METRICS[row.published.metric].unit
+    return {
+        "metric": views.metric_title(p.metric),
+        "arm": "AC" if p.wiring == "ac" else p.wiring,
+        "theirs": wording.shown(unit, p.mean, p.spread),
+        "ours": wording.shown(unit, row.ours.mean, row.ours.spread),
+        "n": str(row.ours.n),
+        "gap": wording.NONE
+        if row.ours.mean is None
+        else wording.change(unit, row.ours.mean - p.mean, _as_interval(p.spread)),
+        "source": p.source,
+    }
+
+
+def _as_interval(spread: float | None) -> tuple[float, float] | None:
+    return None if spread is None else (-spread, spread)

@@ -1,0 +1,156 @@
+"""Comparison -> published figures beside ours, with every known deviation of the protocol.
+
+Where the data set or the stream of experiences differs, published figures are named but not set
+beside ours: no list of deviations would make them comparable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from acn_bench.catalog import BenchmarkCard, Published
+from acn_bench.records import RunRecord
+from acn_bench.reports import caveats
+from acn_bench.reports.comparison import Comparison, seeds_varied
+from acn_bench.reports.groups import Cell, Difference, Group, arm_order
+from acn_bench.reports.measures import METRICS
+from acn_bench.reports.wording import plural
+
+# Another value in one of these is another experiment.
+_STREAM = ("data", "experiences", "classes_per_experience", "heads")
+# Said elsewhere, or no part of training.
+_UNLISTED = {"name", "noise", "noise_after", "validation"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published figure beside ours, both in the metric's own scale."""
+
+    published: Published
+    ours: Cell
+
+
+@dataclass(frozen=True)
+class Gap:
+    """AC - residual of one metric, published and ours."""
+
+    metric: str
+    published: float
+    ours: Difference | None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What was published for one group's setting."""
+
+    group: Group
+    rows: tuple[Row, ...]  # by metric, AC first; empty where the stream is another one
+    deviations: tuple[str, ...]  # known
+    open: tuple[str, ...]  # settings that the publication leaves open, and ours
+    same_stream: bool
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those with a published figure."""
+        return list(dict.fromkeys(row.published.metric for row in self.rows))
+
+    def gap(self, metric: str) -> Gap | None:
+        """The published difference of the arms beside ours; None where only one arm was published."""
+        means = {
+            r.published.wiring: r.published.mean for r in self.rows if r.published.metric == metric
+        }
+        if not {"ac", "residual"} <= means.keys():
+            return None
+        return Gap(metric, means["ac"] - means["residual"], self.group.difference(metric))
+
+
+def beside(comparison: Comparison) -> list[Beside]:
+    """One entry for each group that something was published for."""
+    card = comparison.card
+    if card is None:
+        return []
+    entries = [_beside(card, group) for group in comparison.groups]
+    return [entry for entry in entries if entry is not None]
+
+
+def _beside(card: BenchmarkCard, group: Group) -> Beside | None:
+    rows = [
+        Row(figure, group.cell(figure.wiring, figure.metric))
+        for figure in card.published
+        if (figure.strategy, figure.family, figure.depth)
+        == (group.strategy, group.family, group.depth)
+        and figure.wiring in group.arms
+        and figure.metric in METRICS
+    ]
+    order = list(METRICS)
+    rows.sort(key=lambda row: (order.index(row.published.metric), arm_order(row.published.wiring)))
+    if not rows:
+        return None
+    record = group.records[0]
+    stream = list(_different(card, record, _STREAM))
+    others = [key for key in card.published_protocol if key not in _STREAM]
+    known = [*stream, *_different(card, record, others), *_besides_protocol(card, group)]
+    return Beside(
+        group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
+    )
+
+
+def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[str]:
+    """Published settings among `keys` that the record's protocol does not share."""
+    ours = msgspec.to_builtins(record.config.benchmark)
+    for key in keys:
+        if key not in card.published_protocol:
+            continue
+        theirs = card.published_protocol[key]
+        if key == "data":
+            name = str(theirs).split()[0]
+            if record.provenance.data.name != name:
+                title = caveats.TITLES.get(name, name)
+                yield f"data: {caveats.data_title(record.provenance.data)} instead of {title}"
+        elif key not in ours:
+            yield f"{_word(key)}: {theirs} as published; a run has no such setting"
+        elif ours[key] != theirs:
+            yield f"{_word(key)}: {_value(ours[key])} instead of {_value(theirs)}"
+
+
+def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
+    """Deviations that are no setting of the protocol."""
+    record = group.records[0]
+    data = record.provenance.data
+    name = str(card.published_protocol.get("data", "")).split()[:1]
+    if name == [data.name] and not data.canonical:
+        yield f"data: {caveats.data_title(data)} instead of {caveats.TITLES.get(data.name, data.name)} in full"
+    held_out = record.config.benchmark.validation
+    if held_out and "validation" not in card.published_protocol:
+        yield (
+            f"held-out rows: {100 * held_out:g} % of the training rows select the utilised depth and train "
+            "nothing; the publication names none"
+        )
+    if group.variant == "plain":
+        yield "variant: plain (equation 1 and the textbook block), not the block of the authors' released code"
+    if group.config.quick:
+        yield "quick: the card's reduced values"
+    count = len({seeds for arm in group.arms.values() for seeds in arm.seeds})
+    yield f"runs: {plural(count, 'seed')} ({seeds_varied(group.records)}); the publication does not say how many"
+
+
+def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
+    """Our values of the settings that the publication does not name."""
+    ours = msgspec.to_builtins(record.config.benchmark)
+    tag = record.config.benchmark.__struct_config__.tag_field
+    for key, value in ours.items():
+        if key not in card.published_protocol and key not in _UNLISTED and key != tag:
+            yield f"{_word(key)} {_value(value)}"
+    yield f"precision {record.config.precision}"
+
+
+def _word(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

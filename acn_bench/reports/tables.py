@@ -1,0 +1,157 @@
+"""Comparison -> text: a terminal's table, Markdown, LaTeX and CSV."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from acn_bench.reports import views, wording
+from acn_bench.reports.caveats import caveats
+from acn_bench.reports.comparison import Comparison, Verdict
+from acn_bench.reports.measures import METRICS
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "±": r"$\pm$",
+    wording.MINUS: "$-$",
+    wording.NONE: "--",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "→": r"$\to$",
+    "≥": r"$\geq$",
+    "·": r"$\cdot$",
+    "σ": r"$\sigma$",
+    "\N{NO-BREAK SPACE}": "~",
+    "“": "``",
+    "”": "''",
+}
+
+
+def plain(comparison: Comparison) -> str:
+    """For a terminal: the verdicts, then one aligned table a group."""
+    lines = []
+    for claim, verdicts in _claims(comparison):
+        lines.append(f"{claim}:")
+        lines += [f"  {v.group.label}: {views.sentence(v)}" for v in verdicts]
+    for label, n, header, rows in _blocks(comparison):
+        lines += ["", f"{label} (n = {n})", *_aligned([header, *rows])]
+    return "\n".join(lines).strip() + "\n"
+
+
+def markdown(comparison: Comparison) -> str:
+    """The question, the verdicts, the caveats and one table a group."""
+    question = comparison.card.intent if comparison.card else "AC beside residual"
+    lines = [f"# {comparison.benchmark}", "", question, ""]
+    lines += [f"- {word}: {sentence}" for word, sentence in views.setting(comparison)]
+    for claim, verdicts in _claims(comparison):
+        lines += ["", f"## {claim}", ""]
+        lines += [f"- {v.group.label}: {views.sentence(v)}" for v in verdicts]
+    if found := caveats(comparison):
+        lines += ["", "## Read with care", "", *(f"- {sentence}" for sentence in found)]
+    lines += ["", "## AC beside residual", "", f"{_CAPTION}"]
+    for label, n, header, rows in _blocks(comparison):
+        align = ["---", *["---:"] * (len(header) - 1)]
+        lines += ["", f"### {label}, n = {n}", ""]
+        lines += [f"| {' | '.join(row)} |" for row in [header, align, *rows]]
+    return "\n".join(lines) + "\n"
+
+
+def latex(comparison: Comparison) -> str:
+    """One `tabular` for all groups, in the style of the package booktabs."""
+    blocks = list(_blocks(comparison))
+    width = len(blocks[0][2])
+    body = []
+    for label, n, _, rows in blocks:
+        body.append(
+            rf"\midrule \multicolumn{{{width}}}{{l}}{{{_tex(label)}, $n = {n}$}} \\ \midrule"
+        )
+        body += [" & ".join(_tex(c) for c in row) + r" \\" for row in rows]
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            rf"% {comparison.benchmark}: {_CAPTION}",
+            *(f"% {sentence}" for sentence in caveats(comparison)),
+            rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
+            r"\toprule",
+            " & ".join(_tex(c) for c in blocks[0][2]) + r" \\",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def comma_separated(comparison: Comparison) -> str:
+    """One line for each run and metric, unrounded, in the metric's own scale: shares, blocks, seconds."""
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_CSV)
+    for group in comparison.groups:
+        for arm in group.arms.values():
+            for record in arm.records:
+                seeds = record.config.seeds
+                for metric in METRICS.values():
+                    value = metric.of(record)
+                    writer.writerow(
+                        [
+                            *(comparison.benchmark, group.label, group.strategy, arm.name),
+                            *(group.family or "", group.variant or "", group.depth or ""),
+                            *(seeds.order, seeds.init, seeds.data, seeds.noise),
+                            *(metric.name, "" if value is None else f"{value:.9g}"),
+                            *(record.run_id, record.provenance.code[:8]),
+                            *(record.provenance.data.train, record.provenance.data.test),
+                            str(record.provenance.comparable).lower(),
+                        ]
+                    )
+    return buffer.getvalue()
+
+
+_CAPTION = (
+    "Mean ± standard deviation over seeds; the difference is paired by seed, with its 95 % t-interval; "
+    "↓ lower is better, ↑ higher is better."
+)
+_CSV = (
+    *("benchmark", "group", "strategy", "wiring", "family", "variant", "depth"),
+    *("seed_order", "seed_init", "seed_data", "seed_noise", "metric", "value"),
+    *("run_id", "code", "train_rows", "test_rows", "comparable"),
+)
+
+
+def _claims(comparison: Comparison) -> Iterator[tuple[str, list[Verdict]]]:
+    for claim in comparison.card.claim if comparison.card else ():
+        yield claim.statement, comparison.of_claim(claim.name)
+
+
+def _blocks(comparison: Comparison) -> Iterator[tuple[str, int, list[str], list[list[str]]]]:
+    """(label, n, header, rows) of each group."""
+    arms = [views.comparison_arm(comparison, arm) for arm in comparison.arms]
+    header = ["Metric", *arms, "AC \N{MINUS SIGN} residual", "95 % interval", "pairs"]
+    for group in comparison.groups:
+        rows = [
+            [row.metric, *row.cells, row.difference, row.interval, row.pairs]
+            for row in views.quality(comparison, group)
+        ]
+        yield group.label, views.runs(group), header, rows
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width, the first to the left and the others to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if k else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,270 @@
+"""Comparison -> rows of words: what the page and the text tables show, in the same words."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from acn_bench.records import RunRecord
+from acn_bench.reports import caveats, measures, wording
+from acn_bench.reports.comparison import Comparison, Outcome, Verdict
+from acn_bench.reports.groups import Cell, Difference, Group
+from acn_bench.reports.measures import COST, METRICS, QUALITY
+from acn_bench.spec import ContinualSpec, FactorySpec
+
+OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
+_PER_RUN = (
+    "forgetting",
+    "average_accuracy",
+    "noise_drop",
+    "utilised_depth",
+    "seconds",
+)
+_FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """One metric of one group: the arms' cells in the order of the comparison's arms."""
+
+    metric: str
+    cells: tuple[str, ...]
+    difference: str
+    interval: str
+    pairs: str
+
+
+# ---------------------------------------------------------------- AC beside residual
+
+
+def cell(metric: str, value: Cell, expected: int | None = None) -> str:
+    """Mean ± spread; how many seeds it is over, where that is not `expected`."""
+    text = wording.shown(METRICS[metric].unit, value.mean, value.spread)
+    return text if value.n in (expected, 0) else f"{text} (n = {value.n})"
+
+
+def quality(comparison: Comparison, group: Group) -> list[QualityRow]:
+    """The rows of one group; metrics that no arm has a value for are left out."""
+    rows = []
+    for name in QUALITY:
+        cells = {arm: group.cell(arm, name) for arm in comparison.arms}
+        if not any(c.n for c in cells.values()):
+            continue
+        difference, unit = group.difference(name), METRICS[name].unit
+        rows.append(
+            QualityRow(
+                metric_title(name),
+                tuple(cell(name, c, runs(group)) for c in cells.values()),
+                change(unit, difference),
+                wording.bracket(unit, difference.mean, difference.interval)
+                if difference
+                else wording.NONE,
+                str(difference.n) if difference else wording.NONE,
+            )
+        )
+    return rows
+
+
+def runs(group: Group) -> int:
+    """The most seeds that any arm of a group was run with: the n of a cell that says none."""
+    return max(len(arm.records) for arm in group.arms.values())
+
+
+def metric_title(name: str) -> str:
+    """Title, unit and which way is better: "Forgetting, points ↓"."""
+    metric = METRICS[name]
+    arrow = "↓" if metric.better == "lower" else "↑"
+    return f"{metric.title}, {wording.UNITS[metric.unit].word}\N{NO-BREAK SPACE}{arrow}"
+
+
+def change(unit: str, difference: Difference | None) -> str:
+    """A mean difference with its sign; an en dash where there is no pair."""
+    return (
+        wording.change(unit, difference.mean, difference.interval) if difference else wording.NONE
+    )
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """A claim's verdicts counted: "holds in 3 of 4, undecided in 1"."""
+    count = Counter(v.outcome for v in verdicts)
+    said = [f"{outcome} in {count[outcome]}" for outcome in OUTCOMES if count[outcome]]
+    return f"{', '.join(said)} of {wording.plural(len(verdicts), 'group')}" if said else "not run"
+
+
+def wins(difference: Difference | None) -> str:
+    """In how many pairs AC is better: "3 of 3", "1 of 3, 1 tie"."""
+    if difference is None:
+        return wording.NONE
+    ties = f", {wording.plural(difference.ties, 'tie')}" if difference.ties else ""
+    return f"{difference.wins} of {difference.n}{ties}"
+
+
+def sentence(verdict: Verdict) -> str:
+    """A verdict as one line of text."""
+    d, unit = verdict.difference, wording.UNITS[verdict.metric.unit].difference
+    if verdict.outcome == "no verdict" or d is None:
+        known = f" ({change(verdict.metric.unit, d)} {unit})" if d else ""
+        return f"no verdict: {verdict.reason.removesuffix(': no verdict')}{known}"
+    interval = wording.bracket(verdict.metric.unit, d.mean, d.interval)
+    return (
+        f"{verdict.outcome}: {change(verdict.metric.unit, d)} {unit}, 95 % interval {interval}, "
+        f"n = {d.n}, AC better in {wins(d)}"
+    )
+
+
+# ---------------------------------------------------------------- cost
+
+
+def cost_columns() -> list[tuple[str, str]]:
+    """(name, heading) of the columns of the cost table; those at utilised depth share their neighbour's."""
+    shared = {"parameters_utilised", "flops_utilised"}
+    columns = [(n, f"{METRICS[n].title}, {METRICS[n].unit}") for n in COST if n not in shared]
+    return [(n, h.replace(", images", "")) for n, h in columns]
+
+
+def cost(group: Group, arm: str) -> list[str]:
+    """The cells of one arm's row: full size, then → at utilised depth where there is one."""
+    cells = []
+    for name, _ in cost_columns():
+        text = cell(name, group.cell(arm, name), runs(group))
+        if name in ("parameters", "flops"):
+            cut = group.cell(arm, f"{name}_utilised")
+            text = f"{text} → {wording.shown(METRICS[name].unit, cut.mean)}" if cut.n else text
+        cells.append(text)
+    return cells
+
+
+# ---------------------------------------------------------------- runs
+
+
+def run_columns() -> list[str]:
+    """The metrics of the appendix, one column each."""
+    return [metric_title(name) for name in _PER_RUN]
+
+
+def run(record: RunRecord) -> list[str]:
+    """One run's metrics; depths are whole numbers here."""
+    cells = []
+    for name in _PER_RUN:
+        value, unit = METRICS[name].of(record), METRICS[name].unit
+        whole = unit == "blocks" and value is not None
+        cells.append(f"{value:.0f}" if whole else wording.shown(unit, value))
+    return cells
+
+
+def seeds(record: RunRecord) -> str:
+    """Order, init, data, noise; one number where they are all the same."""
+    s = record.config.seeds
+    if len({s.order, s.init, s.data, s.noise}) == 1:
+        return str(s.order)
+    return f"{s.order}, {s.init}, {s.data}, {s.noise}"
+
+
+# ---------------------------------------------------------------- the setting
+
+
+def setting(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was run, as (word, sentence); where groups differ, each way of it once."""
+    records = comparison.records
+    specs = [r.config.benchmark for r in records]
+    return [
+        ("Data", _each(caveats.data_title(r.provenance.data) for r in records)),
+        ("Stream", _each(_stream(spec) for spec in specs)),
+        ("Training", _each(_training(spec) for spec in specs)),
+        ("Networks", _networks(comparison)),
+        ("Strategies", wording.listed(list(dict.fromkeys(g.strategy for g in comparison.groups)))),
+        ("Seeds", comparison.seeds),
+        *_letters(comparison),
+        ("Guessing", _each(f"{100 * measures.chance(r):.3g} % accuracy" for r in records)),
+    ]
+
+
+def _letters(comparison: Comparison) -> list[tuple[str, str]]:
+    """What the letters in the groups' labels stand for."""
+    found = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
+    return [(f"Setting {letter}", words) for letter, words in sorted(found.items())]
+
+
+def _stream(spec: ContinualSpec) -> str:
+    heads = (
+        "a head each (task-incremental: the experience is known when tested)"
+        if spec.heads == "each"
+        else "one head for all (class-incremental: the experience is not known when tested)"
+    )
+    return f"{spec.experiences} experiences of {spec.classes_per_experience} classes, {heads}"
+
+
+def _training(spec: ContinualSpec) -> str:
+    augmented = [f"random crop ({spec.crop_padding} px)"] if spec.crop_padding else []
+    augmented += ["horizontal flip"] if spec.flip else []
+    return (
+        f"{wording.plural(spec.epochs, 'epoch')} per experience, batches of {spec.batch_size}, "
+        f"{spec.optimizer.replace('adamw', 'AdamW')} at {spec.learning_rate:g}, weight decay "
+        f"{spec.weight_decay:g}; {' and '.join(augmented) or 'no augmentation'}; "
+        f"{100 * spec.validation:g} % of the training rows held out"
+    )
+
+
+def _networks(comparison: Comparison) -> str:
+    said: dict[str, set[int]] = {}
+    for record in comparison.records:
+        backbone = record.config.backbone
+        if isinstance(backbone, FactorySpec):
+            said.setdefault(backbone.name, set())
+        else:
+            family = str(backbone.__struct_config__.tag)
+            name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
+            said.setdefault(name, set()).add(backbone.depth)
+    words = [f"{n}, {_depths(d)} blocks" if d else n for n, d in said.items()]
+    arms = wording.listed([comparison_arm(comparison, a) for a in comparison.arms])
+    return f"{'; '.join(words)}; wirings: {arms}"
+
+
+def comparison_arm(comparison: Comparison, arm: str) -> str:
+    """An arm's title."""
+    return next(g.arms[arm].title for g in comparison.groups if arm in g.arms)
+
+
+def _depths(depths: Iterable[int]) -> str:
+    return wording.listed([str(d) for d in sorted(depths)])
+
+
+def _each(sentences: Iterable[str]) -> str:
+    return "; or ".join(dict.fromkeys(sentences))
+
+
+# ---------------------------------------------------------------- provenance
+
+
+def provenance(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What made the records, as (word, values), each value once."""
+    made = [r.provenance for r in comparison.records]
+    times = sorted(p.time for p in made)
+    yield "Runs", str(len(made))
+    yield "Made", times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
+    yield "Code", _each(p.code[:16] for p in made)
+    yield "Commit", _each(p.commit or "not known" for p in made)
+    yield "Device", _each(p.device for p in made)
+    yield "Precision", _each(r.result.precision for r in comparison.records)
+    packages = sorted({package for p in made for package in p.versions})
+    for package in packages:
+        yield package, _each(p.versions.get(package, "none") for p in made)
+    yield "Data", _each(caveats.data_title(p.data) for p in made)
+    yield "Data fingerprint", _each(p.data.fingerprint for p in made)
+
+
+def guards(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """(name, how many passed, details) of each check that ran; failures' details come first."""
+    ran: dict[str, list[tuple[bool, str]]] = {}
+    for record in comparison.records:
+        for guard in record.provenance.guards:
+            ran.setdefault(guard.name, []).append((guard.passed, guard.detail))
+    rows = []
+    for name, outcomes in ran.items():
+        passed = sum(ok for ok, _ in outcomes)
+        details = dict.fromkeys(detail for _, detail in sorted(outcomes, key=lambda o: o[0]))
+        words = list(details)[:3] + ([f"and {len(details) - 3} more"] if len(details) > 3 else [])
+        rows.append((name, f"{passed} of {len(outcomes)} passed", "; ".join(words)))
+    return rows

@@ -1,0 +1,106 @@
+"""Numbers -> words: units, signs, and no more digits than the spread supports."""
+
+from dataclasses import dataclass
+from math import floor, log10
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"  # a value that does not exist
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a number is shown: times `scale`, with `word` behind it; differences have a word of their own."""
+
+    scale: float
+    word: str
+    difference: str
+    decimals: int | None  # None: three significant digits
+
+
+UNITS: dict[str, Unit] = {
+    "%": Unit(100, "%", "points", 1),
+    "points": Unit(100, "points", "points", 1),
+    "blocks": Unit(1, "blocks", "blocks", 1),
+    "s": Unit(1, "s", "s", None),
+    "MiB": Unit(2**-20, "MiB", "MiB", None),
+    "GFLOPs": Unit(1e-9, "GFLOPs", "GFLOPs", None),
+    "M": Unit(1e-6, "M", "M", None),
+    "images": Unit(1, "images", "images", 0),
+}
+
+
+COUNTED = (
+    "M",
+    "GFLOPs",
+    "images",
+)  # alike for all seeds: their spread says nothing unless it is there
+
+
+def decimals(unit: str, value: float, spread: float | None) -> int:
+    """How many decimals `value` is shown with; both it and its spread are as measured, unscaled."""
+    fixed, scale = UNITS[unit].decimals, UNITS[unit].scale
+    size = abs(spread or 0.0) * scale
+    if fixed is not None:
+        return 0 if size >= 10 else fixed
+    if not value:
+        return 0
+    digits = 3 - floor(log10(abs(value) * scale))  # four significant ones of the value at most
+    if size > 0:  # two significant ones of the spread
+        digits = min(digits, 1 - floor(log10(size)))
+    else:
+        digits -= 1
+    return min(max(0, digits), 4)
+
+
+def number(value: float, places: int, sign: bool = False) -> str:
+    """`-1.26` as "−1.3", with commas between thousands; a value that rounds to zero has no sign."""
+    rounded = round(value, places) + 0.0  # -0.0 + 0.0 is 0.0
+    text = f"{rounded:+,.{places}f}" if sign and rounded else f"{rounded:,.{places}f}"
+    return text.replace("-", MINUS)
+
+
+def shown(unit: str, value: float | None, spread: float | None = None) -> str:
+    """A value without its unit's word: "46.6 ± 2.2"; an en dash where there is none."""
+    if value is None:
+        return NONE
+    places = decimals(unit, value, spread)
+    text = number(value * UNITS[unit].scale, places)
+    if spread is None or (spread == 0 and unit in COUNTED):
+        return text
+    return f"{text} ± {number(spread * UNITS[unit].scale, places)}"
+
+
+def with_unit(unit: str, value: float | None, spread: float | None = None) -> str:
+    """A value with its unit's word: "46.6 ± 2.2 points"."""
+    text = shown(unit, value, spread)
+    return text if value is None else f"{text} {UNITS[unit].word}"
+
+
+def change(unit: str, value: float, interval: tuple[float, float] | None = None) -> str:
+    """A difference with its sign, without its unit: "−6.2"; as exact as its interval allows."""
+    half = None if interval is None else (interval[1] - interval[0]) / 2
+    return number(value * UNITS[unit].scale, decimals(unit, value, half), sign=True)
+
+
+def bracket(unit: str, value: float, interval: tuple[float, float] | None) -> str:
+    """The interval of a difference: "[−9.0, −3.3]"; an en dash where there is none."""
+    if interval is None:
+        return NONE
+    scale = UNITS[unit].scale
+    places = decimals(unit, value, (interval[1] - interval[0]) / 2)
+    if any(v and not round(v * scale, places) for v in interval):
+        places += (
+            1  # on which side of zero an end lies decides a verdict: rounding must not hide it
+        )
+    low, high = (number(v * scale, places, sign=True) for v in interval)
+    return f"[{low}, {high}]"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1, "seed"` as "1 seed"; `3, "seed"` as "3 seeds"."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Words as in a sentence: "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,56 @@
+"""RunConfig -> RunRecord: run the protocol of its kind, and keep what it found."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from acn_bench import backbones, provenance, records
+from acn_bench.benchmarks import continual
+from acn_bench.data import images
+from acn_bench.records import Place, RunRecord
+from acn_bench.spec import FactorySpec, RunConfig
+
+Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
+
+
+def run(
+    config: RunConfig,
+    place: Place,
+    *,
+    data_root: Path | None,
+    device: torch.device,
+    progress: Progress = lambda _: None,
+) -> RunRecord:
+    """Run `config` and write its files: outcomes and weights first, the record last.
+
+    Raises ValueError where data or factory are not what the plan saw, DivergedError where the loss is no
+    number, OSError where a file cannot be written; then no record exists.
+    """
+    if isinstance(config.backbone, FactorySpec):
+        source = backbones.factory_source(config.backbone.factory)
+        if source != config.backbone.source:
+            raise ValueError(f"{config.backbone.factory} changed since the run was planned")
+    data = images.load(config.benchmark.data, data_root)
+    if data.fingerprint != config.fingerprint:
+        raise ValueError(
+            f"{data.name} changed since the run was planned: its fingerprint is {data.fingerprint}, "
+            f"not {config.fingerprint}"
+        )
+    measured = continual.measure(config, data, device, progress)
+    record = RunRecord(
+        schema=records.SCHEMA,
+        run_id=config.run_id,
+        config=config,
+        result=measured.result,
+        provenance=provenance.provenance(config, data, device, measured.guards),
+    )
+    name = records.free_path(place.records, records.stem(record.run_id, provenance.code())).stem
+    about = {"run_id": record.run_id, "config": records.encode(config)}
+    with records.atomic(place.records / f"{name}.safetensors") as part:
+        safetensors.torch.save_file(measured.examples, part, about)
+    with records.atomic(place.weights / f"{name}.safetensors") as part:
+        safetensors.torch.save_file(measured.weights, part, about)
+    records.save(record, place.records)
+    return record

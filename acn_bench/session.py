@@ -1,0 +1,309 @@
+"""A drafted plan -> records on disk, a table and a report, with a person watching."""
+
+import shutil
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from acn_bench import backbones, device, estimate, metrics, provenance, records, reports, workers
+from acn_bench.benchmarks.split import split
+from acn_bench.catalog import BenchmarkCard
+from acn_bench.data import images
+from acn_bench.data.images import ImageData
+from acn_bench.plan import Draft
+from acn_bench.records import Place, RunRecord
+from acn_bench.reports import tables
+from acn_bench.reports.comparison import compare
+from acn_bench.spec import FactorySpec, Precision, RunConfig
+from acn_bench.workers import Job, News
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a plan is run: nothing here changes a figure but the device's precision."""
+
+    out: Path
+    data_root: Path | None
+    device: str  # auto, cpu or cuda
+    jobs: int  # runs at a time; 0: as many as the device takes well
+    again: bool
+
+
+@dataclass(frozen=True)
+class Session:
+    """One plan, resolved: what will run, on what, and where it goes."""
+
+    card: BenchmarkCard
+    card_source: Path
+    configs: list[RunConfig]
+    seconds: list[float]  # roughly, of each config in one worker
+    data: ImageData
+    job: Job
+    jobs: int
+
+    @property
+    def place(self) -> Place:
+        """Where the benchmark's files lie."""
+        return self.job.place
+
+    def record(self, config: RunConfig) -> RunRecord | None:
+        """The newest record of a run by the code as it is."""
+        return records.newest(self.place.records, config.run_id, self.job.code)
+
+
+def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Options) -> Session:
+    """Resolve data, device and precision; time a few steps. Raises what the user can mend."""
+    sources = {factory: backbones.factory_source(factory) for factory in drafted.factories}
+    chip = device.resolve(options.device)
+    precision: dict[str, Precision] = {
+        p: device.resolve_precision(p, chip) for p in set(drafted.precisions)
+    }
+    data = images.load(drafted.data, options.data_root)
+    configs = drafted.resolve(data.fingerprint, precision, sources)
+    _check_split(configs, data)
+    jobs = options.jobs or (device.cores() if chip.type == "cpu" else 1)
+    jobs = min(jobs, len(configs))
+    threads = max(1, device.cores() // jobs)
+    torch.set_num_threads(threads)
+    job = Job(
+        place=Place(options.out / card.name),
+        code=provenance.code(),
+        data_root=options.data_root,
+        device=chip.type,
+        threads=threads,
+        again=options.again,
+    )
+    return Session(
+        card=card,
+        card_source=card_source,
+        configs=configs,
+        seconds=estimate.seconds(configs, data, chip),
+        data=data,
+        job=job,
+        jobs=jobs,
+    )
+
+
+def _check_split(configs: list[RunConfig], data: ImageData) -> None:
+    """Raise ValueError for too few classes or rows now, not in each run."""
+    distinct = {
+        (b.experiences, b.classes_per_experience, b.validation, c.seeds): b
+        for c in configs
+        for b in [c.benchmark]
+    }
+    for (*_, seeds), protocol in distinct.items():
+        split(data, protocol, seeds)
+
+
+# ---------------------------------------------------------------- before
+
+
+def print_plan(session: Session, console: Console) -> None:
+    """What will run, on what data, for roughly how long."""
+    finished = [not session.job.again and session.record(c) is not None for c in session.configs]
+    left = [s for s, done in zip(session.seconds, finished, strict=True) if not done]
+    data = session.data
+    part = "" if data.canonical else ", not the full original set"
+    protocol = session.configs[0].benchmark
+    console.print(
+        f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
+    )
+    console.print(
+        f"data       {data.name}, {len(data.train_labels):,} training and "
+        f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",
+        soft_wrap=True,
+    )
+    console.print(
+        f"protocol   {protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
+        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {protocol.epochs} epochs, "
+        f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}",
+        soft_wrap=True,
+    )
+    console.print(
+        f"machine    {device.describe(torch.device(session.job.device))}; "
+        f"{session.jobs} run(s) at a time, {session.configs[0].precision}",
+        soft_wrap=True,
+    )
+    console.print(_plan_table(session, finished))
+    several = f"{len(session.configs)} runs, {sum(finished)} of them finished before"
+    if left:
+        wait = estimate.START + sum(left) / session.jobs
+        several += f"; the others take roughly {_duration(wait)}"
+    console.print(several)
+
+
+def _plan_table(session: Session, finished: list[bool]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("strategy", "backbone", "depth", "seeds", "to do"):
+        table.add_column(title, justify="right" if title == "to do" else "left")
+    rows: dict[tuple[str, str, str], list[tuple[RunConfig, bool]]] = {}
+    for config, done in zip(session.configs, finished, strict=True):
+        rows.setdefault(_arm(config), []).append((config, done))
+    for words, runs in rows.items():
+        seeds = ", ".join(dict.fromkeys(_seeds(c) for c, _ in runs))
+        table.add_row(*map(escape, words), seeds, str(sum(not done for _, done in runs)))
+    return table
+
+
+def _arm(config: RunConfig) -> tuple[str, str, str]:
+    depth = "" if isinstance(config.backbone, FactorySpec) else str(config.backbone.depth)
+    return config.strategy.name, config.backbone.name, depth
+
+
+def _seeds(config: RunConfig) -> str:
+    s = config.seeds
+    same = len({s.order, s.init, s.data, s.noise}) == 1
+    return str(s.order) if same else f"{s.order}/{s.init}/{s.data}/{s.noise}"
+
+
+# ---------------------------------------------------------------- during
+
+
+def execute(session: Session, console: Console) -> list[str]:
+    """Run what is left; returns a sentence for each run that failed. What is finished is on disk at any moment."""
+    _prepare_folder(session)
+    todo = [c for c in session.configs if session.job.again or session.record(c) is None]
+    if not todo:
+        return []
+    watch = _Watch(session, todo, console)
+    with watch.bars, closing(workers.execute(todo, session.job, session.jobs)) as news:
+        for item in news:
+            watch.tell(item)
+    return watch.failures
+
+
+def _prepare_folder(session: Session) -> None:
+    """Make the benchmark's folder, see that it can be written, and keep the card there."""
+    folder = session.place.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        with records.atomic(folder / "card.toml") as part:
+            shutil.copyfile(session.card_source, part)
+    except OSError as e:
+        raise ValueError(f"--out: {folder} cannot be written: {e.strerror or e}") from e
+
+
+class _Watch:
+    """Progress bars, and a line for each run that ends."""
+
+    def __init__(self, session: Session, todo: list[RunConfig], console: Console) -> None:
+        self.session, self.console, self.ended = session, console, 0
+        self.failures: list[str] = []
+        seconds = dict(zip([c.run_id for c in session.configs], session.seconds, strict=True))
+        self.seconds = {c.run_id: seconds[c.run_id] for c in todo}  # estimated
+        self.share = dict.fromkeys(self.seconds, 0.0)  # done
+        self.began = time.monotonic()
+        self.starts: dict[str, float] = {}
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+        )
+        self.total = self.bars.add_task("all runs", total=1.0, left="")
+        self.lines: dict[str, TaskID] = {}
+
+    def tell(self, news: News) -> None:
+        """Show one piece of news."""
+        run = news.config.run_id
+        self.share[run] = news.share
+        if news.state == "started":
+            self.starts[run] = time.monotonic()
+            if run not in self.lines:
+                self.lines[run] = self.bars.add_task(escape(_name(news.config)), total=1.0, left="")
+        if run in self.lines:
+            self.bars.update(self.lines[run], completed=news.share)
+        if news.state in ("done", "kept", "failed"):
+            self._ended(news)
+        done = sum(self.seconds[r] * share for r, share in self.share.items())
+        whole = sum(self.seconds.values())
+        self.bars.update(self.total, completed=done / whole, left=self._left(done, whole))
+
+    def _left(self, done: float, whole: float) -> str:
+        """What is left, by how fast it went so far; by the plan's estimate until that says something."""
+        passed = time.monotonic() - self.began
+        planned = (whole - done) / self.session.jobs
+        if done < 0.02 * whole:
+            return f"about {_duration(planned + estimate.START)} left"
+        return f"about {_duration(passed * (whole - done) / done)} left"
+
+    def _ended(self, news: News) -> None:
+        run = news.config.run_id
+        self.ended += 1
+        self.share[run] = 1.0
+        if run in self.lines:
+            self.bars.remove_task(self.lines.pop(run))
+        head = escape(f"[{self.ended}/{len(self.seconds)}] {_name(news.config)}")
+        if news.state == "failed":
+            self.failures.append(f"{_name(news.config)}: {news.message}")
+            self._keep_trace(news)
+            line = f"{head}  [red]failed:[/red] {escape(news.message)}"
+            self.bars.console.print(line, soft_wrap=True)
+            return
+        record = self.session.record(news.config)
+        took = _duration(time.monotonic() - self.starts[run]) if run in self.starts else "elsewhere"
+        self.bars.console.print(f"{head}  {took}  {_figures(record)}", soft_wrap=True)
+
+    def _keep_trace(self, news: News) -> None:
+        if not news.trace:
+            return
+        folder = self.session.place.folder / "failures"
+        with suppress(OSError):
+            folder.mkdir(exist_ok=True)
+            (folder / f"{news.config.run_id}.txt").write_text(news.trace)
+
+
+def _name(config: RunConfig) -> str:
+    strategy, backbone, depth = _arm(config)
+    return f"{strategy} {backbone}{' d' + depth if depth else ''} seed {_seeds(config)}"
+
+
+def _figures(record: RunRecord | None) -> str:
+    if record is None:
+        return ""
+    accuracy = metrics.average_accuracy(record.result.accuracy)
+    forgetting = metrics.forgetting(record.result.accuracy)
+    words = [f"accuracy {100 * accuracy:.1f} %"] if accuracy is not None else []
+    if forgetting is not None:
+        words.append(f"forgetting {100 * forgetting:.1f} points")
+    return ", ".join(words)
+
+
+# ---------------------------------------------------------------- after
+
+
+def report(session: Session, console: Console) -> None:
+    """The table, and the report over exactly the plan's records."""
+    found = [r for r in map(session.record, session.configs) if r is not None]
+    if not found:
+        console.print("no run has a record, so there is no report")
+        return
+    console.print()
+    console.print(tables.plain(compare(found, session.card)), soft_wrap=True, markup=False)
+    with console.status("writing the report"):
+        written = reports.write(found, session.card, session.place.folder)
+    for note in written.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    console.print(f"records  {session.place.records}", soft_wrap=True, markup=False)
+    for path in written.paths:
+        console.print(f"report   {path}", soft_wrap=True, markup=False)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

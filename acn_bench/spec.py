@@ -1,0 +1,227 @@
+"""What a run is, before it runs: frozen, typed structs with their defaults.
+
+A `RunConfig` is everything that decides a run's outcome. Its `run_id` hashes the fields that differ
+from the defaults below, so a field that is added later changes no identity as long as its default
+is the old behaviour. For the same reason a default, once released, never changes here: cards do.
+"""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Wiring = Literal["ac", "residual", "feedforward", "densenet", "denseformer"]
+Variant = Literal["plain", "released"]
+Precision = Literal["fp32", "bf16"]
+Corruption = Literal["gaussian", "salt_and_pepper"]
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+WIRINGS: tuple[Wiring, ...] = ("ac", "residual", "feedforward", "densenet", "denseformer")
+VARIANTS: tuple[Variant, ...] = ("plain", "released")
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of everything that a card or a record says: frozen, and strict about unknown keys."""
+
+
+# ---------------------------------------------------------------- backbones
+
+
+class Backbone(Struct, frozen=True, kw_only=True, tag_field="family"):
+    """A network by its wiring and its depth; the subclass is the family, and adds its sizes."""
+
+    wiring: Wiring
+    variant: Variant = "plain"
+    depth: Count = 5
+
+    @property
+    def name(self) -> str:
+        """As written on the command line, `<wiring>_<family>:<variant>`."""
+        return f"{self.wiring}_{self.__struct_config__.tag}:{self.variant}"
+
+
+class ImageBackbone(Backbone, frozen=True, kw_only=True):
+    """A network that sees an image as square patches."""
+
+    image_size: Count = 32  # pixels a side
+    in_channels: Count = 3
+    patch_size: Count = 4  # pixels a side
+
+
+class MixerSpec(ImageBackbone, frozen=True, kw_only=True, tag="mixer"):
+    """MLP-Mixer (Tolstikhin et al. 2021) at the sizes of the ACN paper, appendix B."""
+
+    width: Count = 128
+    token_width: Count = 64
+    channel_width: Count = 512
+
+
+class ViTSpec(ImageBackbone, frozen=True, kw_only=True, tag="vit"):
+    """Vision Transformer (Dosovitskiy et al. 2021); by default of the width of ViT-Tiny."""
+
+    width: Count = 192
+    heads: Count = 3
+    mlp_ratio: Positive = 4.0
+
+
+class BertSpec(Backbone, frozen=True, kw_only=True, tag="bert"):
+    """BERT (Devlin et al. 2019); by default BERT-base but for its depth."""
+
+    vocab_size: Count = 30522
+    max_length: Count = 512  # tokens
+    width: Count = 768
+    heads: Count = 12
+    mlp_ratio: Positive = 4.0
+
+
+class FactorySpec(Struct, frozen=True, kw_only=True, tag_field="family", tag="factory"):
+    """Anybody's own network: `pkg.module:factory`, called with `num_classes`; `.head` is its last Linear."""
+
+    factory: str
+    source: str = ""  # hash of the file that defines it, so that an edit is another run
+
+    @property
+    def name(self) -> str:
+        """As written on the command line, `pkg.module:factory`."""
+        return self.factory
+
+
+ImageSpec = MixerSpec | ViTSpec
+BackboneSpec = MixerSpec | ViTSpec | BertSpec | FactorySpec
+
+
+# ---------------------------------------------------------------- strategies
+
+
+class Strategy(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """How forgetting is resisted; the subclass is the kind of learner."""
+
+    name: str
+
+
+class NaiveSpec(Strategy, frozen=True, kw_only=True, tag="naive"):
+    """Fine-tuning on one experience after the other: the floor."""
+
+
+class JointSpec(Strategy, frozen=True, kw_only=True, tag="joint"):
+    """Training on all experiences at once: the ceiling."""
+
+
+class SiSpec(Strategy, frozen=True, kw_only=True, tag="si"):
+    """Synaptic Intelligence (Zenke et al. 2017), as Avalanche has it."""
+
+    strength: NotNegative = 1.0  # lambda
+    damping: Positive = 1e-3  # epsilon
+    importance_max: Positive | None = 1e-3  # what the importance is clipped to; null leaves it
+
+
+class EwcSpec(Strategy, frozen=True, kw_only=True, tag="ewc"):
+    """Elastic Weight Consolidation (Kirkpatrick et al. 2017), as Avalanche has it."""
+
+    strength: NotNegative = 1.0  # lambda
+    fisher_batch_size: Count = 64  # the squared gradient is of the mean over this many examples
+
+
+class ReplaySpec(Strategy, frozen=True, kw_only=True, tag="replay"):
+    """Experience replay from a memory balanced over experiences."""
+
+    memory: Count = 500  # examples in all
+    memory_batch_size: Count = 64  # examples of the memory beside each batch
+
+
+StrategySpec = NaiveSpec | JointSpec | SiSpec | EwcSpec | ReplaySpec
+
+
+# ---------------------------------------------------------------- benchmarks
+
+
+class ContinualSpec(Struct, frozen=True, kw_only=True, tag_field="kind", tag="continual"):
+    """Classes that arrive in experiences, one after the other."""
+
+    name: str
+    data: str = "cifar100"
+    experiences: Count = 20
+    classes_per_experience: Count = 5
+    heads: Literal["each", "one"] = "each"  # a head each: task-incremental
+    epochs: Count = 10  # per experience
+    batch_size: Count = 64
+    optimizer: Literal["adamw"] = "adamw"  # its state is kept across experiences; no schedule
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    crop_padding: Annotated[int, msgspec.Meta(ge=0, le=32)] = 4  # pixels; 0: no random crop
+    flip: bool = True  # horizontal; never on digits
+    validation: Annotated[float, msgspec.Meta(gt=0, lt=1)] = (
+        0.1  # share of the training rows of each class that is held out
+    )
+    noise: dict[Corruption, tuple[NotNegative, ...]] = {}  # corruption -> levels
+    noise_after: Literal["last", "every"] = "last"  # experience
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a noise level that cannot be: after training it would be too late."""
+        for share in self.noise.get("salt_and_pepper", ()):
+            if share > 1:
+                raise ValueError(f"salt_and_pepper is a share of pixels, at most 1, not {share:g}")
+
+
+BenchmarkSpec = ContinualSpec
+
+
+# ---------------------------------------------------------------- a run
+
+
+class Seeds(Struct, frozen=True, kw_only=True):
+    """Four independent sources of chance; the arms of a pair share all of them."""
+
+    order: int = 0  # which classes come when
+    init: int = 0  # initial weights
+    data: int = 0  # held-out rows, batch order, augmentation, replay memories
+    noise: int = 0  # test-time corruptions
+
+
+class RunConfig(Struct, frozen=True, kw_only=True):
+    """Everything that decides a run's outcome, resolved."""
+
+    benchmark: BenchmarkSpec
+    strategy: StrategySpec
+    backbone: BackboneSpec
+    seeds: Seeds
+    fingerprint: str  # of the data: the same name with other rows is another run
+    precision: Precision = "fp32"
+    quick: bool = False  # the card's [quick] values: figures are not comparable
+
+    @property
+    def run_id(self) -> str:
+        """Readable words and 8 hex digits of the hash of all that differs from the defaults."""
+        digest = hashlib.sha256(_canonical(self)).hexdigest()[:8]
+        backbone = self.backbone
+        if isinstance(backbone, FactorySpec):
+            words = [backbone.factory.replace(":", "-").replace(".", "-")]
+        else:
+            words = [backbone.name.replace(":", "-"), f"d{backbone.depth}"]
+        s = self.seeds
+        varied = {s.order, s.init, s.data, s.noise}
+        seed = f"s{s.order}" if len(varied) == 1 else f"s{s.order}.{s.init}.{s.data}.{s.noise}"
+        return "-".join([self.strategy.name, *words, seed, digest])
+
+
+def _canonical(config: RunConfig) -> bytes:
+    return msgspec.json.encode(_without_defaults(config), order="deterministic")
+
+
+def _without_defaults(value: Any) -> Any:
+    """A struct as builtins, less the fields that hold their default."""
+    if not isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
+    kept = {}
+    for field in msgspec.structs.fields(value):
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if getattr(value, field.name) != default:
+            kept[field.name] = _without_defaults(getattr(value, field.name))
+    tag = value.__struct_config__
+    return kept | ({tag.tag_field: tag.tag} if tag.tag_field else {})

@@ -1,0 +1,1 @@
+"""A strategy's card -> an Avalanche learner."""

@@ -1,0 +1,57 @@
+"""Seeds and a place in the stream -> the state of every generator that Avalanche draws from.
+
+The state is set anew at each epoch, so that what is drawn there (batch order, replayed examples)
+depends on (seed, experience, epoch) alone: not on what was drawn before, and not on the arm.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from avalanche.core import SupervisedPlugin
+
+from acn_bench.data.batches import Rows
+from acn_bench.data.counter import bits
+
+
+def seed_everything(*keys: int | str) -> None:
+    """Set the generators of Python, NumPy and torch to what the keys say."""
+    seed = int(bits(*keys)) & (2**63 - 1)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """What happens inside leaves the generators of Python, NumPy and torch as they were."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
+    """Sets the generators, and the epoch that augmentation is keyed by, at each boundary."""
+
+    def __init__(self, seed: int, rows: Rows) -> None:
+        super().__init__()
+        self.seed = seed
+        self.rows = rows
+
+    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        seed_everything("before", self.seed, strategy.clock.train_exp_counter)
+
+    def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+        experience, epoch = strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs
+        self.rows.epoch = experience * strategy.train_epochs + epoch
+        seed_everything("epoch", self.seed, experience, epoch)
+
+    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        seed_everything("after", self.seed, strategy.clock.train_exp_counter)

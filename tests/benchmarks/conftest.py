@@ -1,0 +1,90 @@
+"""A tiny stream of real digits, and runs on it."""
+
+from types import ModuleType
+
+import msgspec
+import pytest
+import torch
+from torch import nn
+
+from acn_bench.benchmarks import continual
+from acn_bench.data import images
+from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+
+PROTOCOL = ContinualSpec(
+    name="tiny", data="digits100", experiences=2, classes_per_experience=3, epochs=2, batch_size=32,
+    crop_padding=2, noise={"gaussian": (0.1, 0.4), "salt_and_pepper": (0.1,)},
+)  # fmt: skip
+BACKBONE = MixerSpec(
+    wiring="ac", depth=2, patch_size=8, width=32, token_width=16, channel_width=64
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """digits100."""
+    return images.load("digits100")
+
+
+@pytest.fixture(scope="session")
+def config(digits):
+    """Makes a config: `config(wiring="residual", seeds=…, strategy=…, epochs=…)`."""
+
+    def make(*, strategy=None, seeds=None, backbone=None, wiring="ac", **protocol):
+        return RunConfig(
+            benchmark=msgspec.structs.replace(PROTOCOL, **protocol),
+            strategy=strategy or NaiveSpec(name="naive"),
+            backbone=backbone or msgspec.structs.replace(BACKBONE, wiring=wiring),
+            seeds=seeds or Seeds(),
+            fingerprint=digits.fingerprint,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run(config, digits):
+    """Makes a run that is yet to be measured."""
+
+    def make(**changes):
+        return continual.ContinualRun(config(**changes), digits, torch.device("cpu"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def measure(config, digits):
+    """Measures a config, each once."""
+    known = {}
+
+    def measured(**changes):
+        made = config(**changes)
+        if made.run_id not in known:
+            known[made.run_id] = continual.measure(made, digits, torch.device("cpu"))
+        return known[made.run_id]
+
+    return measured
+
+
+class Convolution(nn.Module):
+    """Anybody's network: batch statistics, dropout, and a weight that nothing reads."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 4, 8, stride=8), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.1), nn.Flatten()
+        )  # fmt: skip
+        self.unread = nn.Linear(2, 2)
+        self.head = nn.Linear(64, num_classes)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@pytest.fixture
+def factory(monkeypatch):
+    """The `module:function` of a network that is not ours."""
+    module = ModuleType("anybodys_networks")
+    module.convolution = Convolution
+    monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+    return "anybodys_networks:convolution"

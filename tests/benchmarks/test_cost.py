@@ -1,0 +1,55 @@
+"""What a network costs, against arithmetic."""
+
+import torch
+from torch import nn
+
+from acn_bench.backbones import build
+from acn_bench.benchmarks import cost
+
+STEM = 16 * 2 * 192 * 24  # 4·4 tokens, each 3·8·8 values times a matrix; 2 per multiply-add
+BLOCK = 2 * (2 * 24 * 16 * 12) + 2 * (
+    2 * 16 * 24 * 32
+)  # two matrices over tokens, two over channels
+HEAD = 2 * 24 * 5
+
+
+def network(precision="fp32"):
+    made = build(
+        "ac_mixer", 5, depth=2, patch_size=8, width=24, token_width=12, channel_width=32,
+        precision=precision,
+    )  # fmt: skip
+    made.head = nn.Identity()
+    return made
+
+
+def test_flops_are_two_per_multiply_add_of_one_image_through_one_head():
+    heads = nn.ModuleList([nn.Linear(24, 5) for _ in range(3)])
+    for precision in ("fp32", "bf16"):
+        _, flops = cost.by_depth(network(precision), heads, torch.rand(1, 3, 32, 32))
+        assert flops == [STEM + HEAD, STEM + BLOCK + HEAD, STEM + 2 * BLOCK + HEAD]
+
+
+def test_parameters_are_of_the_network_cut_to_each_depth_and_of_all_heads():
+    heads = nn.ModuleList([nn.Linear(24, 5) for _ in range(3)])
+    parameters, _ = cost.by_depth(network(), heads, torch.rand(1, 3, 32, 32))
+    stem, norm = 193 * 24, 2 * 24
+    block = 2 * norm + 17 * 12 + 13 * 16 + 25 * 32 + 33 * 24
+    assert parameters == [stem + norm + k * block + 3 * 25 * 5 for k in range(3)]
+
+
+def test_a_network_without_depths_has_one_figure_each():
+    parameters, flops = cost.by_depth(nn.Flatten(), nn.Linear(3072, 2), torch.rand(1, 3, 32, 32))
+    assert (parameters, flops) == ([3073 * 2], [2 * 3072 * 2])
+
+
+def test_counting_leaves_the_network_in_the_mode_that_it_was_in():
+    model = network()
+    model.blocks[0].eval()
+    cost.by_depth(model, nn.Linear(24, 5), torch.rand(1, 3, 32, 32))
+    assert model.training
+    assert not model.blocks[0].training
+
+
+def test_peak_memory_is_that_of_this_process():
+    cost.reset_peak_memory(torch.device("cpu"))
+    assert 2**25 < cost.peak_memory(torch.device("cpu")) < 2**36

@@ -1,0 +1,33 @@
+"""Evaluation changes nothing."""
+
+import torch
+from torch import nn
+
+from acn_bench.backbones import build
+from acn_bench.benchmarks import evaluation
+
+
+def test_a_part_in_evaluation_mode_stays_in_it():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+    model[0].eval()
+    with evaluation.evaluating(model):
+        assert not any(m.training for m in model.modules())
+        assert torch.is_inference_mode_enabled()
+    assert [m.training for m in model.modules()] == [True, False, True]
+
+
+def test_a_network_of_ours_gives_every_depth_and_any_other_one_row():
+    images = torch.rand(5, 3, 32, 32)
+    ours = build("ac_mixer", 3, depth=2, patch_size=16, width=8).eval()
+    ours.head = nn.Identity()
+    other = nn.Flatten().eval()
+    assert evaluation.features(ours, images, depths=True).shape == (3, 5, 8)
+    assert evaluation.features(ours, images, depths=False).shape == (1, 5, 8)
+    assert evaluation.features(other, images, depths=True).shape == (1, 5, 3072)
+
+
+def test_right_or_not_at_every_depth_and_its_share():
+    features = torch.tensor([[[1.0, 0], [0, 1]], [[0, 1.0], [0, 1]]])  # (2 depths, 2 examples, 2)
+    right = evaluation.correct(nn.Identity(), features, torch.tensor([0, 1]))
+    assert right.tolist() == [[True, True], [False, True]]
+    assert evaluation.shares(right) == [1.0, 0.5]

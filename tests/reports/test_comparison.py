@@ -1,0 +1,258 @@
+import math
+
+import pytest
+from scipy import stats
+
+from acn_bench.catalog import Claim
+from acn_bench.records import NoiseResult, Seconds
+from acn_bench.reports.comparison import compare, verdict
+from acn_bench.reports.groups import Difference
+from acn_bench.spec import Seeds
+
+SECONDS = Claim(
+    name="quick", statement="AC trains faster", metric="seconds", direction="lower", source="nobody"
+)
+
+
+def timed(record, ac, residual, **more):
+    """A pair a seed whose training times are given: the simplest metric to set by hand."""
+    return [
+        record(wiring=wiring, seed=seed, result={"seconds": Seconds(train=t, evaluate=1.0)}, **more)
+        for wiring, times in (("ac", ac), ("residual", residual))
+        for seed, t in enumerate(times)
+    ]
+
+
+def judged(records, claim=SECONDS):
+    (group,) = compare(records).groups
+    return verdict(claim, group)
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@pytest.mark.parametrize(
+    ("ac", "outcome"),
+    [
+        ((10, 11, 12), "holds"),
+        ((30, 31, 32), "reversed"),
+        ((19, 30, 12), "undecided"),
+    ],
+)
+def test_a_claim_is_decided_by_which_side_of_zero_the_whole_interval_lies_on(record, ac, outcome):
+    assert judged(timed(record, ac, (20, 21.5, 22))).outcome == outcome
+
+
+def test_a_claim_of_more_is_judged_the_other_way_round(record):
+    records = timed(record, (10, 11, 12), (20, 21.5, 22))
+    more = Claim(name="m", statement="m", metric="seconds", direction="higher", source="nobody")
+
+    assert judged(records, more).outcome == "reversed"
+
+
+def test_the_interval_is_students_over_the_paired_differences(record):
+    found = judged(timed(record, (10, 11, 12.5, 9), (20, 22, 21, 25))).difference
+
+    values = [-10, -11, -8.5, -16]
+    low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
+    assert found.interval == pytest.approx((low, high))
+    assert (found.n, found.wins, found.ties) == (4, 4, 0)
+
+
+def test_one_seed_gives_no_verdict(record):
+    found = judged(timed(record, (10,), (20,)))
+
+    assert found.outcome == "no verdict"
+    assert found.reason == "one seed: no verdict"
+    assert found.difference.interval is None
+
+
+def test_equal_differences_make_an_interval_of_one_point(record):
+    found = judged(timed(record, (10, 11, 12), (12, 13, 14)))
+
+    assert found.difference.interval == (-2, -2)
+    assert found.outcome == "holds"
+
+
+def test_arms_that_never_differ_decide_nothing(record):
+    found = judged(timed(record, (10, 11), (10, 11)))
+
+    assert found.outcome == "undecided"
+    assert (found.difference.wins, found.difference.ties) == (0, 2)
+
+
+def test_an_arm_that_was_not_run_is_named(records, card):
+    only_ac = compare(records(wirings=("ac",)), card)
+    only_residual = compare(records(wirings=("residual",)), card)
+
+    assert {v.reason for v in only_ac.verdicts} == {"residual not run"}
+    assert {v.reason for v in only_residual.verdicts} == {"AC not run"}
+
+
+def test_a_variant_that_was_not_run_is_named(records, card):
+    assert compare(records(), card).not_run == (
+        "mixer, released variant: not run with naive and si",
+    )
+    assert compare(records(variants=("plain", "released")), card).not_run == ()
+
+
+def test_a_claim_about_an_unknown_metric_suggests_the_nearest(record, card):
+    import msgspec
+
+    typo = msgspec.structs.replace(card.claim[0], metric="forgeting")
+    with pytest.raises(ValueError, match="Did you mean 'forgetting'"):
+        compare([record()], msgspec.structs.replace(card, claim=(typo,)))
+
+
+def test_records_of_two_benchmarks_are_refused(record):
+    import msgspec
+
+    other = record()
+    config = msgspec.structs.replace(
+        other.config, benchmark=msgspec.structs.replace(other.config.benchmark, name="elsewhere")
+    )
+    with pytest.raises(ValueError, match="one benchmark"):
+        compare([record(), msgspec.structs.replace(other, config=config)])
+
+
+# ---------------------------------------------------------------- pairing
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"strategy": "si"},
+        {"variant": "released"},
+        {"depth": 10},
+        {"width": 256},
+        {"quick": True},
+        {"code": "0ther0000000"},
+        {"benchmark": {"epochs": 3}},
+        {"benchmark": {"heads": "one"}},
+        {"experiences": 20},
+    ],
+)
+def test_what_differs_beside_wiring_and_seeds_is_never_averaged(record, other):
+    groups = compare([record(seed=0), record(**{"seed": 1, **other})]).groups
+
+    assert [len(group.records) for group in groups] == [1, 1]
+    assert len({group.label for group in groups}) == 2
+
+
+def test_other_data_under_the_same_name_makes_another_group(record):
+    import msgspec
+
+    first = record(seed=0)
+    config = msgspec.structs.replace(record(seed=1).config, fingerprint="0" * 32)
+    second = msgspec.structs.replace(record(seed=1), config=config, run_id=config.run_id)
+
+    assert len(compare([first, second]).groups) == 2
+
+
+def test_a_strategys_option_makes_another_group_and_is_said(record):
+    import msgspec
+
+    from acn_bench.spec import SiSpec
+
+    config = msgspec.structs.replace(record("si").config, strategy=SiSpec(name="si", strength=10.0))
+    strong = msgspec.structs.replace(record("si"), config=config, run_id=config.run_id)
+
+    labels = [group.label for group in compare([record("si"), strong, record("naive")]).groups]
+    assert labels == ["naive · plain", "si · plain · strength 1.0", "si · plain · strength 10.0"]
+
+
+def test_settings_too_many_for_a_label_are_said_beside_a_letter(record):
+    other = {"epochs": 3, "batch_size": 16, "flip": False}
+    groups = compare([record(), record("si"), record(benchmark=other)]).groups
+
+    assert [g.label for g in groups] == [
+        "naive · plain · setting A",
+        "naive · plain · setting B",
+        "si · plain · setting A",
+    ]
+    assert {g.setting for g in groups} == {
+        "epochs 10, batch size 64, flip",
+        "epochs 3, batch size 16, not flip",
+    }
+
+
+def test_only_seeds_that_both_arms_have_make_a_difference(record):
+    records = timed(record, (10, 11, 12), (20, 21))
+
+    (group,) = compare(records).groups
+    assert group.cell("ac", "seconds").n == 3
+    assert group.difference("seconds").n == 2
+
+
+def test_pairs_share_all_four_seeds(record):
+    a = record(wiring="ac", seeds=Seeds(order=0, init=1))
+    b = record(wiring="residual", seeds=Seeds(order=0, init=2))
+
+    (group,) = compare([a, b]).groups
+    assert group.difference("seconds") is None
+
+
+def test_other_wirings_stand_beside_the_pair_without_a_verdict(records, card):
+    comparison = compare(records(("naive",), ("ac", "residual", "feedforward")), card)
+
+    assert comparison.arms == ["ac", "residual", "feedforward"]
+    assert len(comparison.groups) == 1
+    assert len(comparison.verdicts) == len(card.claim)
+
+
+def test_the_newer_of_two_records_of_one_run_counts(record):
+    old = record(time="2026-01-01T00:00:00Z", result={"seconds": Seconds(train=1, evaluate=1)})
+    new = record(time="2026-01-02T00:00:00Z", result={"seconds": Seconds(train=2, evaluate=1)})
+
+    for order in ([old, new], [new, old]):
+        (group,) = compare(order).groups
+        assert list(group.cell("ac", "seconds").values.values()) == [2]
+
+
+def test_the_order_of_the_records_changes_nothing(records, card):
+    made = records(variants=("plain", "released"))
+
+    assert compare(made, card) == compare(made[::-1], card)
+
+
+def test_which_seeds_varied_is_said(record):
+    together = compare([record(seed=s) for s in (0, 1, 2)]).seeds
+    one = compare([record(seeds=Seeds(init=s)) for s in (0, 3)]).seeds
+
+    assert together == "order, init, data and noise varied, together (0 – 2)"
+    assert one == "init varied (0, 3); fixed: order at 0, data at 0 and noise at 0"
+
+
+# ---------------------------------------------------------------- cells
+
+
+def test_spread_is_the_sample_standard_deviation(record):
+    (group,) = compare(timed(record, (10, 12, 17), (1,))).groups
+
+    assert group.cell("ac", "seconds").spread == pytest.approx(math.sqrt(13))
+    assert group.cell("residual", "seconds").spread is None
+
+
+def test_wins_count_what_is_better_for_the_metric(records):
+    (group,) = compare(records(("naive",))).groups
+    accuracy, forgetting = group.difference("average_accuracy"), group.difference("forgetting")
+
+    assert accuracy.wins == sum(v > 0 for v in accuracy.values.values())
+    assert forgetting.wins == sum(v < 0 for v in forgetting.values.values())
+
+
+def test_noise_drop_is_clean_less_the_mean_over_all_levels(record):
+    noise = [
+        NoiseResult(corruption="gaussian", level=0.1, accuracy=[[None, None], [0.5, 0.6]]),
+        NoiseResult(corruption="gaussian", level=0.2, accuracy=[[None, None], [0.3, 0.4]]),
+    ]
+    r = record(experiences=2, result={"accuracy": [[0.9, None], [0.7, 0.8]], "noise": noise})
+
+    (group,) = compare([r]).groups
+    assert group.cell("ac", "noise_drop").mean == pytest.approx(0.75 - 0.45)
+
+
+def test_a_difference_over_one_pair_has_a_mean_and_no_interval():
+    d = Difference({(0, 0, 0, 0): -0.1}, wins=1, ties=0)
+
+    assert (d.mean, d.interval) == (-0.1, None)

@@ -1,0 +1,83 @@
+import pytest
+
+from acn_bench.records import Validation
+from acn_bench.reports import measures
+from acn_bench.reports.comparison import compare
+from acn_bench.reports.measures import METRICS
+
+T = 2
+
+
+def held_out(curve, counts=(500, 500)):
+    """The same curve on every experience of the final model."""
+    depth = [[curve, None], [curve, curve]]
+    full = [[row[-1] if row else None for row in rows] for rows in depth]
+    return Validation(accuracy=full, depth_accuracy=depth, counts=list(counts))
+
+
+def cut(record, validation_curve, test_curve=None, **more):
+    test = [[test_curve, None], [test_curve, test_curve]] if test_curve else None
+    result = {"validation": held_out(validation_curve), "depth_accuracy": test}
+    return record(depth=3, experiences=T, result=result, **more)
+
+
+def test_utilised_depth_is_chosen_on_held_out_rows_and_reported_on_test(record):
+    r = cut(record, [0.2, 0.5, 0.695, 0.7], test_curve=[0.2, 0.6, 0.65, 0.71])
+
+    assert measures.utilised_depth(r) == 2
+    assert measures.truncated_accuracy(r) == pytest.approx(0.65)
+    assert METRICS["utilised_depth_half"].of(r) == 2
+    assert METRICS["utilised_depth_two"].of(r) == 2
+    assert METRICS["parameters_utilised"].of(r) == r.result.parameters[2]
+
+
+def test_the_tolerances_can_part_ways(record):
+    r = cut(record, [0.2, 0.685, 0.692, 0.7])
+
+    found = [
+        METRICS[m].of(r) for m in ("utilised_depth_half", "utilised_depth", "utilised_depth_two")
+    ]
+    assert found == [3, 2, 1]
+
+
+def test_a_model_that_guesses_has_no_utilised_depth(record):
+    r = cut(record, [0.2, 0.2, 0.21, 0.22])  # two standard errors above 0.2 over 1,000 rows: 0.225
+
+    assert measures.utilised_depth(r) is None
+    assert measures.truncated_accuracy(r) is None
+    assert METRICS["flops_utilised"].of(r) is None
+
+
+def test_guessing_is_among_an_experiences_classes_only_with_a_head_each(record):
+    assert measures.chance(record(experiences=4)) == pytest.approx(1 / 5)
+    assert measures.chance(record(experiences=4, benchmark={"heads": "one"})) == pytest.approx(
+        1 / 20
+    )
+
+
+def test_a_network_without_depths_has_no_utilised_depth(record):
+    nothing = Validation(accuracy=[[0.5]], depth_accuracy=[], counts=[100])
+    r = record(
+        result={"validation": nothing, "depth_accuracy": None, "parameters": [], "flops": []}
+    )
+
+    assert measures.utilised_depth(r) is None
+    assert METRICS["parameters"].of(r) is None
+
+
+def test_joint_training_cannot_forget(records, card):
+    comparison = compare(records(("joint",)), card)
+    (group,) = comparison.groups
+    (verdict,) = comparison.of_claim("forgets_less")
+
+    assert group.cell("ac", "forgetting").n == 0
+    assert group.cell("ac", "average_accuracy").n == 3
+    assert verdict.outcome == "no verdict"
+    assert "joint training" in verdict.reason
+
+
+def test_every_metric_says_what_it_is_and_where_it_comes_from():
+    for metric in METRICS.values():
+        assert metric.definition
+        assert metric.source
+        assert metric.missing

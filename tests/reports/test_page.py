@@ -1,0 +1,158 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from acn_bench.reports import page
+from acn_bench.reports.comparison import compare
+
+
+class Reader(HTMLParser):
+    """Every attribute and every visible word of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.attributes = []
+        self.words = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.hidden += tag == "style"
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag == "style"
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def html():
+    from pathlib import Path
+    from runpy import run_path
+
+    from acn_bench import catalog
+
+    made = run_path(str(Path(__file__).with_name("conftest.py")))["make_records"]()
+    return page.render(compare(made, catalog.benchmark("split_cifar100")))
+
+
+def test_the_page_asks_for_nothing_outside_itself(html):
+    reader = read(html)
+
+    links = [v for _, name, v in reader.attributes if name in ("src", "href", "xlink:href", "data")]
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert all(target.startswith(("#", '"#')) for target in re.findall(r"url\(([^)]*)", html))
+    assert "@import" not in html
+    assert not {tag for tag, _, _ in reader.attributes} & {"script", "link", "iframe", "object"}
+
+
+def test_the_same_records_give_the_same_bytes(html, records, card):
+    assert page.render(compare(records()[::-1], card)) == html
+
+
+def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(html):
+    reader = read(html)
+    ids = [value for _, name, value in reader.attributes if name == "id"]
+
+    assert len(ids) == len(set(ids))
+    targets = {value[1:] for tag, name, value in reader.attributes if name == "href"}
+    targets |= set(re.findall(r"url\(#([^)]*)\)", html))
+    assert targets <= set(ids)
+
+
+def test_nothing_on_the_page_is_not_a_number(html):
+    assert not re.search(r"\b(nan|NaN|None|inf|undefined)\b", html)
+
+
+def test_every_figure_is_told_in_words(html):
+    reader = read(html)
+    labels = [v for _, name, v in reader.attributes if name == "aria-label"]
+
+    assert html.count('role="img"') == len(labels) - 1  # the contents have a label, too
+    assert all(labels)
+
+
+def test_the_page_speaks_in_its_order(html, card):
+    text = read(html).text
+    order = [
+        card.intent,
+        "Verdicts",
+        "Read with care",
+        "AC beside residual Mean ±",
+        "Forgetting, seed by seed",
+        "Published figures beside ours",
+        "Cost beside quality Mean ±",
+        "Definitions T experiences",
+        "Provenance Runs",
+        "Every run Seeds",
+    ]
+    places = [text.rindex(words) if k else text.index(words) for k, words in enumerate(order)]
+
+    assert places == sorted(places)
+
+
+def test_reasons_against_comparing_stand_at_the_top(html):
+    text = read(html).text
+
+    assert text.index("No run is comparable with published figures") < text.index(
+        "Verdicts A claim"
+    )
+
+
+def test_one_seed_and_one_arm_still_make_a_page(records, card):
+    text = read(page.render(compare(records(("naive",), ("ac",), (0,)), card))).text
+
+    assert "residual not run" in text
+    assert "nan" not in text.lower().split()
+
+
+def test_a_page_needs_no_card(records):
+    text = read(page.render(compare(records(("joint",), seeds=(0,)), None))).text
+
+    assert "AC beside residual on split_cifar100" in text
+    assert "Verdicts" not in text
+
+
+def test_somebodys_own_network_stands_in_a_group_of_its_own(record):
+    import msgspec
+
+    from acn_bench.spec import FactorySpec
+
+    own = record(result={"depth_accuracy": None, "parameters": [], "flops": [], "noise": []})
+    config = msgspec.structs.replace(own.config, backbone=FactorySpec(factory="my.nets:small"))
+    result = msgspec.structs.replace(
+        own.result, validation=msgspec.structs.replace(own.result.validation, depth_accuracy=[])
+    )
+    own = msgspec.structs.replace(own, config=config, result=result, run_id=config.run_id)
+    comparison = compare([own, record()])
+
+    assert [g.label for g in comparison.groups] == ["naive · mixer plain", "naive · my.nets:small"]
+    assert "my.nets:small" in read(page.render(comparison)).text
+
+
+def test_the_page_escapes_what_records_say(record):
+    hostile = record(provenance={"device": "<script>alert(1)</script>"})
+
+    assert "<script>" not in page.render(compare([hostile], None))
+
+
+def test_figures_scale_with_the_page(html):
+    drawings = re.findall(r'<div role="img".*?<svg ([^>]*)>', html, re.DOTALL)
+
+    assert drawings
+    assert all(re.search(r'style="width: \d+%;', d) and "viewBox" in d for d in drawings)
+    assert not any(re.search(r'\b(width|height)="', d) for d in drawings)

@@ -1,0 +1,45 @@
+import csv
+from io import StringIO
+from pathlib import Path
+
+from acn_bench.reports import tables
+from acn_bench.reports.comparison import compare
+
+GOLDEN = Path(__file__).with_name("golden.md")
+
+
+def test_golden_records_give_the_golden_tables(records, card):
+    """To accept a change: write `tables.markdown(...)` of these records to golden.md, and read the diff."""
+    made = records(("naive", "joint"), experiences=4) + records(("si",), seeds=(0,), experiences=4)
+
+    assert tables.markdown(compare(made, card)) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_terminals_table_is_aligned(records, card):
+    lines = tables.plain(compare(records(("naive",)), card)).splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("Metric"))
+
+    assert len({len(line) for line in lines[start:]}) == 1
+    assert lines[0] == "AC forgets less than residual:"
+
+
+def test_latex_leaves_no_character_that_latex_reads_as_its_own(records, card):
+    text = tables.latex(compare(records(variants=("plain", "released")), card))
+    body = [line for line in text.splitlines() if not line.startswith("%")]
+
+    assert all("%" not in line.replace(r"\%", "") for line in body)
+    assert all(line.isascii() for line in body)
+    columns = {line.count(" & ") for line in body if line.endswith(r"\\") and "&" in line}
+    assert columns == {5}
+
+
+def test_csv_keeps_every_value_of_every_run(records, card):
+    made = records()
+    rows = list(csv.DictReader(StringIO(tables.comma_separated(compare(made, card)))))
+
+    assert {row["run_id"] for row in rows} == {r.run_id for r in made}
+    one = next(
+        row for row in rows if row["metric"] == "seconds" and row["run_id"] == made[0].run_id
+    )
+    assert float(one["value"]) == made[0].result.seconds.train
+    assert one["comparable"] == "false"

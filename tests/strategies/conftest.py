@@ -1,0 +1,36 @@
+"""A small stream of real digits, and learners on it that can be looked into."""
+
+import msgspec
+import pytest
+import torch
+
+from acn_bench.benchmarks.continual import ContinualRun
+from acn_bench.data import images
+from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+
+PROTOCOL = ContinualSpec(
+    name="small", data="digits100", experiences=3, classes_per_experience=3, epochs=2, batch_size=32,
+    crop_padding=2,
+)  # fmt: skip
+BACKBONE = MixerSpec(wiring="ac", depth=2, patch_size=8, width=32, token_width=16, channel_width=64)
+
+
+def config(strategy=None, *, backbone=None, seeds=None, **protocol):
+    return RunConfig(
+        benchmark=msgspec.structs.replace(PROTOCOL, **protocol),
+        strategy=strategy or NaiveSpec(name="naive"),
+        backbone=msgspec.structs.replace(BACKBONE, **(backbone or {})),
+        seeds=seeds or Seeds(),
+        fingerprint=images.load("digits100").fingerprint,
+    )
+
+
+@pytest.fixture
+def small():
+    """Makes a run of the small protocol: `small(strategy, experiences=…)`."""
+
+    def make(strategy=None, **changes):
+        run = config(strategy, **changes)
+        return ContinualRun(run, images.load("digits100"), torch.device("cpu"))
+
+    return make

@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from acn_bench import catalog
+from acn_bench.catalog import BenchmarkCard, StrategyCard
+from acn_bench.spec import ContinualSpec, SiSpec
+
+
+def card_file(root: Path, folder: Path, old: str, new: str, kind: str = "benchmarks") -> Path:
+    """A card of the repository with one thing changed, elsewhere."""
+    name = "split_cifar100" if kind == "benchmarks" else "si"
+    text = (root / kind / f"{name}.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "mine.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_every_card_of_the_repository_can_be_read(root):
+    assert catalog.names("benchmarks") == sorted(
+        p.stem for p in (root / "benchmarks").glob("*.toml")
+    )
+    assert catalog.names("strategies") == sorted(
+        p.stem for p in (root / "strategies").glob("*.toml")
+    )
+    for name in catalog.names("benchmarks"):
+        assert catalog.benchmark(name).name == catalog.benchmark(name).protocol.name == name
+    for name in catalog.names("strategies"):
+        assert catalog.strategy(name).name == catalog.strategy(name).options.name == name
+
+
+def test_a_name_becomes_its_card_and_its_spec():
+    benchmark = catalog.benchmark("split_cifar100")
+    assert isinstance(benchmark, BenchmarkCard)
+    assert isinstance(benchmark.protocol, ContinualSpec)
+    strategy = catalog.strategy("si")
+    assert isinstance(strategy, StrategyCard)
+    assert isinstance(strategy.options, SiSpec)
+
+
+@pytest.mark.parametrize("name", catalog.names("benchmarks"))
+def test_a_benchmark_card_names_strategies_and_keys_that_exist(name):
+    card = catalog.benchmark(name)
+    assert set(card.defaults.strategies) <= set(catalog.names("strategies"))
+    assert {s for claim in card.claim for s in claim.strategies} <= set(catalog.names("strategies"))
+    assert {p.strategy for p in card.published} <= set(catalog.names("strategies"))
+    known = {
+        field.name
+        for part in (card.protocol, card.defaults)
+        for field in msgspec.structs.fields(part)
+    }
+    assert set(card.quick) <= known
+    assert set(card.published_protocol) <= known
+
+
+@pytest.mark.parametrize("name", catalog.names("benchmarks"))
+def test_a_quick_card_stays_a_valid_protocol(name):
+    card = catalog.benchmark(name)
+    for part in (card.protocol, card.defaults):
+        keys = {field.name for field in msgspec.structs.fields(part)}
+        quick = {key: value for key, value in card.quick.items() if key in keys}
+        msgspec.convert(msgspec.to_builtins(part) | quick, type(part))
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(
+        LookupError, match=r"unknown benchmark 'split_cifar10'\. Did you mean 'split_cifar100'\?"
+    ):
+        catalog.benchmark("split_cifar10")
+    with pytest.raises(LookupError, match=r"unknown strategy 'replya'\. Did you mean 'replay'\?"):
+        catalog.strategy("replya")
+
+
+def test_a_name_near_to_none_lists_them_all():
+    with pytest.raises(LookupError, match=r"unknown strategy 'zzz'\. Known: .*naive.*si"):
+        catalog.strategy("zzz")
+
+
+@pytest.mark.parametrize("name", ["../benchmarks/split_cifar100", "", ".", "README"])
+def test_a_name_is_no_path_into_the_cards(name):
+    with pytest.raises(LookupError):
+        catalog.benchmark(name)
+
+
+def test_a_card_elsewhere_works_by_its_path(root, tmp_path):
+    path = card_file(root, tmp_path, 'name = "split_cifar100"', 'name = "mine"')
+    card = catalog.benchmark(str(path))
+    assert card.name == card.protocol.name == "mine"
+    assert card.defaults == catalog.benchmark("split_cifar100").defaults
+    path = card_file(root, tmp_path, "strength = 1.0", "strength = 2.5", "strategies")
+    assert catalog.strategy(str(path)).options.strength == 2.5
+
+
+@pytest.mark.parametrize("read", [catalog.benchmark, catalog.strategy])
+def test_a_path_where_no_card_lies_is_named(tmp_path, read):
+    with pytest.raises(LookupError, match=r"no (benchmark|strategy) card at .*absent\.toml"):
+        read(str(tmp_path / "absent.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "epochs = 10",
+            "epoch = 10",
+            r"unknown key 'epoch' in `protocol`\. Did you mean 'epochs'\?",
+        ),
+        ("depth = 5", "dept = 5", r"Did you mean 'depth'\?"),
+        ("intent =", "intend =", r"unknown key 'intend'\. Did you mean 'intent'\?"),
+        ("statement =", "statment =", r"in `claim\[0\]`\. Did you mean 'statement'\?"),
+    ],
+)
+def test_an_unknown_key_names_its_place_and_the_nearest_key(root, tmp_path, old, new, message):
+    path = card_file(root, tmp_path, f"\n{old}", f"\n{new}")
+    with pytest.raises(ValueError, match=rf"mine\.toml: .*{message}"):
+        catalog.benchmark(str(path))
+
+
+def test_an_unknown_option_of_a_strategy_names_the_nearest(root, tmp_path):
+    path = card_file(root, tmp_path, "damping =", "dampning =", "strategies")
+    with pytest.raises(ValueError, match=r"'dampning' in `options`\. Did you mean 'damping'\?"):
+        catalog.strategy(str(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("experiences = 20", 'experiences = "twenty"', r"Expected `int`, got `str` - at `\$\.protocol\.experiences`"),
+        ('heads = "each"', 'heads = "both"', r"Invalid enum value 'both' - at `\$\.protocol\.heads`"),
+        ('name = "split_cifar100"', 'name = "../escape"', r"\$\.name"),
+        ('name = "split_cifar100"', "", r"missing required field `name`"),
+        ("[protocol]", "[[protocol]]", r"\$\.protocol"),
+        ("[protocol]", "[protocol", r"mine\.toml is not a TOML file: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_card_is_refused_by_place(root, tmp_path, old, new, message):
+    path = card_file(root, tmp_path, old, new)
+    with pytest.raises(ValueError, match=message):
+        catalog.benchmark(str(path))
+
+
+def test_an_unknown_kind_of_strategy_is_refused_by_its_place(root, tmp_path):
+    path = card_file(root, tmp_path, 'kind = "si"', 'kind = "sy"', "strategies")
+    with pytest.raises(ValueError, match=r"Invalid value 'sy' - at `\$\.options\.kind`"):
+        catalog.strategy(str(path))

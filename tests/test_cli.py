@@ -1,0 +1,380 @@
+"""The line, from command to report: real processes, embedded data, no network."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from acn_bench import records
+from acn_bench.cli import app
+
+CARD = """
+name = "tiny"
+intent = "Does the line [hold]?"
+citation = "none"
+
+[protocol]
+kind = "continual"
+data = "digits100"
+experiences = 2
+classes_per_experience = 2
+epochs = 1
+crop_padding = 0
+noise = { gaussian = [0.2] }
+
+[defaults]
+backbones = ["ac_mixer", "residual_mixer"]
+strategies = ["naive"]
+seeds = [0]
+depth = 1
+"""
+NET = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes):
+        super().__init__(nn.AvgPool2d(8), nn.Flatten())
+        self.head = nn.Linear(48, num_classes)
+"""
+SMALL = [f"--set={size}" for size in ("patch_size=8", "width=16", "token_width=8", "channel_width=16")]  # fmt: skip
+
+
+@pytest.fixture
+def card(tmp_path):
+    """A card of seconds, outside the repository."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(CARD)
+    return path
+
+
+def call(*words):
+    """A command in this process (its workers are others): exit code and what it printed."""
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def stamps(folder):
+    """Every record, its outcomes and its weights, and when each was written."""
+    return {p: p.stat().st_mtime_ns for kind in ("records", "weights") for p in (folder / kind).iterdir()}  # fmt: skip
+
+
+def files(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+# ---------------------------------------------------------------- from command to report
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """A command, and what it left."""
+    folder = tmp_path_factory.mktemp("line")
+    card = folder / "tiny.toml"
+    card.write_text(CARD)
+    command = ["run", card, "--out", folder / "runs", "--jobs", "1", *SMALL]
+    first = call(*command)
+    return SimpleNamespace(
+        card=card, command=command, first=first, folder=folder / "runs" / "tiny", parent=folder
+    )
+
+
+def test_a_command_ends_in_a_table_and_a_report(line):
+    assert line.first.exit_code == 0, line.first.output
+    assert line.first.stderr == ""
+    assert "Does the line [hold]?" in line.first.stdout
+    assert "2 runs, 0 of them finished before" in line.first.stdout
+    assert "[2/2] naive residual_mixer:plain d1 seed 0" in line.first.stdout
+    assert "Forgetting" in line.first.stdout
+    assert f"report   {line.folder / 'report.html'}" in line.first.stdout
+    page = (line.folder / "report.html").read_text()
+    assert "ac_mixer" in page
+    assert (line.folder / "card.toml").read_text() == CARD
+
+
+def test_each_run_left_a_record_its_outcomes_and_its_weights(line):
+    found = records.load_all([line.folder])
+    stems = {records.stem(r.run_id, r.provenance.code) for r in found}
+    assert len(stems) == 2
+    assert {p.stem for p in (line.folder / "weights").iterdir()} == stems
+    assert {p.stem for p in (line.folder / "records").glob("*.safetensors")} == stems
+    assert {r.config.backbone.wiring for r in found} == {"ac", "residual"}
+    assert not [p for p in files(line.folder) if p.name.endswith(".part")]
+    for record in found:
+        assert not record.provenance.comparable
+        assert all(guard.passed for guard in record.provenance.guards)
+
+
+def test_the_same_command_again_repeats_nothing(line):
+    before = stamps(line.folder), files(line.folder)
+    again = call(*line.command)
+    assert again.exit_code == 0, again.output
+    assert "2 runs, 2 of them finished before" in again.stdout
+    assert (stamps(line.folder), files(line.folder)) == before
+    table = line.first.stdout[line.first.stdout.index("naive · ") :]
+    assert again.stdout.endswith(table)
+
+
+def test_a_dry_run_writes_nothing(line):
+    dry = call(
+        "run", line.card, "--out", line.parent / "dry", "--dry-run", "--seeds", "0-4", *SMALL
+    )
+    assert dry.exit_code == 0, dry.output
+    assert "10 runs, 0 of them finished before; the others take roughly" in dry.stdout
+    assert not (line.parent / "dry").exists()
+
+
+def test_a_report_can_be_made_of_a_folder_in_any_format(line):
+    made = call(
+        "report", line.folder.parent, "--format", "md,csv,latex", "--out", line.parent / "r"
+    )
+    assert made.exit_code == 0, made.output
+    assert made.stdout.split() == [str(line.parent / "r" / f"report.{e}") for e in ("md", "csv", "tex")]  # fmt: skip
+    assert "Forgetting" in (line.parent / "r" / "report.md").read_text()
+    assert not (line.parent / "r" / "report.html").exists()
+
+
+def test_again_adds_a_record_and_a_diverged_run_costs_nothing_but_itself(line):
+    """One command: one run that has a record is made again, one ends with a loss that is no number."""
+    before = stamps(line.folder)
+    page = (line.folder / "report.html").stat().st_mtime_ns
+    result = call(
+        *line.command, "--again", "--backbones", "ac_mixer", "--set", "learning_rate=1e-3,1e30",
+        "--no-report",
+    )  # fmt: skip
+    assert result.exit_code == 1, result.output
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("error: 1 of 2 runs failed, the others are kept; naive ac_mixer")
+    assert "the training loss became nan in experience 0, epoch 0" in message
+    assert "Traceback" not in result.output
+    after = stamps(line.folder)
+    assert all(after[path] == when for path, when in before.items())
+    new = sorted(path.name for path in set(after) - set(before))
+    assert [name.partition("-d1-s0-")[2].partition(".")[2] for name in new] == [
+        "2.json", "2.safetensors", "2.safetensors"
+    ]  # fmt: skip
+    assert (line.folder / "report.html").stat().st_mtime_ns == page
+    assert len(list((line.folder / "failures").iterdir())) == 1
+    found = records.load_all([line.folder])
+    assert len(found) == 2
+    newest = max(r.provenance.time for r in found)
+    (again,) = (p for p in (line.folder / "records").glob("*.2.json"))
+    assert records.load(again).provenance.time == newest
+    assert records.load(again) in found
+
+
+# ---------------------------------------------------------------- several commands, and their deaths
+
+
+ENVIRONMENT = os.environ | {"ACN_BENCH_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def start(folder, *words, script=False):
+    """A command of its own, as from a terminal."""
+    program = [str(Path(sys.executable).with_name("acn-bench"))]
+    if not script or not Path(program[0]).exists():
+        program = [sys.executable, "-m", "acn_bench"]
+    return subprocess.Popen(
+        [*program, *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """Three commands share one plan: one is killed, two go on to the end."""
+    folder = tmp_path_factory.mktemp("crowd")
+    (folder / "tiny.toml").write_text(CARD)
+    (folder / "anybodys.py").write_text(NET)
+    words = ["run", "tiny.toml", "--jobs=1", "--backbones=ac_mixer,anybodys:Net", "--seeds=0-3",
+             "--set=epochs=20", *SMALL]  # fmt: skip
+    place = folder / "runs" / "tiny"
+    commands = [start(folder, *words, script=True) for _ in range(3)]
+    killed, *others = commands
+    try:
+        wait_for(lambda: list(place.glob("records/*.json")))
+        time.sleep(0.17)
+        killed.kill()  # its worker is on its own
+        whole = [json.loads(p.read_bytes()) for p in place.glob("records/*.json")]
+    finally:
+        said = [c.communicate(timeout=240) for c in commands]
+    return SimpleNamespace(place=place, killed=killed, others=others, said=said[1:], whole=whole)
+
+
+def test_what_lies_there_when_a_command_is_killed_is_whole(crowd):
+    assert crowd.killed.returncode == -signal.SIGKILL
+    assert crowd.whole
+    assert {record["schema"] for record in crowd.whole} == {records.SCHEMA}
+
+
+def test_commands_share_a_plan_and_end_with_the_same_table(crowd):
+    assert [c.returncode for c in crowd.others] == [0, 0], crowd.said
+    tables = []
+    for stdout, stderr in crowd.said:
+        assert stderr == ""
+        assert "[8/8]" in stdout
+        tables.append(stdout[stdout.index("naive · ") :])
+    assert tables[0] == tables[1]
+
+
+def test_each_run_was_made_once(crowd):
+    names = [p.name for p in crowd.place.glob("records/*.json")]
+    assert len(names) == 8
+    assert not [name for name in names if name.endswith(".2.json")]
+    assert len(records.load_all([crowd.place])) == 8
+    made = [stdout.count(" seed ") - stdout.count("elsewhere") for stdout, _ in crowd.said]
+    assert sum(made) <= 8  # the rest by the one that was killed
+
+
+def test_nothing_half_written_is_left_that_looks_whole(crowd):
+    stems = {p.stem for p in crowd.place.glob("records/*.json")}
+    assert {p.stem for p in crowd.place.glob("weights/*.safetensors")} == stems
+    assert {p.stem for p in crowd.place.glob("records/*.safetensors")} == stems
+    for record in records.load_all([crowd.place]):
+        assert record.result.train_loss[1][19] > 0
+
+
+def test_anybodys_network_is_found_beside_the_command(crowd):
+    theirs = [
+        r for r in records.load_all([crowd.place]) if r.config.backbone.name == "anybodys:Net"
+    ]
+    assert len(theirs) == 4
+    assert {len(r.config.backbone.source) for r in theirs} == {8}
+    assert all(r.result.depth_accuracy is None for r in theirs)
+
+
+@pytest.mark.parametrize("moment", ["Python starts", "torch is imported", "a worker is at work"])
+def test_ctrl_c_is_one_line_and_130(card, moment):
+    command = start(card.parent, "run", "tiny.toml", "--seeds=0-1", *SMALL)
+    if moment == "a worker is at work":
+        wait_for(lambda: list(card.parent.glob("runs/tiny/locks/*")))
+    time.sleep({"Python starts": 0.7, "torch is imported": 2}.get(moment, 0.3))
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: its workers hear it, too
+    _, stderr = command.communicate(timeout=60)
+    assert command.returncode == 130, stderr
+    assert stderr.splitlines() == [
+        "interrupted: what was finished is kept; the same command goes on from there"
+    ]
+    assert not list(card.parent.rglob("*.json"))
+
+
+# ---------------------------------------------------------------- what the user can mend
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["split_cifr100"], "unknown benchmark 'split_cifr100'. Did you mean 'split_cifar100'?"),
+        (["nowhere.toml"], "there is no benchmark card at nowhere.toml"),
+        (["CARD", "--strategies", "niave"], "unknown strategy 'niave'. Did you mean 'naive'?"),
+        (["CARD", "--backbones", "ac_mixr"], "unknown backbone 'ac_mixr'. Did you mean 'ac_mixer'?"),
+        (["CARD", "--backbones", "ac_mixer:plian"], "'plian' of ac_mixer. Did you mean 'plain'?"),
+        (["CARD", "--backbones", "feedforward_mixer:released"], "no code of it was released"),
+        (["CARD", "--backbones", "no.such:thing"], "no backbone factory 'no.such:thing'"),
+        (["CARD", "--set", "epcohs=3"], "no run of this plan has such a key. Did you mean 'epochs'?"),
+        (["CARD", "--set", "epochs=many"], "--set benchmark.epochs=many: Expected `int`"),
+        (["CARD", "--set", "epochs"], "--set 'epochs' is not of the form key=value"),
+        (["CARD", "--set", "patch_size=5"], "image_size 32 is not a multiple of patch_size 5"),
+        (["CARD", "--set", "image_size=64"], "expected images (B, 3, 64, 64), got (64, 3, 32, 32)"),
+        (["CARD", "--set", "experiences=51"], "need 102 classes; digits100 has 100"),
+        (["CARD", "--seeds", "x"], "'x' is not a list of seeds; write 0,1,2 or 0-4"),
+        (["CARD", "--data", "cifar1000"], "unknown data 'cifar1000'. Did you mean 'cifar100'?"),
+        (["CARD", "--device", "gpu"], "unknown device 'gpu'. Known: auto, cpu, cuda."),
+        (["CARD", "--data", "cifar100", "--data-root", "EMPTY"], "--data digits100"),
+        (["CARD", "--data", "cifar100", "--data-root", "BROKEN"], "train is not a file of CIFAR-100"),
+        (["CARD", "--out", "FILE/runs"], "cannot be written: Not a directory"),
+        (["DAMAGED"], "is not a TOML file"),
+    ],
+    ids=lambda v: " ".join(v[-2:]) if isinstance(v, list) else "",
+)  # fmt: skip
+def test_what_the_user_can_mend_is_one_message_and_2(card, words, message):
+    folder = card.parent
+    (folder / "file").write_text("")
+    (folder / "damaged.toml").write_text("name = ")
+    (folder / "empty").mkdir()
+    pickles = folder / "broken" / "cifar-100-python"
+    pickles.mkdir(parents=True)
+    for name in ("train", "test", "meta"):
+        (pickles / name).write_bytes(b"\x80\x02}q\x00(U\x04data")
+    stand_ins = {
+        "CARD": card, "EMPTY": folder / "empty", "BROKEN": folder / "broken",
+        "FILE/runs": folder / "file" / "runs", "DAMAGED": folder / "damaged.toml",
+    }  # fmt: skip
+    before = files(folder)
+    small = [] if {"--backbones", "--set"} & set(words) else SMALL
+    result = call("run", *small, "--out", folder / "runs", *(stand_ins.get(w, w) for w in words))
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "there is nothing at nowhere"),
+        (["FOLDER"], "there are no records below"),
+        (["FOLDER/x.json"], "x.json is not a record that can be read"),
+    ],
+)
+def test_a_report_of_nothing_is_one_message_and_2(tmp_path, words, message):
+    (tmp_path / "x.json").write_text("{")
+    (tmp_path / "empty").mkdir()
+    known = {"FOLDER": tmp_path / "empty", "FOLDER/x.json": tmp_path / "x.json"}
+    result = call("report", *(known.get(w, w) for w in words))
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert message in line
+
+
+def test_an_unknown_format_is_one_message_and_2(line):
+    result = call("report", line.folder, "--format", "htlm", "--out", line.parent / "unknown")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "unknown format 'htlm'. Did you mean 'html'?" in result.stderr
+    assert not (line.parent / "unknown").exists()
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk with room for the card and the lock, and for no weights."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as e:
+        pytest.skip(f"there is no mount: {e}")
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_one_message_and_1_and_leaves_no_half_record(card, full_disk):
+    result = call("run", card, "--out", full_disk, "--jobs", "1", "--backbones", "ac_mixer",
+                  "--set", "channel_width=512", "--set", "width=64")  # fmt: skip
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert "1 of 1 runs failed" in line
+    assert "No space left on device" in line
+    assert "Traceback" not in result.output
+    assert not list(full_disk.rglob("*.json"))
+    assert not list(full_disk.rglob("*.part"))

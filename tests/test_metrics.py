@@ -1,0 +1,161 @@
+import pytest
+
+from acn_bench import metrics
+
+# The same words, three definitions: they part as soon as an earlier experience gets better later.
+A = [[0.8, None, None], [0.6, 0.7, None], [0.75, 0.65, 0.9]]
+B = [[0.8, None, None], [0.6, 0.7, None], [0.85, 0.65, 0.9]]
+C = [[0.6, None, None], [0.8, 0.7, None], [0.75, 0.65, 0.9]]
+
+
+@pytest.mark.parametrize(
+    ("R", "kind", "expected"),
+    [
+        (A, "first_last", 0.05),
+        (A, "chaudhry", 0.05),
+        (A, "max", 0.05),
+        (B, "first_last", 0.0),
+        (B, "chaudhry", 0.0),
+        (B, "max", 0.025),
+        (C, "first_last", -0.05),
+        (C, "chaudhry", 0.05),
+        (C, "max", 0.05),
+    ],
+)
+def test_forgetting_of_the_worked_examples(R, kind, expected):
+    assert metrics.forgetting(R, kind) == pytest.approx(expected)
+
+
+def test_forgetting_is_first_minus_last_unless_said_otherwise():
+    assert metrics.forgetting(C) == metrics.forgetting(C, "first_last")
+
+
+def test_forgetting_reads_a_triangle_as_it_reads_a_square():
+    triangle = [[0.8], [0.6, 0.7], [0.75, 0.65, 0.9]]
+    for kind in ("first_last", "chaudhry", "max"):
+        assert metrics.forgetting(triangle, kind) == metrics.forgetting(A, kind)
+
+
+def test_backward_transfer_is_forgetting_first_last_with_the_other_sign():
+    assert metrics.backward_transfer(A) == pytest.approx(-0.05)
+    assert metrics.backward_transfer(C) == pytest.approx(0.05)
+
+
+def test_an_unknown_kind_of_forgetting_names_the_known_ones():
+    with pytest.raises(ValueError, match="'last_first'; known: first_last, chaudhry, max"):
+        metrics.forgetting(A, "last_first")
+
+
+def test_one_experience_alone_can_neither_be_forgotten_nor_transfer():
+    assert metrics.forgetting([[0.9]]) is None
+    assert metrics.backward_transfer([[0.9]]) is None
+    assert metrics.forward_transfer([[0.9]], [0.1]) is None
+
+
+def test_a_cell_that_was_not_measured_makes_no_guess():
+    joint = [[None, None, None], [None, None, None], [0.7, 0.8, 0.9]]
+    assert metrics.average_accuracy(joint) == pytest.approx(0.8)
+    assert metrics.learning_accuracy(joint) is None
+    assert metrics.average_incremental_accuracy(joint) is None
+    for kind in ("first_last", "chaudhry", "max"):
+        assert metrics.forgetting(joint, kind) is None
+    assert metrics.backward_transfer(joint) is None
+    hole = [[0.8, None, None], [None, 0.7, None], [0.75, 0.65, 0.9]]
+    assert metrics.forgetting(hole) == pytest.approx(0.05)
+    assert metrics.forgetting(hole, "max") is None
+
+
+def test_the_three_mean_accuracies():
+    assert metrics.average_accuracy(A) == pytest.approx((0.75 + 0.65 + 0.9) / 3)
+    assert metrics.learning_accuracy(A) == pytest.approx(0.8)
+    assert metrics.average_incremental_accuracy(A) == pytest.approx(
+        (0.8 + 0.65 + (0.75 + 0.65 + 0.9) / 3) / 3
+    )
+
+
+def test_incremental_accuracy_leaves_out_experiences_not_yet_seen():
+    seen_early = [[0.8, 0.5], [0.6, 0.7]]
+    assert metrics.average_incremental_accuracy(seen_early) == pytest.approx((0.8 + 0.65) / 2)
+
+
+def test_forward_transfer_takes_off_what_an_untrained_network_has():
+    R = [[0.8, 0.3, 0.2], [0.6, 0.7, 0.4], [0.75, 0.65, 0.9]]
+    assert metrics.forward_transfer(R, [0.2, 0.25, 0.1]) == pytest.approx((0.05 + 0.3) / 2)
+
+
+def test_with_a_head_each_there_is_no_forward_transfer():
+    assert metrics.forward_transfer(A, None) is None
+    assert metrics.forward_transfer(A, [0.2, 0.2, 0.2]) is None
+
+
+def test_the_mean_of_nothing_and_of_a_gap_is_none():
+    assert metrics.mean([]) is None
+    assert metrics.mean([0.5, None]) is None
+    assert metrics.mean([0.0, 1.0]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("curve", "tolerance", "expected"),
+    [
+        ([0.1, 0.5, 0.795, 0.8], 0.01, 2),
+        ([0.1, 0.5, 0.79, 0.8], 0.01, 2),  # exactly at the tolerance, less rounding
+        ([0.1, 0.5, 0.789, 0.8], 0.01, 3),
+        ([0.1, 0.8, 0.5, 0.8], 0.01, 1),  # the smallest, though a later one falls short
+        ([0.1, 0.8, 0.8, 0.8], 0.0, 1),  # ties: the smallest
+        ([0.1, 0.9, 0.85, 0.8], 0.01, 1),  # better before the end
+        ([0.8, 0.8, 0.8, 0.8], 0.01, 0),  # the embedding alone
+        ([0.1, 0.2, 0.3, 0.8], 1.0, 0),
+        ([0.8], 0.01, 0),
+    ],
+)
+def test_utilised_depth_is_the_first_depth_within_the_tolerance(curve, tolerance, expected):
+    assert metrics.utilised_depth(curve, tolerance) == expected
+
+
+@pytest.mark.parametrize("tolerance", [-0.01, float("nan")])
+def test_a_tolerance_that_no_depth_can_meet_is_refused(tolerance):
+    with pytest.raises(ValueError, match="tolerance"):
+        metrics.utilised_depth([0.1, 0.8], tolerance)
+
+
+def test_above_chance_means_two_standard_errors():
+    # chance 0.2 over 400: one standard error is 0.02
+    assert metrics.above_chance(0.24, 0.2, 400)
+    assert not metrics.above_chance(0.239, 0.2, 400)
+
+
+ERRORS = {"fog": [0.2, 0.4], "gaussian": [0.3, 0.3]}
+REFERENCE = {"fog": [0.4, 0.8], "gaussian": [0.2, 0.2]}
+
+
+def test_mean_corruption_error_is_a_mean_of_ratios():
+    # (0.6 / 1.2 + 0.6 / 0.4) / 2
+    assert metrics.mean_corruption_error(ERRORS, REFERENCE) == pytest.approx(1.0)
+
+
+def test_relative_corruption_error_takes_each_clean_error_off_each_severity():
+    # fog: (0.1 + 0.3) / (0.3 + 0.7) = 0.4; gaussian: (0.2 + 0.2) / (0.1 + 0.1) = 2
+    value = metrics.relative_mean_corruption_error(ERRORS, 0.1, REFERENCE, 0.1)
+    assert value == pytest.approx(1.2)
+
+
+def test_a_model_is_its_own_reference_at_one():
+    assert metrics.mean_corruption_error(ERRORS, ERRORS) == pytest.approx(1.0)
+    assert metrics.relative_mean_corruption_error(ERRORS, 0.1, ERRORS, 0.1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [{}, {"fog": [0.4, 0.8]}, {"fog": [0.4, 0.8], "gaussian": [0.2]}],
+    ids=["none", "a corruption short", "a severity short"],
+)
+def test_corruptions_or_severities_that_differ_are_refused(reference):
+    with pytest.raises(ValueError, match="same corruptions and severities"):
+        metrics.mean_corruption_error(ERRORS, reference)
+
+
+def test_a_reference_that_loses_nothing_is_no_reference():
+    with pytest.raises(ValueError, match="'fog'"):
+        metrics.mean_corruption_error({"fog": [0.2]}, {"fog": [0.0]})
+    with pytest.raises(ValueError, match="'fog'"):
+        metrics.relative_mean_corruption_error({"fog": [0.2]}, 0.1, {"fog": [0.1]}, 0.1)

@@ -1,0 +1,251 @@
+"""A benchmark and choices -> the runs of a plan."""
+
+import json
+
+import pytest
+
+from acn_bench import catalog
+from acn_bench.plan import Choices, Setting, draft, numbers
+from acn_bench.spec import FactorySpec
+
+
+@pytest.fixture
+def card():
+    return catalog.benchmark("split_cifar100")
+
+
+@pytest.fixture
+def runs(card):
+    """The configs of a plan: `runs("depth=5,10", seeds=(0,))`."""
+
+    def plan(*settings, **choices):
+        return draft(card, Choices(settings=settings, **choices)).configs
+
+    return plan
+
+
+def arms(configs):
+    return [(c.strategy.name, c.backbone.name, c.backbone.depth, c.seeds.order) for c in configs]
+
+
+# ---------------------------------------------------------------- what is run
+
+
+def test_without_choices_the_card_decides(card, runs):
+    configs = runs()
+    assert len(configs) == len(set(arms(configs))) == 4 * 2 * 3
+    assert {c.benchmark.data for c in configs} == {"cifar100"}
+    assert {c.backbone.depth for c in configs} == {5}
+    assert not any(c.quick for c in configs)
+
+
+def test_whole_comparisons_are_there_early(runs):
+    configs = runs("depth=5,10", backbones=("ac_mixer", "residual_mixer"), seeds=(3, 1))
+    assert arms(configs)[:8] == [
+        (strategy, f"{wiring}_mixer:plain", depth, 3)
+        for strategy in ("naive", "si")
+        for depth in (5, 10)
+        for wiring in ("ac", "residual")
+    ]
+    assert [c.seeds.order for c in configs] == [3] * 8 + [1] * 8
+
+
+def test_every_run_has_a_name_of_its_own(runs):
+    configs = runs("depth=5,10", "strategy.si.strength=1,10", "benchmark.epochs=1,2", seeds=(0, 1))
+    assert len({c.run_id for c in configs}) == len(configs) == 2 * 4 * 2 * 2 * (1 + 2)
+
+
+def test_what_is_named_twice_is_run_once(runs):
+    backbones = ("ac_mixer", "ac_mixer:plain", "ac_mixer")
+    configs = runs("depth=5,5", backbones=backbones, strategies=("naive", "naive"), seeds=(0, 0))
+    assert len(configs) == 1
+
+
+def test_all_strategies_are_those_of_the_catalog(runs):
+    configs = runs(strategies=("all",), seeds=(0,), backbones=("ac_mixer",))
+    assert sorted(c.strategy.name for c in configs) == catalog.names("strategies")
+
+
+def test_a_seed_sets_all_four(runs):
+    (config,) = runs(strategies=("naive",), backbones=("ac_mixer",), seeds=(7,))
+    s = config.seeds
+    assert (s.order, s.init, s.data, s.noise) == (7, 7, 7, 7)
+    assert "-s7-" in config.run_id
+
+
+def test_the_quick_table_stands_in_and_the_run_is_another(card, runs):
+    quick, whole = runs(quick=True, seeds=(0,)), runs(seeds=(0,))
+    assert all(c.quick for c in quick)
+    assert {c.benchmark.experiences for c in quick} == {card.quick["experiences"]}
+    assert {c.backbone.name for c in quick} == set(card.quick["backbones"])
+    assert not {c.run_id for c in quick} & {c.run_id for c in whole}
+    same = runs("benchmark.experiences=3", quick=True, seeds=(0,))
+    assert {c.benchmark.experiences for c in same} == {3}  # --set comes after
+
+
+def test_digits_are_never_mirrored(runs):
+    assert all(c.benchmark.flip for c in runs(data="cifar100"))
+    for data in ("digits10", "digits100"):
+        assert not any(c.benchmark.flip for c in runs(data=data))
+
+
+def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
+    choices = Choices(backbones=("a.b:make", "ac_mixer"), settings=("depth=5,10",), seeds=(0,))
+    drafted = draft(card, choices)
+    assert drafted.factories == ["a.b:make"]
+    assert len(drafted.configs) == 2 * (1 + 2)
+    resolved = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
+    theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
+    assert {b.source for b in theirs} == {"01234567"}
+    edited = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "76543210"})
+    assert sum(a.run_id == b.run_id for a, b in zip(resolved, edited, strict=True)) == 4
+
+
+def test_data_and_precision_come_last_and_are_part_of_the_name(card):
+    drafted = draft(card, Choices(settings=("precision=auto,bf16",), seeds=(0,)))
+    assert len(drafted.configs) == 2 * 4 * 2
+    plan = drafted.resolve("f" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
+    assert len({c.run_id for c in plan}) == 16
+    assert {c.fingerprint for c in plan} == {"f" * 12}
+    other = drafted.resolve("0" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
+    assert not {c.run_id for c in plan} & {c.run_id for c in other}
+    # where `auto` means bf16, asking for both is asking for one
+    assert len(drafted.resolve("f" * 12, {"auto": "bf16", "bf16": "bf16"}, {})) == 8
+
+
+# ---------------------------------------------------------------- --seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", (0,)), ("0,1,2", (0, 1, 2)), ("0-4", (0, 1, 2, 3, 4)), ("7, 1-2", (7, 1, 2))],
+)
+def test_seeds_are_listed_or_a_range_or_both(text, expected):
+    assert numbers(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "0-", "2-1", "0..4", "1.5", "²"])
+def test_what_is_no_list_of_seeds_is_refused(text):
+    with pytest.raises(ValueError, match="is not a list of seeds; write 0,1,2 or 0-4"):
+        numbers(text)
+
+
+# ---------------------------------------------------------------- --set
+
+
+def test_a_setting_has_one_value_or_several_or_one_in_brackets():
+    assert Setting.parse("depth=5").values == ("5",)
+    assert Setting.parse(" depth = 5, 10 ") == Setting("depth", ("5", "10"))
+    assert Setting.parse('noise={"gaussian": [0.1, 0.2]}').values == ('{"gaussian": [0.1, 0.2]}',)
+
+
+@pytest.mark.parametrize("text", ["depth", "depth=", "=5", "depth= ", "depth=5,", "depth=5,,6"])
+def test_a_setting_without_key_or_value_is_refused(text):
+    with pytest.raises(ValueError, match=f"--set '{text}'"):
+        Setting.parse(text)
+
+
+@pytest.mark.parametrize("key", ["backbone.depth", "depth"])
+def test_a_key_may_be_short_where_it_is_unique(runs, key):
+    assert {c.backbone.depth for c in runs(f"{key}=2,3")} == {2, 3}
+
+
+def test_a_sweep_is_every_combination(runs):
+    configs = runs("depth=2,3", "width=16,32", strategies=("naive",), seeds=(0,))
+    found = {(c.backbone.name, c.backbone.depth, c.backbone.width) for c in configs}
+    assert len(found) == len(configs) == 4 * 2 * 2
+
+
+def test_a_key_touches_only_the_runs_that_have_it(runs):
+    configs = runs("strategy.si.strength=1,100", seeds=(0,), backbones=("ac_mixer",))
+    assert [(c.strategy.name, getattr(c.strategy, "strength", None)) for c in configs] == [
+        ("naive", None),
+        ("si", 1.0),
+        ("si", 100.0),
+    ]
+
+
+def test_one_of_the_four_seeds_can_be_fixed(runs):
+    configs = runs("seed.order=0", seeds=(0, 1, 2), strategies=("naive",), backbones=("ac_mixer",))
+    assert [(c.seeds.order, c.seeds.init) for c in configs] == [(0, 0), (0, 1), (0, 2)]
+    for name in ("order", "init", "data", "noise"):
+        for config in runs(f"seed.{name}=9"):
+            assert getattr(config.seeds, name) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "field", "value"),
+    [
+        ("flip=false", "benchmark", "flip", False),
+        ("learning_rate=1e-2", "benchmark", "learning_rate", 0.01),
+        ("heads=one", "benchmark", "heads", "one"),
+        ('benchmark.noise={"gaussian":[0.3]}', "benchmark", "noise", {"gaussian": (0.3,)}),
+        ("importance_max=null", "strategy", "importance_max", None),
+        ("patch_size=8", "backbone", "patch_size", 8),
+    ],
+)
+def test_a_value_is_typed_by_the_struct(runs, text, part, field, value):
+    for config in runs(text, strategies=("si",)):
+        assert getattr(getattr(config, part), field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("dpeth=5", LookupError, "no run of this plan has such a key. Did you mean 'depth'"),
+        ("backbone.dpeth=5", LookupError, "Did you mean 'backbone.depth'"),
+        ("strategy.replay.memory=5", LookupError, "no run of this plan has such a key"),
+        ("wiring=ac", LookupError, "no run of this plan has such a key"),
+        ("benchmark.data=digits100", LookupError, "no run of this plan has such a key"),
+        ("strength=1", LookupError, "strategy.si.strength or strategy.ewc.strength: say which"),
+        ("depth=five", ValueError, "--set backbone.depth=five: Expected `int`"),
+        ("depth=0", ValueError, "--set backbone.depth=0: Expected `int` >= 1"),
+        (
+            "learning_rate=nan",
+            ValueError,
+            "--set benchmark.learning_rate=nan: Expected `float` > 0",
+        ),
+        ("weight_decay=inf", ValueError, "--set benchmark.weight_decay=inf: .*finite"),
+        ("heads=ech", ValueError, "--set benchmark.heads=ech: .* Did you mean 'each'"),
+        ("precision=bf1", ValueError, "--set precision=bf1: Did you mean 'bf16'"),
+        ('benchmark.noise={"gaussain":[0.3]}', ValueError, "--set benchmark.noise=.*gaussain"),
+        (
+            'benchmark.noise={"salt_and_pepper":[2]}',
+            ValueError,
+            "salt_and_pepper is a share .* not 2",
+        ),
+        ("benchmark.noise={", ValueError, "--set benchmark.noise={"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_key_and_value(runs, text, error, message):
+    with pytest.raises(error, match=message):
+        runs(text, strategies=("naive", "si", "ewc"))
+
+
+def test_a_key_that_is_given_twice_is_refused(runs):
+    with pytest.raises(ValueError, match="depth is given twice; to sweep, write"):
+        runs("depth=5", "backbone.depth=10")
+
+
+# ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"strategies": ("niave",)}, "unknown strategy 'niave'. Did you mean 'naive'"),
+        ({"backbones": ("ac_mxer",)}, "unknown backbone 'ac_mxer'. Did you mean 'ac_mixer'"),
+        ({"backbones": ("ac_mixer:plane",)}, "unknown variant 'plane' .* Did you mean 'plain'"),
+        ({"backbones": ("feedforward_mixer:released",)}, "no code of it was released"),
+        ({"backbones": ("no_such_module:net",)}, "unknown backbone 'no_such_module'"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_right_one(runs, choice, message):
+    with pytest.raises(LookupError, match=message):
+        runs(**choice)
+
+
+def test_a_factory_in_a_module_of_one_word_is_a_factory_too(runs):
+    (backbone,) = {c.backbone for c in runs(backbones=("json:loads",))}
+    assert backbone == FactorySpec(factory="json:loads")
+    assert json.loads("1") == 1

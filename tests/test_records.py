@@ -1,0 +1,269 @@
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from acn_bench import records
+from acn_bench.records import (
+    SCHEMA,
+    DataProvenance,
+    Guard,
+    NoiseResult,
+    Provenance,
+    RunRecord,
+    RunResult,
+    Seconds,
+    Validation,
+)
+from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+
+CODE = "0123456789abcdef"
+
+
+def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, **result):
+    config = RunConfig(
+        benchmark=ContinualSpec(
+            name="split_cifar100", noise={"gaussian": (0.1, 0.2)}, learning_rate=learning_rate
+        ),
+        strategy=NaiveSpec(name="naive"),
+        backbone=MixerSpec(wiring="ac"),
+        seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+        fingerprint="f00d",
+    )
+    found = {
+        "classes": [[3, 1], [0, 2]],
+        "accuracy": [[0.75, None], [0.5, 1]],
+        "initial_accuracy": None,
+        "depth_accuracy": [[[0.25, 0.75], None], [[0.25, 0.5], [0.5, 1.0]]],
+        "noise": [
+            NoiseResult(corruption="gaussian", level=0.1, accuracy=[[None, None], [0.4, 0.9]])
+        ],
+        "validation": Validation(
+            accuracy=[[0.7, None], [0.5, 0.9]],
+            depth_accuracy=[[[0.2, 0.7], None], [[0.2, 0.5], [0.5, 0.9]]],
+            counts=[8, 8],
+        ),
+        "test_counts": [40, 40],
+        "train_loss": [[1.5, 1.0], [1.25, 0.5]],
+        "parameters": [10, 20],
+        "flops": [100, 200],
+        "seconds": Seconds(train=1.5, evaluate=0.25),
+        "peak_memory": 2**30,
+        "images_seen": 160,
+        "precision": "fp32",
+    }
+    return RunRecord(
+        schema=SCHEMA,
+        run_id=config.run_id,
+        config=config,
+        result=RunResult(**(found | result)),
+        provenance=Provenance(
+            code=code,
+            commit=None,
+            versions={"python": "3.11"},
+            device="cpu",
+            time=time,
+            data=DataProvenance(
+                name="digits100", fingerprint="f00d", canonical=False, train=160, test=80
+            ),
+            comparable=False,
+            why_not=["embedded data"],
+            guards=[Guard(name="finite", passed=True, detail="all")],
+        ),
+    )
+
+
+# ---------------------------------------------------------------- one file
+
+
+def test_what_is_loaded_is_what_was_saved(tmp_path):
+    before = record()
+    path = records.save(before, tmp_path / "records")
+    assert records.load(path) == before
+    assert records.load(path).config.run_id == before.run_id
+
+
+def test_a_record_is_named_by_its_run_and_its_code(tmp_path):
+    path = records.save(record(), tmp_path)
+    assert path == tmp_path / f"{record().run_id}-01234567.json"
+    assert path.stem == records.stem(record().run_id, CODE)
+
+
+def test_a_record_is_json_that_anything_reads(tmp_path):
+    raw = json.loads(records.save(record(), tmp_path).read_text())
+    assert list(raw) == ["schema", "run_id", "config", "result", "provenance"]
+    assert raw["result"]["accuracy"] == [[0.75, None], [0.5, 1]]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_measurement_that_is_no_number_is_refused_by_its_place(tmp_path, bad):
+    with pytest.raises(ValueError, match=r"result\.train_loss\[1\]\[0\] is (nan|-?inf)"):
+        records.save(record(train_loss=[[1.0], [bad]]), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_is_no_number_is_refused_too(tmp_path):
+    with pytest.raises(ValueError, match=r"config\.benchmark\.learning_rate is nan"):
+        records.save(record(learning_rate=float("nan")), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "truncated"),
+        (b"{", "truncated"),
+        (b"[1, 2]", "Expected `object`, got `array`"),
+        (b"\xff\xfe", "malformed"),
+        (b"{}", "its schema is None; this version reads 1"),
+        (b'{"schema": 2}', "its schema is 2; this version reads 1"),
+        (b'{"schema": 1}', "missing required field `run_id`"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_file_that_is_no_record_is_refused_by_its_name(tmp_path, content, why, suffix):
+    path = tmp_path / f"broken{suffix}"
+    path.write_bytes(content or b'{"schema": 1, ')
+    with pytest.raises(ValueError, match=rf"broken{suffix}.*{why}"):
+        records.load_all([path])
+
+
+# ---------------------------------------------------------------- many files
+
+
+def test_a_second_record_of_a_run_lies_beside_the_first(tmp_path):
+    paths = [records.save(record(), tmp_path) for _ in range(3)]
+    stem = records.stem(record().run_id, CODE)
+    assert [p.name for p in paths] == [f"{stem}.json", f"{stem}.2.json", f"{stem}.3.json"]
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_the_newest_record_of_a_run_wins(tmp_path, later_first):
+    both = [record("2026-01-01T00:00:00Z"), record("2026-01-02T00:00:00Z", images_seen=161)]
+    for one in reversed(both) if later_first else both:
+        records.save(one, tmp_path / "records")
+    assert records.load_all([tmp_path]) == [both[1]]
+    assert records.newest(tmp_path / "records", both[0].run_id, CODE) == both[1]
+
+
+def test_of_two_records_of_one_second_the_one_saved_last_wins(tmp_path):
+    for seen in range(12):
+        records.save(record(images_seen=seen), tmp_path / "records")
+    (kept,) = records.load_all([tmp_path])
+    assert kept.result.images_seen == 11
+    newest = records.newest(tmp_path / "records", kept.run_id, CODE)
+    assert newest.result.images_seen == 11
+
+
+def test_another_code_is_another_record(tmp_path):
+    records.save(record(), tmp_path / "records")
+    records.save(record(code="fedcba9876543210"), tmp_path / "records")
+    assert len(records.load_all([tmp_path])) == 2
+    assert records.newest(tmp_path / "records", record().run_id, "ffffffff") is None
+
+
+def test_newest_does_not_take_a_run_whose_name_begins_alike(tmp_path):
+    records.save(record(), tmp_path)
+    run_id = record().run_id
+    (tmp_path / f"{run_id}-01234567-more.json").write_text("{}")
+    (tmp_path / f"{run_id}-01234567.x.json").write_text("{}")
+    assert records.newest(tmp_path, run_id, CODE) == record()
+
+
+def test_records_are_found_below_a_folder_in_a_file_and_in_lines(tmp_path):
+    a, b, c = (record(seed=seed) for seed in range(3))
+    records.save(a, tmp_path / "runs" / "split_cifar100" / "records")
+    lone = records.save(b, tmp_path / "elsewhere")
+    lines = tmp_path / "reports" / "2026-01-01-question" / "records.jsonl"
+    lines.parent.mkdir(parents=True)
+    lines.write_bytes(b"\n".join(msgspec.json.encode(r) for r in (c, a)) + b"\n\n")
+    assert records.load_all([tmp_path]) == sorted((a, c), key=lambda r: r.run_id)
+    assert records.load_all([tmp_path / "runs", lone]) == sorted((a, b), key=lambda r: r.run_id)
+    assert records.load_all([lines, tmp_path / "elsewhere"]) == sorted(
+        (a, b, c), key=lambda r: r.run_id
+    )
+
+
+def test_each_record_is_read_once_however_often_its_path_is_given(tmp_path):
+    path = records.save(record(), tmp_path / "records")
+    assert records.find([tmp_path, tmp_path / "records", path]) == [path]
+
+
+def test_a_folder_without_records_has_none(tmp_path):
+    assert records.load_all([tmp_path]) == []
+
+
+def test_a_path_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(LookupError, match="nowhere"):
+        records.load_all([tmp_path / "nowhere"])
+
+
+# ---------------------------------------------------------------- whole or not at all
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path):
+    path = tmp_path / "x.json"
+    with pytest.raises(RuntimeError), records.atomic(path) as part:  # noqa: PT012
+        part.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def _start(script: str, folder: Path) -> subprocess.Popen:
+    """A process that writes the record on its standard input to `folder`; it says when it has begun."""
+    script = textwrap.dedent(script)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys, time, msgspec\nfrom pathlib import Path\n"
+         "from acn_bench import records\nfolder = Path(sys.argv[1])\n"
+         "record = msgspec.json.decode(sys.stdin.buffer.readline(), type=records.RunRecord)\n"
+         + script, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdin.write(msgspec.json.encode(record()) + b"\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"begun\n"
+    return process
+
+
+def _kill(process: subprocess.Popen) -> None:
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_a_process_killed_in_the_middle_of_a_save_leaves_no_record(tmp_path):
+    script = """
+        def hang(fd):
+            print("begun", flush=True)
+            time.sleep(600)
+
+        records.os.fsync = hang  # written, and not yet in its place
+        records.save(record, folder)
+        """
+    _kill(_start(script, tmp_path / "records"))
+    assert list((tmp_path / "records").iterdir()) != []  # it was in the middle
+    assert list((tmp_path / "records").glob("*.json")) == []
+    assert records.load_all([tmp_path]) == []
+    records.save(record(), tmp_path / "records")
+    assert records.load_all([tmp_path]) == [record()]
+
+
+def test_whenever_a_process_is_killed_every_record_that_is_there_is_whole(tmp_path):
+    script = """
+        print("begun", flush=True)
+        while True:
+            records.save(record, folder)
+        """
+    process = _start(script, tmp_path / "records")
+    while not list(tmp_path.rglob("*.json")):
+        assert process.poll() is None
+    _kill(process)
+    paths = records.find([tmp_path])
+    assert paths
+    assert all(records.load(path) == record() for path in paths)

@@ -1,0 +1,194 @@
+"""Runs in processes of their own: killed, locked by others, stopped."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from contextlib import closing
+
+import msgspec
+import pytest
+import torch
+from filelock import FileLock
+
+from acn_bench import provenance, records, workers
+from acn_bench.data import images
+from acn_bench.records import Place
+from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.workers import Job
+
+PROTOCOL = ContinualSpec(
+    name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=20
+)
+BACKBONE = MixerSpec(
+    wiring="ac", depth=1, patch_size=8, width=16, token_width=8, channel_width=16
+)  # fmt: skip
+
+
+def config(seed=0):
+    return RunConfig(
+        benchmark=PROTOCOL,
+        strategy=NaiveSpec(name="naive"),
+        backbone=BACKBONE,
+        seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+        fingerprint=images.load("digits100").fingerprint,
+    )
+
+
+def job(folder, **changes):
+    settings = {
+        "place": Place(folder), "code": provenance.code(), "data_root": None,
+        "device": "cpu", "threads": 1, "again": False,
+    }  # fmt: skip
+    return Job(**settings | changes)
+
+
+def lock(of, run):
+    return FileLock(of.place.locks / f"{records.stem(run.run_id, of.code)}.lock")
+
+
+def kill_workers():
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory):
+    """Three runs in one worker: the first is killed twice, the second once, the third is held by others.
+
+    (job, configs, news)
+    """
+    told = job(tmp_path_factory.mktemp("runs") / "tiny")
+    first, second, third = configs = [config(seed) for seed in range(3)]
+    told.place.records.mkdir(parents=True)
+    litter = told.place.records / f".{records.stem(second.run_id, told.code)}.json.1.part"
+    litter.write_text("{")
+    told.place.locks.mkdir()
+    elsewhere = lock(told, third)
+    elsewhere.acquire()
+    news, killed_second = [], False
+    with closing(workers.execute(configs, told, 1)) as stream:
+        for item in stream:
+            news.append(item)
+            if item.config == first and item.state == "started":
+                kill_workers()
+            if item.config == second and item.state == "progress" and not killed_second:
+                killed_second = True
+                kill_workers()
+            if item.config == second and item.state == "done":
+                elsewhere.release()
+    return told, configs, news
+
+
+def states(news, run):
+    """What became of a run, less its progress."""
+    return [n.state for n in news if n.config == run and n.state != "progress"]
+
+
+def test_a_run_whose_process_is_killed_is_repeated_once(eventful):
+    told, (_, second, _), news = eventful
+    assert states(news, second) == ["started", "started", "done"]
+    record = records.newest(told.place.records, second.run_id, told.code)
+    assert record.config == second
+    assert [len(losses) for losses in record.result.train_loss] == [20, 20]
+
+
+def test_a_run_whose_process_is_killed_twice_has_failed(eventful):
+    _, (first, _, _), news = eventful
+    assert states(news, first) == ["started", "started", "failed"]
+    (failure,) = (n for n in news if n.state == "failed")
+    assert failure.message == "its process was killed by signal 9, twice"
+
+
+def test_a_run_that_another_process_holds_is_waited_for_without_spinning(eventful):
+    _, (_, second, third), news = eventful
+    assert states(news, third) == ["started", "done"]
+    ends = [n.config for n in news if n.state == "done"]
+    assert ends == [second, third]
+
+
+def test_what_is_left_is_whole(eventful):
+    told, (_, second, third), _ = eventful
+    stems = sorted(records.stem(c.run_id, told.code) for c in (second, third))
+    files = sorted(p.name for p in told.place.records.iterdir())
+    assert files == sorted(f"{s}{end}" for s in stems for end in (".json", ".safetensors"))
+    assert sorted(p.stem for p in told.place.weights.iterdir()) == stems
+    assert len(records.load_all([told.place.folder])) == 2
+
+
+def test_a_record_is_newer_than_the_files_beside_it(eventful):
+    told, (_, second, _), _ = eventful
+    stem = records.stem(second.run_id, told.code)
+    record = (told.place.records / f"{stem}.json").stat().st_mtime_ns
+    assert (told.place.records / f"{stem}.safetensors").stat().st_mtime_ns <= record
+    assert (told.place.weights / f"{stem}.safetensors").stat().st_mtime_ns <= record
+
+
+def test_progress_is_told_while_a_run_runs(eventful):
+    _, (_, second, _), news = eventful
+    shares = [n.share for n in news if n.config == second and n.state == "progress"]
+    assert shares
+    assert all(0 < share < 1 for share in shares)
+
+
+def test_a_run_that_has_a_record_is_kept(eventful):
+    told, (_, second, third), _ = eventful
+    before = {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()}
+    with closing(workers.execute([second, third], told, 2)) as stream:
+        assert {n.state for n in stream} == {"kept"}
+    assert {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()} == before
+
+
+def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
+    told = job(tmp_path / "tiny")
+    stream = workers.execute([config()], told, 4)  # more workers than runs: one is started
+    assert next(stream).state == "started"
+    assert len(multiprocessing.active_children()) == 1
+    started = time.monotonic()
+    stream.close()
+    assert time.monotonic() - started < 10
+    assert multiprocessing.active_children() == []
+    with lock(told, config()).acquire(timeout=0):
+        pass
+    assert not list(told.place.folder.rglob("*.json"))
+
+
+def test_a_worker_that_dies_idle_is_noticed(tmp_path):
+    worker = workers._start(job(tmp_path / "tiny"))
+    worker.process.kill()
+    worker.process.join()
+    (news,) = workers._round([worker], deque([config()]))
+    assert (news.state, news.message) == ("died", "its process was killed by signal 9")
+    assert worker.config is None
+    assert worker.died
+
+
+def test_files_that_changed_since_the_plan_was_made_are_noticed(tmp_path):
+    told = job(tmp_path / "tiny", code="deadbeef")
+    with pytest.raises(ValueError, match="files changed while the plan ran"):
+        workers._run(config(), told, lambda _: None)
+    assert not told.place.folder.exists()
+
+
+def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
+    from acn_bench import runner
+
+    other = msgspec.structs.replace(config(), fingerprint="0" * 12)
+    with pytest.raises(ValueError, match="digits100 changed since the run was planned"):
+        runner.run(other, Place(tmp_path / "tiny"), data_root=None, device=torch.device("cpu"))
+    assert not (tmp_path / "tiny").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(2, "No such file", "/a/b"), "No such file: /a/b"),
+        (ValueError("two\n  lines"), "two lines"),
+        (RuntimeError("out of memory"), "RuntimeError: out of memory"),
+        (ZeroDivisionError(), "ZeroDivisionError: "),
+    ],
+)
+def test_an_error_becomes_one_line(error, sentence):
+    assert workers._sentence(error) == sentence
