@@ -7,14 +7,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from acn_bench import __version__, catalog
+from acn_bench import __version__, catalog, interruption
 
 app = typer.Typer(
     add_completion=False,
@@ -31,16 +31,6 @@ err = Console(stderr=True, highlight=False)
 OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
 
 
-def main() -> NoReturn:
-    """The entry point; turns errors that the user can mend into one message and exit code 2."""
-    try:
-        app(prog_name="acn_bench", standalone_mode=True)
-    except KeyboardInterrupt:
-        _say_interrupted()
-        sys.exit(INTERRUPTED)
-    raise AssertionError("typer exits by itself")
-
-
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
     """ValueError, LookupError, OSError and Ctrl-C are messages to people: print them, and nothing else."""
 
@@ -51,8 +41,7 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, LookupError, OSError) as e:
             _complain(str(e.args[0] if isinstance(e, KeyError) and e.args else e))
             raise typer.Exit(MENDABLE) from None
-        except KeyboardInterrupt:  # typer would end without a word
-            _say_interrupted()
+        except KeyboardInterrupt:  # typer would make it an exit code of its own
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped
@@ -60,10 +49,6 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
 
 def _complain(message: str) -> None:
     err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
-
-
-def _say_interrupted() -> None:
-    err.print("interrupted: what was finished is kept; the same command goes on from there")
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -144,7 +129,8 @@ def run(
     )
     drafted = draft(card, choices)  # before anything slow: a wrong word is told at once
 
-    from acn_bench import session
+    with interruption.put_off():
+        from acn_bench import session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     plan = session.prepare(card, source, drafted, options)
@@ -183,7 +169,8 @@ def report(
     ] = "html,pdf",
 ) -> None:
     """Write a report over every record below the paths. Nothing is trained."""
-    from acn_bench import records, reports
+    with interruption.put_off():
+        from acn_bench import records, reports
 
     for path in paths:
         if not path.exists():

@@ -24,7 +24,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from acn_bench import records
+from acn_bench import interruption, records
 from acn_bench.records import Place, RunRecord
 from acn_bench.spec import RunConfig
 
@@ -118,21 +118,12 @@ def _start(job: Job) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, job), daemon=True)
-    with environment(ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}), _deaf_children():
+    settings = ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}
+    resource_tracker.ensure_running()  # its own start would let Ctrl-C through
+    with environment(settings), interruption.put_off():  # the parent decides for its workers
         process.start()
     theirs.close()
     return _Worker(process, ours)
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """A process started inside never hears Ctrl-C, not even while Python starts: the parent decides."""
-    resource_tracker.ensure_running()  # its own start would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

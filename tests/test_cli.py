@@ -260,12 +260,16 @@ def test_anybodys_network_is_found_beside_the_command(crowd):
     assert all(r.result.depth_accuracy is None for r in theirs)
 
 
-@pytest.mark.parametrize("moment", ["Python starts", "torch is imported", "a worker is at work"])
+@pytest.mark.parametrize("moment", ["the command is read", "torch is imported", "a worker works"])
 def test_ctrl_c_is_one_line_and_130(card, moment):
     command = start(card.parent, "run", "tiny.toml", "--seeds=0-1", *SMALL)
-    if moment == "a worker is at work":
+    libraries = Path(f"/proc/{command.pid}/maps")
+    if moment == "a worker works":
         wait_for(lambda: list(card.parent.glob("runs/tiny/locks/*")))
-    time.sleep({"Python starts": 0.7, "torch is imported": 2}.get(moment, 0.3))
+        time.sleep(0.3)
+    else:  # a library that comes early, or late, tells how far the process is
+        library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
+        wait_for(lambda: library in libraries.read_text())
     os.killpg(command.pid, signal.SIGINT)  # as a terminal does: its workers hear it, too
     _, stderr = command.communicate(timeout=60)
     assert command.returncode == 130, stderr
@@ -273,6 +277,16 @@ def test_ctrl_c_is_one_line_and_130(card, moment):
         "interrupted: what was finished is kept; the same command goes on from there"
     ]
     assert not list(card.parent.rglob("*.json"))
+
+
+def test_ctrl_c_inside_exec_ends_with_130_too(card):
+    command = (
+        "from acn_bench import __main__, cli\n"
+        "cli.app = lambda **_: exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
+        "__main__.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True)
+    assert done.returncode == 130, done.stderr
 
 
 # ---------------------------------------------------------------- what the user can mend

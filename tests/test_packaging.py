@@ -91,7 +91,7 @@ def test_the_wheel_says_how_it_is_called_and_licensed(wheel):
         for line in text.splitlines()
         if line.startswith("Requires-Dist") and "extra ==" not in line
     )
-    assert "acn-bench = acn_bench.cli:main" in scripts
+    assert "acn-bench = acn_bench.__main__:main" in scripts
 
 
 def test_the_source_distribution_builds_the_same_wheel(wheel, sdist, tmp_path):
