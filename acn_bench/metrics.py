@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Literal
 
+from acn_bench import noninferiority
+
 Matrix = Sequence[Sequence[float | None]]
 Curve = Sequence[float]
 
@@ -97,6 +99,51 @@ def utilised_depth(depth_accuracy: Curve, tolerance: float = 0.01) -> int:
         raise ValueError(f"tolerance must be at least 0, not {tolerance}")
     full = depth_accuracy[-1]
     return next(k for k, a in enumerate(depth_accuracy) if a >= full - tolerance - ROUNDING)
+
+
+def changes(correct: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Correct or not, (L+1, N) of 0 and 1 -> how many examples each depth [loses, gains] against depth L.
+
+    Lost: right after L blocks and wrong after k. Gained: the reverse.
+    """
+    full = [bool(c) for c in correct[-1]]
+    found = []
+    for row in correct:
+        pairs = [(bool(c), f) for c, f in zip(row, full, strict=True)]
+        found.append([pairs.count((False, True)), pairs.count((True, False))])
+    return found
+
+
+def sufficient_depth(
+    correct: Sequence[Sequence[int]], epsilon: float = 0.01, confidence: float = 0.95
+) -> int:
+    """Smallest k of which these examples show that it loses less than epsilon against depth L.
+
+    `correct[k][n]` tells (0 or 1) whether example n is right with the head reading after k blocks; the
+    examples must not have been trained on. Depths are tested from L-1 downwards until one fails, each at
+    the full confidence: in a fixed sequence the chance of passing any depth that loses epsilon or more
+    stays below 1 - confidence (Maurer, Hothorn & Lehmacher 1995). The test: `noninferiority`. L is the
+    answer where nothing is shown, which with 360 examples or fewer is always so at the defaults.
+
+    Raises ValueError for an epsilon or a confidence that cannot be.
+    """
+    return sufficient_depth_of_changes(changes(correct), len(correct[-1]), epsilon, confidence)
+
+
+def sufficient_depth_of_changes(
+    lost_and_gained: Sequence[Sequence[int]],
+    count: int,
+    epsilon: float = 0.01,
+    confidence: float = 0.95,
+) -> int:
+    """`sufficient_depth` from what `changes` counted over `count` examples, (L+1, 2)."""
+    depth = len(lost_and_gained) - 1
+    while depth > 0:
+        lost, gained = lost_and_gained[depth - 1]
+        if not noninferiority.shown(lost, gained, count, epsilon, confidence):
+            break
+        depth -= 1
+    return depth
 
 
 def above_chance(accuracy: float, chance: float, count: int) -> bool:

@@ -38,6 +38,9 @@ class Validation(Struct, frozen=True, kw_only=True):
     accuracy: Matrix
     depth_accuracy: DepthMatrix | None  # null where the network has no depths
     counts: list[int]  # held-out examples of each experience
+    # (L+1, 2) at the end of the stream, over all held-out examples: how many each depth loses, and gains,
+    # against full depth; null where the network has no depths, and in records made before it was counted
+    changes: list[list[int]] | None = None
 
 
 class Seconds(Struct, frozen=True, kw_only=True):

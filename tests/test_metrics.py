@@ -118,6 +118,41 @@ def test_a_tolerance_that_no_depth_can_meet_is_refused(tolerance):
         metrics.utilised_depth([0.1, 0.8], tolerance)
 
 
+# ten examples; after 0, 1, 2, 3 blocks
+CORRECT = [
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 1],
+    [1, 1, 1, 1, 1, 1, 0, 0, 1, 0],
+    [1, 1, 1, 1, 1, 1, 1, 1, 1, 0],
+    [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+]
+
+
+def test_changes_are_counted_both_ways():
+    assert metrics.changes(CORRECT) == [[8, 2], [2, 1], [0, 1], [0, 0]]
+
+
+def test_the_sufficient_depth_is_above_the_first_depth_that_fails():
+    # 1,000 examples; lost and gained after 0, 1, 2, 3, 4 blocks: depth 1 would pass, but 2 does not
+    counted = [[300, 10], [1, 1], [40, 5], [4, 4], [0, 0]]
+    assert metrics.sufficient_depth_of_changes(counted, 1000) == 3
+    assert metrics.sufficient_depth_of_changes(counted, 1000, epsilon=0.1) == 1
+    assert metrics.sufficient_depth_of_changes(counted, 1000, confidence=0.9999) == 4
+    assert metrics.sufficient_depth_of_changes([[0, 0]], 1000) == 0
+
+
+def test_the_sufficient_depth_of_examples_is_that_of_their_changes():
+    many = [row * 100 for row in CORRECT]
+    assert metrics.sufficient_depth(many) == 2
+    assert metrics.sufficient_depth(many, epsilon=0.2) == 1
+    assert metrics.sufficient_depth(CORRECT) == 3  # ten examples show nothing
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -0.01, 1.0, float("nan")])
+def test_a_margin_that_no_depth_can_meet_is_refused(epsilon):
+    with pytest.raises(ValueError, match="margin"):
+        metrics.sufficient_depth(CORRECT, epsilon)
+
+
 def test_above_chance_means_two_standard_errors():
     # chance 0.2 over 400: one standard error is 0.02
     assert metrics.above_chance(0.24, 0.2, 400)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from acn_bench import backbones
+from acn_bench import backbones, metrics
 from acn_bench.benchmarks import cost, evaluation
 from acn_bench.benchmarks.split import split
 from acn_bench.benchmarks.work import EVALUATED, work
@@ -126,6 +126,7 @@ class ContinualRun:
                 accuracy=validations.accuracy,
                 depth_accuracy=validations.depth_accuracy if has_depths else None,
                 counts=[len(rows) for rows in self.split.validation],
+                changes=metrics.changes(validations.last.tolist()) if has_depths else None,
             ),
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.watch.loss,
@@ -285,6 +286,11 @@ class _Table:
     @property
     def accuracy(self) -> Matrix:
         return [[cell[-1] if cell else None for cell in row] for row in self.depth_accuracy]
+
+    @property
+    def last(self) -> Tensor:
+        """Right or not at the end of the stream, (L+1, all examples) of bool."""
+        return torch.cat(self.right[self.experiences - 1], dim=1)
 
     def examples(self, name: str) -> dict[str, Tensor]:
         """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from acn_bench import metrics
+from acn_bench import metrics, noninferiority
 from acn_bench.records import RunRecord
 
 Measure = Callable[[RunRecord], float | None]
@@ -73,11 +73,26 @@ def chance(record: RunRecord) -> float:
 
 def utilised_depth(record: RunRecord, tolerance: float = TOLERANCE) -> int | None:
     """Blocks in use, chosen on held-out rows; None where even full depth is not above chance."""
+    curve = _telling_curve(record)
+    return None if curve is None else metrics.utilised_depth(curve, tolerance)
+
+
+def _telling_curve(record: RunRecord) -> list[float] | None:
+    """The held-out depth curve, where its end is above chance by two standard errors."""
     curve = depth_curve(record, "validation")
     count = sum(record.result.validation.counts)
-    if curve is None or not metrics.above_chance(curve[-1], chance(record), count):
+    telling = curve is not None and metrics.above_chance(curve[-1], chance(record), count)
+    return curve if telling else None
+
+
+def sufficient_depth(record: RunRecord, epsilon: float = TOLERANCE) -> int | None:
+    """Blocks of which held-out rows show that they are enough; None where they could not have shown it."""
+    changes, count = record.result.validation.changes, sum(record.result.validation.counts)
+    if changes is None or _telling_curve(record) is None:
         return None
-    return metrics.utilised_depth(curve, tolerance)
+    if not noninferiority.shown(0, 0, count, epsilon):  # too few, even if no example changed
+        return None
+    return metrics.sufficient_depth_of_changes(changes, count, epsilon)
 
 
 def truncated_accuracy(record: RunRecord) -> float | None:
@@ -174,6 +189,19 @@ _ALL = [
     _utilised("Utilised depth at 0.5 points", 0.005, "utilised_depth_half"),
     _utilised("Utilised depth at 2 points", 0.02, "utilised_depth_two"),
     Metric(
+        "sufficient_depth",
+        "Utilised depth by test",
+        "blocks",
+        "lower",
+        "smallest k such that the final model cut to k or more blocks is shown to lose less than 1 point "
+        "against L blocks: one-sided score test of paired held-out examples at 95 %, from L−1 downwards until "
+        "one fails",
+        "Tango 1998; fixed sequence: Maurer, Hothorn & Lehmacher 1995",
+        sufficient_depth,
+        "accuracy at full depth is not above chance, held-out examples are too few (360 or fewer) or were not "
+        "compared, or the network has no depths",
+    ),
+    Metric(
         "truncated_accuracy",
         "Accuracy cut to utilised depth",
         "%",
@@ -261,5 +289,6 @@ _ALL = [
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-QUALITY = tuple(METRICS)[:9]  # the table of AC beside residual
-COST = tuple(METRICS)[9:]  # the table of costs
+_COSTS_FROM = list(METRICS).index("seconds")
+QUALITY = tuple(METRICS)[:_COSTS_FROM]  # the table of AC beside residual
+COST = tuple(METRICS)[_COSTS_FROM:]  # the table of costs

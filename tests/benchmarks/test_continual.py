@@ -254,6 +254,10 @@ def test_what_was_right_agrees_with_the_accuracies_of_the_record(measure):
     assert held[: result.validation.counts[0]].mean().item() == pytest.approx(
         result.validation.accuracy[1][0]
     )
+    depths = examples["validation.after1"]
+    lost = (depths.int() < depths[-1].int()).sum(dim=1).tolist()
+    gained = (depths.int() > depths[-1].int()).sum(dim=1).tolist()
+    assert result.validation.changes == [list(pair) for pair in zip(lost, gained, strict=True)]
     assert len(examples["test.rows"]) == ends[-1]
     assert len(examples["validation.rows"]) == sum(result.validation.counts)
 
@@ -334,6 +338,7 @@ def test_a_network_that_is_not_ours_runs_too_and_has_no_depths(measure, factory,
     result = measured.result
     assert result.depth_accuracy is None
     assert result.validation.depth_accuracy is None
+    assert result.validation.changes is None
     assert len(result.parameters) == len(result.flops) == 1
     assert None not in result.accuracy[1] + result.validation.accuracy[1]
     assert measured.examples["test.after1"].shape == (1, 240)

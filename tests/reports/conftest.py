@@ -170,7 +170,10 @@ def _result(config: RunConfig, T: int) -> dict[str, Any]:
             for level in levels
         ],
         "validation": Validation(
-            accuracy=held_out, depth_accuracy=depths(held_out), counts=[60] * T
+            accuracy=held_out,
+            depth_accuracy=depths(held_out),
+            counts=[60] * T,
+            changes=[[max(0, used - k) * 10 * T, 1] for k in range(depth)] + [[0, 0]],
         ),
         "test_counts": [125] * T,
         "train_loss": [

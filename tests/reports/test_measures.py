@@ -8,16 +8,17 @@ from acn_bench.reports.measures import METRICS
 T = 2
 
 
-def held_out(curve, counts=(500, 500)):
+def held_out(curve, counts=(500, 500), changes=None):
     """The same curve on every experience of the final model."""
     depth = [[curve, None], [curve, curve]]
     full = [[row[-1] if row else None for row in rows] for rows in depth]
-    return Validation(accuracy=full, depth_accuracy=depth, counts=list(counts))
+    return Validation(accuracy=full, depth_accuracy=depth, counts=list(counts), changes=changes)
 
 
-def cut(record, validation_curve, test_curve=None, **more):
+def cut(record, validation_curve, test_curve=None, counts=(500, 500), changes=None, **more):
     test = [[test_curve, None], [test_curve, test_curve]] if test_curve else None
-    result = {"validation": held_out(validation_curve), "depth_accuracy": test}
+    held = held_out(validation_curve, counts, changes)
+    result = {"validation": held, "depth_accuracy": test}
     return record(depth=3, experiences=T, result=result, **more)
 
 
@@ -38,6 +39,28 @@ def test_the_tolerances_can_part_ways(record):
         METRICS[m].of(r) for m in ("utilised_depth_half", "utilised_depth", "utilised_depth_two")
     ]
     assert found == [3, 2, 1]
+
+
+def test_the_depth_by_test_needs_evidence_where_the_tolerance_needs_a_mean(record):
+    curve = [0.2, 0.691, 0.694, 0.7]
+    few = cut(record, curve, changes=[[500, 0], [10, 1], [8, 2], [0, 0]])
+    many = cut(record, curve, counts=(5000, 5000), changes=[[5000, 0], [95, 5], [80, 20], [0, 0]])
+
+    assert measures.utilised_depth(few) == measures.utilised_depth(many) == 1
+    assert METRICS["sufficient_depth"].of(few) == 3
+    assert METRICS["sufficient_depth"].of(many) == 2
+    assert measures.sufficient_depth(many, 0.02) == 1
+
+
+def test_the_depth_by_test_has_no_value_where_nothing_could_be_shown(record):
+    same = [[0, 0]] * 4
+    guesses = cut(record, [0.2, 0.2, 0.2, 0.2], changes=same)
+    too_few = cut(record, [0.7, 0.7, 0.7, 0.7], counts=(180, 180), changes=same)
+    enough = cut(record, [0.7, 0.7, 0.7, 0.7], counts=(180, 181), changes=same)
+    not_counted = cut(record, [0.7, 0.7, 0.7, 0.7])
+
+    found = [measures.sufficient_depth(r) for r in (guesses, too_few, enough, not_counted)]
+    assert found == [None, None, 0, None]
 
 
 def test_a_model_that_guesses_has_no_utilised_depth(record):
