@@ -7,6 +7,7 @@ import safetensors.torch
 import torch
 
 from acn_bench import backbones, provenance, records
+from acn_bench.backbones.checkpoint import Header
 from acn_bench.benchmarks import continual
 from acn_bench.data import images
 from acn_bench.records import Place, RunRecord
@@ -51,6 +52,13 @@ def run(
     with records.atomic(place.records / f"{name}.safetensors") as part:
         safetensors.torch.save_file(measured.examples, part, about)
     with records.atomic(place.weights / f"{name}.safetensors") as part:
-        safetensors.torch.save_file(measured.weights, part, about)
+        safetensors.torch.save_file(measured.weights, part, about | _header(config))
     records.save(record, place.records)
     return record
+
+
+def _header(config: RunConfig) -> dict[str, str]:
+    """What `backbones.load` rebuilds the network from."""
+    backbone = config.backbone
+    depth = 0 if isinstance(backbone, FactorySpec) else backbone.depth
+    return Header(backbone, depth, config.precision).encoded()

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from acn_bench.backbones import checkpoint
 from acn_bench.backbones.backbone import (
     INITIALISATION,
     MEAN,
@@ -22,6 +23,7 @@ from acn_bench.backbones.backbone import (
     truncate,
 )
 from acn_bench.backbones.bert import bert, checkpoint_weights, spec_of_checkpoint
+from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.mixer import mixer
 from acn_bench.backbones.vit import vit
 from acn_bench.backbones.wiring import WIRINGS
@@ -32,12 +34,16 @@ from acn_bench.spec import BertSpec, FactorySpec, MixerSpec, Precision, Variant,
 __all__ = [
     "INITIALISATION",
     "Backbone",
+    "Heads",
+    "MultiHead",
     "build",
     "depth_logits",
     "factory_source",
     "from_factory",
     "from_spec",
+    "load",
     "load_bert",
+    "save",
     "truncate",
 ]
 
@@ -99,9 +105,31 @@ def from_spec(
         "wires": WIRINGS[spec.wiring](spec.depth, family.width),
         "precision": precision,
     }
+    backbone: Backbone
     if isinstance(spec, BertSpec):
-        return TextBackbone(**parts)
-    return ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **parts)
+        backbone = TextBackbone(**parts)
+    else:
+        backbone = ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **parts)
+    backbone.spec = spec
+    return backbone
+
+
+def save(model: Backbone | MultiHead, path: Path | str) -> None:
+    """Write a network, cut or whole, to one safetensors file that `load` rebuilds it from.
+
+    Raises ValueError for a network that `build`, `from_spec` or `load` did not make, OSError where the file
+    cannot be written; then there is no file.
+    """
+    checkpoint.write(model, Path(path))
+
+
+def load(path: Path | str) -> Backbone | MultiHead:
+    """A file that `save`, a run or `acn-bench truncate` wrote -> the network, in evaluation mode on the CPU.
+
+    With a head for each experience it is a `MultiHead`, called as `model(x, task_labels)`. Raises
+    LookupError where there is no file, ValueError where it is not such a file.
+    """
+    return checkpoint.read(Path(path), from_spec)
 
 
 def _normalise(

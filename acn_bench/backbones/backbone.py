@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones import wiring
-from acn_bench.spec import Precision
+from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
 INITIALISATION = "pytorch-default"
 
@@ -99,6 +99,7 @@ class Backbone(nn.Module):
         self.readout = parts.readout
         self.head = head
         self.precision = precision
+        self.spec: MixerSpec | ViTSpec | BertSpec | None = None  # what it was built from, uncut
 
     @property
     def depth(self) -> int:

@@ -19,7 +19,7 @@ from acn_bench.records import Guard, Matrix, NoiseResult, RunResult, Seconds, Va
 from acn_bench.spec import FactorySpec, JointSpec, RunConfig
 from acn_bench.strategies.chance import Seeded, generators_kept, seed_everything
 from acn_bench.strategies.learner import learner
-from acn_bench.strategies.model import Heads, MultiHeadRowModel, RowModel, heads
+from acn_bench.strategies.model import MultiHeadRowModel, RowModel, heads
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
 
@@ -212,7 +212,11 @@ class ContinualRun:
                 if corrupt is not None:
                     images = corrupt(images, indices=rows)
                 read = evaluation.features(self.model.backbone, images, depths=corrupt is None)
-                head = self.model.head[j] if isinstance(self.model.head, Heads) else self.model.head
+                head = (
+                    self.model.head[j]
+                    if isinstance(self.model.head, backbones.Heads)
+                    else self.model.head
+                )
                 said = self.split.label(labels[split[j]], own_heads=self.own_heads)
                 found.append(evaluation.correct(head, read, said.to(self.device)).cpu())
                 self._advance(EVALUATED * len(rows))

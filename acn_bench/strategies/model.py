@@ -9,31 +9,9 @@ from collections.abc import Sequence
 from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
 
+from acn_bench.backbones import Heads
 from acn_bench.data.batches import Rows
 from acn_bench.strategies.chance import seed_everything
-
-MASKED = -1000.0  # the logit of a class that a narrower head does not have, as in Avalanche
-
-
-class Heads(nn.ModuleList):
-    """A linear head per experience; features (B, D) and task labels -> logits (B, widest head)."""
-
-    def __init__(self, heads: Sequence[nn.Linear]) -> None:
-        super().__init__(heads)
-        self.width = max(head.out_features for head in heads)
-
-    def forward(self, features: Tensor, task_labels: Tensor | int) -> Tensor:
-        if isinstance(task_labels, int):
-            return self._padded(self[task_labels](features))
-        logits = features.new_full((len(features), self.width), MASKED)
-        for task in task_labels.unique().tolist():
-            mine = task_labels == task
-            logits[mine] = self._padded(self[task](features[mine]))
-        return logits
-
-    def _padded(self, logits: Tensor) -> Tensor:
-        missing = self.width - logits.shape[1]
-        return nn.functional.pad(logits, (0, missing), value=MASKED) if missing else logits
 
 
 class RowModel(nn.Module):

@@ -1,0 +1,118 @@
+"""A network <-> one safetensors file that rebuilds it: weights, and in its header what they are weights of.
+
+Tensors are named `backbone.…` and `head.…` (`head.<e>.…` with a head each), as the runs of the benchmarks
+name theirs. The header holds the family, wiring and sizes as JSON, and to how many blocks it was cut.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from acn_bench.backbones.backbone import Backbone, truncate
+from acn_bench.backbones.heads import Heads, MultiHead
+from acn_bench.records import atomic
+from acn_bench.spec import BackboneSpec, FactorySpec, Precision
+
+Network = Backbone | MultiHead
+Build = Callable[..., Backbone]  # from_spec
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What the weights in a file are weights of."""
+
+    backbone: BackboneSpec  # as it was built, before any cut
+    depth: int  # blocks that are left of it
+    precision: Precision = "fp32"
+
+    def encoded(self) -> dict[str, str]:
+        """As a safetensors file keeps it: words only."""
+        return {"acn_bench": msgspec.json.encode(self).decode()}
+
+
+def write(model: Network, path: Path, more: dict[str, str] | None = None) -> None:
+    """Write weights and header, `more` words in it, whole or not at all. Raises ValueError for what `load` could not rebuild."""
+    backbone, head = (model.backbone if isinstance(model, MultiHead) else model), model.head
+    if backbone.spec is None or not isinstance(head, nn.Linear | Heads):
+        raise ValueError(
+            "only a network that `build`, `from_spec` or `load` made can be saved, with a Linear or Heads "
+            f"as its head; this head is a {type(head).__name__}"
+        )
+    said = Header(backbone.spec, backbone.depth, backbone.precision)
+    body = {f"backbone.{k}": v for k, v in backbone.state_dict().items() if k[:5] != "head."}
+    weights = body | {f"head.{k}": v for k, v in head.state_dict().items()}
+    kept = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    with atomic(path) as part:
+        safetensors.torch.save_file(kept, part, {**(more or {}), **said.encoded()})
+
+
+def about(path: Path) -> dict[str, str]:
+    """The words in a file's header. Raises LookupError for no file, ValueError for one of another kind."""
+    if not path.is_file():
+        raise LookupError(f"there is no file at {path}")
+    try:
+        with safetensors.safe_open(path, "pt") as f:
+            return dict(f.metadata() or {})
+    except safetensors.SafetensorError as e:
+        raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
+
+
+def header(path: Path) -> Header:
+    """What the weights of a file are weights of. Raises as `about`, and ValueError where it does not say."""
+    words = about(path)
+    if "acn_bench" not in words:
+        raise ValueError(f"{path} does not say what its weights are of: acn_bench did not write it")
+    try:
+        return msgspec.json.decode(words["acn_bench"], type=Header)
+    except msgspec.DecodeError as e:
+        raise ValueError(f"{path}: its header cannot be read: {e}") from e
+
+
+def read(path: Path, build: Build) -> Network:
+    """Rebuild the network, in evaluation mode on the CPU; draws nothing from a random generator.
+
+    Raises as `header`, and ValueError for a factory's network and for weights that do not fit the header.
+    """
+    said = header(path)
+    if isinstance(said.backbone, FactorySpec):
+        raise ValueError(
+            f"{path} holds a network that {said.backbone.factory} makes: build it there, and load the "
+            "file's tensors into it"
+        )
+    tensors = safetensors.torch.load_file(path)
+    try:
+        with torch.device("meta"):  # shapes alone: the values come from the file
+            network = _empty(said, tensors, build)
+        names = tensors if isinstance(network, MultiHead) else _without("backbone.", tensors)
+        network.load_state_dict(names, assign=True)
+    except (RuntimeError, ValueError) as e:
+        raise ValueError(f"{path}: header and weights do not fit: {e}") from e
+    return network.eval()
+
+
+def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
+    """The network that the header describes, with the heads that are there."""
+    mean = tensors.get("backbone.normalise.mean")
+    norms = (
+        {"mean": None} if mean is None else {"mean": [0.0] * len(mean), "std": [1.0] * len(mean)}
+    )
+    wide = {k: len(v) for k, v in tensors.items() if k.startswith("head.") and k.endswith("weight")}
+    if not wide:
+        raise ValueError("there is no head")
+    whole = build(said.backbone, max(wide.values()), precision=said.precision, **norms)
+    cut = truncate(whole, said.depth)
+    if list(wide) == ["head.weight"]:
+        return cut
+    assert isinstance(cut.head, nn.Linear)
+    width = cut.head.in_features
+    return MultiHead(
+        cut, Heads([nn.Linear(width, wide[f"head.{e}.weight"]) for e in range(len(wide))])
+    )
+
+
+def _without(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}

@@ -1,0 +1,64 @@
+"""A backbone and several heads -> one network; each example goes through the head of its experience."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from acn_bench.backbones.backbone import Backbone, truncate
+
+MASKED = -1000.0  # the logit of a class that a narrower head does not have, as in Avalanche
+
+
+class Heads(nn.ModuleList):
+    """A linear head per experience; features (B, D) and task labels -> logits (B, widest head)."""
+
+    def __init__(self, heads: Sequence[nn.Linear]) -> None:
+        super().__init__(heads)
+        self.width = max(head.out_features for head in heads)
+
+    def forward(self, features: Tensor, task_labels: Tensor | int) -> Tensor:
+        if isinstance(task_labels, int):
+            return self._padded(self[task_labels](features))
+        logits = features.new_full((len(features), self.width), MASKED)
+        for task in task_labels.unique().tolist():
+            mine = task_labels == task
+            logits[mine] = self._padded(self[task](features[mine]))
+        return logits
+
+    def _padded(self, logits: Tensor) -> Tensor:
+        missing = self.width - logits.shape[1]
+        return nn.functional.pad(logits, (0, missing), value=MASKED) if missing else logits
+
+
+class MultiHead(nn.Module):
+    """Inputs and task labels, (B,) or one for all -> float32 logits (B, K) of the widest head."""
+
+    def __init__(self, backbone: Backbone, head: Heads) -> None:
+        super().__init__()
+        backbone.head = nn.Identity()  # features out: the heads are ours
+        self.backbone = backbone
+        self.head = head
+
+    @property
+    def depth(self) -> int:
+        """L, the number of blocks."""
+        return self.backbone.depth
+
+    def forward(self, x: Tensor, task_labels: Tensor | int, **named: Any) -> Tensor:
+        logits: Tensor = self.head(self.backbone.features(x, **named), task_labels)
+        return logits
+
+    def feature_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+        """Inputs -> what the heads read after 0, 1, …, L blocks, (L+1, B, D)."""
+        return self.backbone.feature_depths(*inputs, **named)
+
+    def forward_depths(self, x: Tensor, task_labels: Tensor | int, **named: Any) -> Tensor:
+        """Inputs -> logits of every depth, (L+1, B, K); the last row equals `self(...)`."""
+        features = self.feature_depths(x, **named)
+        return torch.stack([self.head(f, task_labels) for f in features])
+
+    def truncated(self, k: int) -> "MultiHead":
+        """The first k blocks and all heads, sharing their weights. Raises ValueError as `truncate` does."""
+        return MultiHead(truncate(self.backbone, k), self.head)

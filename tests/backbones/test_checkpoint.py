@@ -1,0 +1,117 @@
+"""A file rebuilds the network that was written, to the bit."""
+
+import re
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from acn_bench.backbones import Heads, MultiHead, depth_logits, load, save, truncate
+from acn_bench.naming import BACKBONES, variants
+
+EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_every_backbone_comes_back_whole_and_cut(small, inputs, tmp_path, name, variant):
+    network, given = small(name, variant=variant).eval(), inputs(name)
+    for k in (0, 2, 3):
+        save(truncate(network, k), tmp_path / "network.safetensors")
+        back = load(tmp_path / "network.safetensors")
+        assert back.depth == k
+        with torch.no_grad():
+            assert torch.equal(back(*given), truncate(network, k)(*given))
+            torch.testing.assert_close(back(*given), network.forward_depths(*given)[k])
+
+
+def heads(*widths, features=24):
+    torch.manual_seed(5)
+    return Heads([nn.Linear(features, width) for width in widths])
+
+
+def test_a_head_each_comes_back_too_wide_ones_and_narrow_ones(small, images, tmp_path):
+    network = MultiHead(small("ac_mixer"), heads(3, 5, 2)).eval()
+    path = tmp_path / "heads.safetensors"
+    save(network, path)
+    back = load(path)
+    labels = torch.tensor([0, 2, 1, 1])
+    with torch.no_grad():
+        assert torch.equal(back(images, labels), network(images, labels))
+        rows = back.forward_depths(images, labels)
+        assert torch.equal(rows, depth_logits(network, images, labels))
+        assert torch.equal(rows[-1], back(images, labels))
+        save(back.truncated(1), path)
+        torch.testing.assert_close(load(path)(images, labels), rows[1])
+        torch.testing.assert_close(
+            load(path)(images, 2)[:, :2], network.forward_depths(images, 2)[1][:, :2]
+        )
+
+
+def test_the_networks_own_normalisation_comes_back(small, images, tmp_path):
+    path = tmp_path / "n.safetensors"
+    for norms in ({"mean": None}, {"mean": (0.1, 0.2, 0.3), "std": (0.5, 0.6, 0.7)}):
+        network = small("residual_vit", **norms).eval()
+        save(network, path)
+        assert torch.equal(load(path)(images), network(images))
+
+
+def test_precision_comes_back(small, tmp_path):
+    save(small("ac_mixer", precision="bf16"), tmp_path / "n.safetensors")
+    assert load(tmp_path / "n.safetensors").precision == "bf16"
+
+
+def test_a_loaded_network_trains_and_draws_nothing(small, images, tmp_path):
+    save(small("denseformer_mixer"), tmp_path / "n.safetensors")
+    before = torch.random.get_rng_state()
+    back = load(tmp_path / "n.safetensors")
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not back.training
+    back.train()(images).sum().backward()
+    assert all(p.requires_grad and p.device.type == "cpu" for p in back.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in back.parameters() if p.grad is not None)
+
+
+def test_what_could_not_be_rebuilt_is_not_saved(small, tmp_path):
+    network = small("ac_mixer")
+    network.head = nn.Sequential(nn.Linear(24, 7))
+    with pytest.raises(ValueError, match="this head is a Sequential"):
+        save(network, tmp_path / "n.safetensors")
+    network = small("ac_mixer")
+    network.spec = None
+    with pytest.raises(ValueError, match="only a network that `build`"):
+        save(network, tmp_path / "n.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_something_else_is_refused_by_name(small, tmp_path):
+    path = tmp_path / "other.safetensors"
+    with pytest.raises(LookupError, match=re.escape(f"there is no file at {path}")):
+        load(path)
+    path.write_text("a text")
+    with pytest.raises(ValueError, match=re.escape(f"{path} is not a whole safetensors file")):
+        load(path)
+    safetensors.torch.save_file({"weight": torch.ones(2)}, path)
+    with pytest.raises(ValueError, match="acn_bench did not write it"):
+        load(path)
+    safetensors.torch.save_file({"weight": torch.ones(2)}, path, {"acn_bench": "{}"})
+    with pytest.raises(ValueError, match="its header cannot be read"):
+        load(path)
+
+
+def test_weights_that_do_not_fit_their_header_are_refused(small, tmp_path):
+    path = tmp_path / "n.safetensors"
+    save(small("ac_mixer"), path)
+    whole = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, "pt") as f:
+        words = f.metadata()
+    without = {k: v for k, v in whole.items() if "blocks.1." not in k}
+    headless = {k: v for k, v in whole.items() if not k.startswith("head.")}
+    for tensors in (without, headless, whole | {"backbone.more": torch.ones(1)}):
+        safetensors.torch.save_file(tensors, path, words)
+        with pytest.raises(ValueError, match="header and weights do not fit"):
+            load(path)
+    words = {"acn_bench": words["acn_bench"].replace('"depth":3,"prec', '"depth":4,"prec')}
+    safetensors.torch.save_file(whole, path, words)
+    with pytest.raises(ValueError, match="cannot truncate to 4 blocks"):
+        load(path)
