@@ -31,7 +31,8 @@ check: setup ## format, lint, types, and who imports whom
 	.venv/bin/lint-imports --no-logo
 
 bench: setup ## speed, side by side
-	$(PY) tools/bench.py
+	$(PY) tools/bench_line.py
+	$(PY) tools/bench_backbones.py
 
 wheel: setup ## the wheel and the source distribution, into dist/
 	$(PY) -m build

@@ -4,19 +4,13 @@ Each measure alternates its arms in one run, each on one thread, and takes media
 medians. Every side has a process of its own: this line with the environment that `run` gives its
 workers, stock Avalanche with the one that a script has. The figures are printed and kept as JSON.
 
-    python tools/bench.py [--repetitions 7] [--out reports/<date>-speed]
+    python tools/bench_line.py [--repetitions 7] [--out reports/<date>-speed]
 """
 
 import argparse
-import json
-import multiprocessing
-import statistics
-import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -27,10 +21,11 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 from msgspec.structs import replace
 from PIL import Image
+from stopwatch import Side, Timed, alternate, keep, table
 from torch.utils.data import Dataset
 from torchvision import transforms
 
-from acn_bench import catalog, device, provenance, workers
+from acn_bench import catalog, device, workers
 from acn_bench.backbones import build
 from acn_bench.benchmarks import evaluation
 from acn_bench.benchmarks.continual import ContinualRun
@@ -57,8 +52,6 @@ TRAIN = transforms.Compose(
     ]
 )
 EVALUATE = transforms.Compose([transforms.ToTensor(), NORMALISE])
-
-Timed = Callable[[], int]  # does some work; returns how many images it was
 
 
 class PilImages(Dataset[tuple[Any, int]]):
@@ -175,105 +168,61 @@ def _protocol(protocol: ContinualSpec) -> ContinualSpec:
     return replace(protocol, data=DATA.name, experiences=EXPERIENCES, epochs=1, flip=False)
 
 
-class Side:
-    """A process that does timed work when asked."""
-
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(name, theirs), daemon=True)
-        with workers.environment(environment | {"OMP_NUM_THREADS": "1"}):
-            process.start()
-
-    def speed(self, work: str) -> float:
-        """Images per second of one piece of work."""
-        self.pipe.send(work)
-        found: float = self.pipe.recv()
-        return found
-
-
-def _serve(name: str, pipe: Connection) -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    known: dict[str, Timed] = stock() if name == "stock" else {}
-    if name == "line":
-        for precision in precisions():
-            known |= ours(precision) | one_pass(precision)
-    while True:
-        work = known[pipe.recv()]
-        start = perf_counter()
-        count = work()
-        pipe.send(count / (perf_counter() - start))
-
-
 def precisions() -> list[Precision]:
     """What this processor has instructions for."""
     return ["fp32", "bf16"] if device.has_bf16(torch.device("cpu")) else ["fp32"]
 
 
-def alternate(arms: dict[str, tuple[Side, str]], repetitions: int) -> dict[str, list[float]]:
-    """Images per second of each arm, repetition by repetition; one round that is not counted."""
-    speeds: dict[str, list[float]] = {name: [] for name in arms}
-    for repetition in range(repetitions + 1):
-        for name, (side, work) in arms.items():
-            found = side.speed(work)
-            if repetition:
-                speeds[name].append(found)
-    return speeds
+def multiplied(dtype: torch.dtype) -> int:
+    """Two square matrices, ten times over; the work in MFLOP."""
+    n = 1024
+    a, b = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype)
+    for _ in range(10):
+        a @ b
+    return 10 * 2 * n**3 // 10**6
 
 
-def table(title: str, speeds: dict[str, list[float]]) -> dict[str, Any]:
-    """Print medians, spread and ratios to the first arm; returns them for the record."""
-    reference = next(iter(speeds))
-    print(f"\n{title}  (images/s, n = {len(speeds[reference])})")
-    base = statistics.median(speeds[reference])
-    rows = {}
-    for name, values in speeds.items():
-        middle = statistics.median(values)
-        rows[name] = {"median": middle, "ratio": middle / base, "values": values}
-        spread = f"{min(values):7.0f} … {max(values):.0f}"
-        print(f"  {name:30} {middle:7.0f}   {spread:18} {middle / base:5.2f}×", flush=True)
-    return rows
+def line() -> dict[str, Timed]:
+    """Everything that is timed of this line, by name."""
+    known: dict[str, Timed] = {}
+    for precision in precisions():
+        known |= ours(precision) | one_pass(precision)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        known[f"multiply {precision}"] = partial(multiplied, dtype)
+    return known
 
 
 def main() -> None:
     """Measure everything, print it, keep it."""
-    parser = argparse.ArgumentParser(description="Speed, side by side.")
+    parser = argparse.ArgumentParser(description="Speed of the line, side by side.")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
     if len(precisions()) == 1:
         print("this processor has no bf16 instructions: fp32 only")
-    avalanche, line = Side("stock", {}), Side("line", workers.ENVIRONMENT)
+    avalanche, here = Side(stock, {}), Side(line, workers.ENVIRONMENT)
 
-    found = {}
+    def measure(title: str, arms: dict[str, tuple[Side, str]], unit: str = "images/s") -> None:
+        found[title] = table(f"{title}  ({unit})", alternate(arms, options.repetitions))
+
+    found: dict[str, Any] = {}
+    measure(
+        "matrix products", {p: (here, f"multiply {p}") for p in precisions()}, unit="MFLOP/s"
+    )  # what the processor allows: no network can gain more from bf16 than they do
     for work in ("train", "evaluate"):
         arms = {"stock Avalanche, fp32": (avalanche, work)}
-        arms |= {f"acn_bench, {p}": (line, f"{work} {p}") for p in precisions()}
+        arms |= {f"acn_bench, {p}": (here, f"{work} {p}") for p in precisions()}
         if work == "evaluate":
             arms |= {
-                f"acn_bench, {p}, every depth": (line, f"evaluate {p}, every depth")
+                f"acn_bench, {p}, every depth": (here, f"evaluate {p}, every depth")
                 for p in precisions()
             }
-        found[work] = table(work, alternate(arms, options.repetitions))
+        measure(work, arms)
     for p in precisions():
-        arms = {w: (line, f"{w} {p}") for w in ("model(x)", "forward_depths(x)")}
-        found[f"forward_depths {p}"] = table(
-            f"every depth in one pass, {p}", alternate(arms, options.repetitions)
-        )
-
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "speed.json"
-    about = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device.describe(torch.device("cpu")),
-        "code": provenance.code(),
-        "versions": provenance.versions(),
-        "rows": f"{DATA.name} ({DATA.fingerprint})",
-        "batch": BATCH,
-    }
-    path.write_text(json.dumps(about | {"images_per_second": found}, indent=1) + "\n")
-    print(f"\nkept in {path}")
+        arms = {w: (here, f"{w} {p}") for w in ("model(x)", "forward_depths(x)")}
+        measure(f"every depth in one pass, {p}", arms)
+    rows = {"rows": f"{DATA.name} ({DATA.fingerprint})", "batch": BATCH}
+    keep(options.out, "line", rows | {"speeds": found})
 
 
 DATA = images.load("digits100")

@@ -1,0 +1,95 @@
+"""Pieces of work -> images per second of each, alternating, with medians, spread and ratios.
+
+Every side of a comparison has a process of its own, on one thread, with an environment of its own.
+"""
+
+import json
+import multiprocessing
+import statistics
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from acn_bench import device, provenance, workers
+
+Timed = Callable[[], int]  # does some work; returns how many images it was
+
+
+class Side:
+    """A process that does timed work when asked; `makes` names its pieces of work, in there."""
+
+    def __init__(self, makes: Callable[[], dict[str, Timed]], environment: dict[str, str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(makes, theirs), daemon=True)
+        with workers.environment(environment | {"OMP_NUM_THREADS": "1"}):
+            process.start()
+
+    def speed(self, work: str) -> float:
+        """Images per second of one piece of work."""
+        self.pipe.send(work)
+        found: float = self.pipe.recv()
+        return found
+
+
+def _serve(makes: Callable[[], dict[str, Timed]], pipe: Connection) -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    known = makes()
+    with suppress(EOFError):  # raised when the measurement is over
+        while True:
+            work = known[pipe.recv()]
+            start = perf_counter()
+            count = work()
+            pipe.send(count / (perf_counter() - start))
+
+
+def alternate(arms: dict[str, tuple[Side, str]], repetitions: int) -> dict[str, list[float]]:
+    """Images per second of each arm, repetition by repetition; one round that is not counted."""
+    speeds: dict[str, list[float]] = {name: [] for name in arms}
+    for repetition in range(repetitions + 1):
+        for name, (side, work) in arms.items():
+            found = side.speed(work)
+            if repetition:
+                speeds[name].append(found)
+    return speeds
+
+
+def table(title: str, speeds: dict[str, list[float]]) -> dict[str, Any]:
+    """Print medians, spread and ratios to the first arm; returns them for the record."""
+    reference = next(iter(speeds))
+    print(f"\n{title}, n = {len(speeds[reference])}")
+    base = statistics.median(speeds[reference])
+    rows = {}
+    for name, values in speeds.items():
+        middle = statistics.median(values)
+        rows[name] = {"median": middle, "ratio": middle / base, "values": values}
+        spread = f"{_short(min(values))} … {_short(max(values))}"
+        print(f"  {name:30} {_short(middle):>9}   {spread:20} {middle / base:5.2f}×", flush=True)
+    return rows
+
+
+def _short(value: float) -> str:
+    """At least three digits that mean something."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def keep(folder: Path, name: str, found: dict[str, Any]) -> None:
+    """Write what was found, and where, as `<folder>/<name>.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    about = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device.describe(torch.device("cpu")),
+        "code": provenance.code(),
+        "versions": provenance.versions(),
+    }
+    path.write_text(json.dumps(about | found, indent=1) + "\n")
+    print(f"\nkept in {path}")
