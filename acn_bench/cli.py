@@ -1,4 +1,4 @@
-"""Arguments in, one call out: run · report · list. The only file that prints."""
+"""Arguments in, one call out: run · report · truncate · list. The only file that prints."""
 
 import json
 import os
@@ -204,6 +204,61 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
         if card.name == name:
             return card
     return None
+
+
+# ---------------------------------------------------------------- truncate
+
+
+@app.command()
+@_mendable
+def truncate(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A run's weights or record, or what `backbones.save` wrote.")
+    ],
+    out_file: Annotated[
+        Path,
+        typer.Option("--out", help="The smaller network: a .safetensors file, a note beside it."),
+    ],
+    tolerance: Annotated[
+        float,
+        typer.Option(help="Accuracy that may be lost on held-out rows; 0.01 is one point."),
+    ] = 0.01,
+    by_test: Annotated[
+        bool,
+        typer.Option(
+            "--test", help="Cut only where held-out rows show at 95 % that less than this is lost."
+        ),
+    ] = False,
+    depth: Annotated[
+        int | None, typer.Option(help="Keep that many blocks, whatever the held-out rows say.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Where speed is measured: auto, cpu or cuda.")
+    ] = "auto",
+) -> None:
+    """Keep the blocks that a trained network uses, and write it as a network of its own.
+
+    The depth is the smallest whose accuracy on held-out rows is within the tolerance of full depth.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: timed passes must not spin
+
+    from acn_bench import truncation
+    from acn_bench.device import resolve
+
+    choice = truncation.Choice(tolerance, by_test, depth)
+    with out.status("cutting, and measuring the speed"):
+        cut, paths = truncation.truncate(checkpoint, out_file, choice, resolve(device))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("", "before", "after", ""):
+        table.add_column(title, justify="left" if not title else "right")
+    for row in truncation.rows(cut):
+        table.add_row(*map(escape, row))
+    out.print(table)
+    for path in paths:
+        out.print(str(path), soft_wrap=True, markup=False)
+    out.print(
+        f"load it with   acn_bench.backbones.load({str(paths[0])!r})", soft_wrap=True, markup=False
+    )
 
 
 # ---------------------------------------------------------------- list

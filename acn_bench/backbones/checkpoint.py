@@ -101,6 +101,11 @@ def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
         {"mean": None} if mean is None else {"mean": [0.0] * len(mean), "std": [1.0] * len(mean)}
     )
     wide = {k: len(v) for k, v in tensors.items() if k.startswith("head.") and k.endswith("weight")}
+    others = {k.partition(".")[0] for k in tensors} - {"backbone", "head"}
+    if others:
+        raise ValueError(
+            f"beside backbone and head there is {', '.join(sorted(others))}, which its strategy predicts with"
+        )
     if not wide:
         raise ValueError("there is no head")
     whole = build(said.backbone, max(wide.values()), precision=said.precision, **norms)

@@ -24,17 +24,19 @@ def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list
         if isinstance(backbone, Backbone)
         else [backbone]
     )
-    own = _count(heads)
+    own = parameters(heads)
     head = heads[0] if isinstance(heads, nn.ModuleList) else heads
-    flops = [_flops(nn.Sequential(cut, head), image) for cut in cuts]
-    return [_count(cut) + own for cut in cuts], flops
+    work = [flops(nn.Sequential(cut, head), image) for cut in cuts]
+    return [parameters(cut) + own for cut in cuts], work
 
 
-def _count(module: nn.Module) -> int:
+def parameters(module: nn.Module) -> int:
+    """How many weights a module has."""
     return sum(p.numel() for p in module.parameters())
 
 
-def _flops(module: nn.Module, image: Tensor) -> int:
+def flops(module: nn.Module, image: Tensor) -> int:
+    """FLOPs of one forward pass, two per multiply-add."""
     # with gradients: without, a network may take kernels that the counter does not know
     counter = FlopCounterMode(display=False)
     with evaluating(module), torch.inference_mode(False), torch.enable_grad(), counter:
