@@ -51,6 +51,17 @@ class Defaults(Struct, frozen=True, kw_only=True):
     strategies: tuple[str, ...]
     seeds: tuple[int, ...]
     depth: int = 5
+    sizes: dict[str, dict[str, Any]] = {}  # family -> sizes of its backbones, beside their depth
+
+
+class Preset(Struct, frozen=True, kw_only=True):
+    """A protocol that people quote: what `--set preset=` takes of it, and what it leaves."""
+
+    source: str  # where the protocol is stated
+    values: dict[str, Any]  # of protocol or defaults, taken
+    published: dict[
+        str, Any
+    ] = {}  # the rest as published; the report lists what a run does otherwise
 
 
 class BenchmarkCard(Struct, frozen=True, kw_only=True):
@@ -63,6 +74,7 @@ class BenchmarkCard(Struct, frozen=True, kw_only=True):
     defaults: Defaults
     quick: dict[str, Any] = {}  # values that stand in under --quick, of protocol or defaults
     published_protocol: dict[str, Any] = {}  # the settings that published figures were made with
+    preset: dict[str, Preset] = {}
     claim: tuple[Claim, ...] = ()
     published: tuple[Published, ...] = ()
 
@@ -75,6 +87,7 @@ class StrategyCard(Struct, frozen=True, kw_only=True):
     citation: str
     source: str  # of the hyper-parameters
     options: StrategySpec
+    quick: dict[str, Any] = {}  # options that stand in under --quick
 
 
 def benchmark(name: str) -> BenchmarkCard:

@@ -1,24 +1,17 @@
-"""A benchmark and choices -> the list of RunConfigs, and what is refused.
+"""A benchmark and choices -> the list of RunConfigs, and what is refused."""
 
-`--set` keys are `benchmark.*`, `backbone.*`, `strategy.<name>.*`, `seed.*` and `precision`; the last
-word alone will do where it can mean one thing only. A key touches the runs that have it; several
-values sweep.
-"""
-
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, closest
 from acn_bench.naming import backbone_spec
+from acn_bench.settings import Base, Setting, full_key, sweep
 from acn_bench.spec import (
     BackboneSpec,
-    BenchmarkSpec,
     BertSpec,
     FactorySpec,
     Precision,
@@ -26,7 +19,9 @@ from acn_bench.spec import (
     Seeds,
     StrategySpec,
 )
+from acn_bench.support import refusal
 
+_BOUNDS = ("joint", "naive")  # nothing against forgetting, and nothing to forget
 NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
 
 
@@ -48,6 +43,7 @@ class Draft:
 
     configs: tuple[RunConfig, ...]  # fingerprint and precision are still to come
     precisions: tuple[str, ...]  # `auto`, `fp32` or `bf16`, one for each config
+    refused: tuple[str, ...] = ()  # "strategy: why it does not serve the scenario"
 
     @property
     def data(self) -> str:
@@ -86,34 +82,53 @@ class Draft:
 def draft(card: BenchmarkCard, choices: Choices) -> Draft:
     """Every run: seeds × strategies × settings × backbones, so that the arms of a pair come together.
 
-    Raises LookupError for an unknown name or key, ValueError for a value that cannot be.
+    Raises LookupError for an unknown name or key, ValueError for a value that cannot be and for a
+    strategy that was named and does not serve the scenario.
     """
+    settings = [Setting.parse(text) for text in choices.settings]
+    preset, settings = _preset_among(settings)
+    card = _with_preset(card, preset) if preset else card
     card = _quick(card) if choices.quick else card
     data = choices.data or card.protocol.data
     mirrored = card.protocol.flip and data not in NEVER_MIRRORED
     protocol = msgspec.structs.replace(card.protocol, data=data, flip=mirrored)
     strategies = [
-        catalog.strategy(n).options
+        _options(n, choices.quick)
         for n in _strategies(choices.strategies or card.defaults.strategies)
     ]
     names = choices.backbones or card.defaults.backbones
-    backbones = [
-        _sees_images(backbone_spec(n, {"depth": card.defaults.depth})) for n in _unique(names)
-    ]
-    settings = [Setting.parse(text) for text in choices.settings]
+    backbones = [_backbone(n, card) for n in _unique(names)]
     bases = [
-        _Base(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
+        Base(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
         for s in _unique(choices.seeds or card.defaults.seeds)
         for strategy in strategies
         for backbone in backbones
     ]
-    keys = [_key(setting, bases) for setting in settings]
+    keys = [full_key(setting, bases) for setting in settings]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise ValueError(f"--set {twice} is given twice; to sweep, write {twice}=a,b")
-    swept = [run for base in bases for run in _sweep(base, settings, keys)]
-    runs = _pairs_together(swept)
-    return Draft(tuple(r.config(choices.quick) for r in runs), tuple(r.precision for r in runs))
+    swept = [run for base in bases for run in sweep(base, settings, keys)]
+    named = () if "all" in choices.strategies else choices.strategies
+    supported, refused = _supported(swept, named)
+    runs = _pairs_together(supported)
+    return Draft(
+        tuple(_config(r, choices.quick, preset) for r in runs),
+        tuple(r.precision for r in runs),
+        refused,
+    )
+
+
+def _config(run: Base, quick: bool, preset: str) -> RunConfig:
+    return RunConfig(
+        benchmark=run.benchmark,
+        strategy=run.strategy,
+        backbone=run.backbone,
+        seeds=run.seed,
+        fingerprint="",
+        quick=quick,
+        preset=preset,
+    )
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -128,137 +143,54 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-# ---------------------------------------------------------------- settings
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One `--set`: a key and the values it takes in turn."""
-
-    key: str
-    values: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> "Setting":
-        """`key=value[,value…]`; a value in JSON brackets is one value. Raises ValueError."""
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip() or not value.strip():
-            raise ValueError(f"--set {text!r} is not of the form key=value[,value…]")
-        parts = [value] if value.lstrip()[0] in "[{" else value.split(",")
-        values = tuple(part.strip() for part in parts)
-        if "" in values:
-            raise ValueError(f"--set {text!r} has an empty value among those between the commas")
-        return cls(key.strip(), values)
-
-
-@dataclass(frozen=True)
-class _Base:
-    """A run before data and device are known."""
-
-    benchmark: BenchmarkSpec
-    strategy: StrategySpec
-    backbone: BackboneSpec
-    seed: Seeds
-    precision: str
-
-    def keys(self) -> dict[str, str]:
-        """Full key -> the part of the run that it is a field of."""
-        parts = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seed"}
-        parts[f"strategy.{self.strategy.name}"] = "strategy"
-        fixed = {"name", "wiring", "variant", "factory", "source"}
-        found = {
-            f"{prefix}.{field.name}": part
-            for prefix, part in parts.items()
-            for field in msgspec.structs.fields(getattr(self, part))
-            if field.name not in fixed
-        }
-        del found["benchmark.data"]  # --data has a say in more than this field
-        return found | {"precision": "precision"}
-
-    def having(self, key: str, text: str) -> "_Base":
-        """This run with one field set; as it is where it has no such field."""
-        part = self.keys().get(key)
-        if part is None:
-            return self
-        value: Any = _choice(text) if part == "precision" else _set(getattr(self, part), key, text)
-        return _Base(**(vars(self) | {part: value}))
-
-    def config(self, quick: bool) -> RunConfig:
-        return RunConfig(
-            benchmark=self.benchmark,
-            strategy=self.strategy,
-            backbone=self.backbone,
-            seeds=self.seed,
-            fingerprint="",
-            quick=quick,
-        )
-
-
-def _sweep(base: _Base, settings: Sequence[Setting], keys: Sequence[str]) -> Iterator[_Base]:
-    """The base with every combination of the settings' values."""
-    for values in itertools.product(*(s.values for s in settings)):
-        run = base
-        for key, value in zip(keys, values, strict=True):
-            run = run.having(key, value)
-        yield run
-
-
-def _key(setting: Setting, bases: Sequence[_Base]) -> str:
-    """The full key that a setting means in these runs."""
-    known = list(dict.fromkeys(key for base in bases for key in base.keys()))  # noqa: SIM118
-    if setting.key in known:
-        return setting.key
-    meant = [key for key in known if key.endswith("." + setting.key)]
-    if len(meant) == 1:
-        return meant[0]
-    if meant:
-        raise LookupError(f"--set {setting.key} can mean {' or '.join(meant)}: say which")
-    last_words = [key.rpartition(".")[2] for key in known]
-    raise LookupError(
-        f"--set {setting.key}: no run of this plan has such a key. "
-        f"{closest(setting.key, known if '.' in setting.key else last_words)}"
-    )
-
-
-def _set(spec: Any, key: str, text: str) -> Any:
-    """`spec` with one field set from text, typed and checked by the struct."""
-    name = key.rpartition(".")[2]
-    (field,) = (f for f in msgspec.structs.fields(spec) if f.name == name)
-    try:
-        raw = msgspec.json.decode(text) if text[0] in "[{" else text
-        value = msgspec.convert(None if text == "null" else raw, field.type, strict=False)
-        if isinstance(value, float) and not isfinite(value):
-            raise ValueError("expected a finite number")
-        return msgspec.structs.replace(spec, **{name: value})
-    except (ValueError, msgspec.MsgspecError) as e:  # the struct itself may refuse a value, too
-        words = [w for w in get_args(field.type) if isinstance(w, str)]
-        hint = f". {closest(text, words)}" if words else ""
-        raise ValueError(f"--set {key}={text}: {e}{hint}") from e
-
-
-def _choice(text: str) -> str:
-    known = ("auto", "fp32", "bf16")
-    if text not in known:
-        raise ValueError(f"--set precision={text}: {closest(text, known)}")
-    return text
-
-
 # ---------------------------------------------------------------- names
+
+
+def _preset_among(settings: Sequence[Setting]) -> tuple[str, list[Setting]]:
+    """The value of `--set preset=`, empty without one, and the other settings."""
+    named = [value for s in settings if s.key == "preset" for value in s.values]
+    if len(named) > 1:
+        raise ValueError(f"--set preset={','.join(named)}: a plan has one preset")
+    return "".join(named), [s for s in settings if s.key != "preset"]
+
+
+def _with_preset(card: BenchmarkCard, name: str) -> BenchmarkCard:
+    """The card with the values of one of its presets in place of its own."""
+    if not card.preset:
+        raise LookupError(f"--set preset={name}: the card {card.name} has no presets")
+    if name not in card.preset:
+        raise LookupError(f"--set preset={name}: {closest(name, card.preset)}")
+    return _replaced(card, card.preset[name].values, f"preset.{name}")
 
 
 def _quick(card: BenchmarkCard) -> BenchmarkCard:
     """The card with its [quick] values in place of its own."""
+    return _replaced(card, card.quick, "quick")
+
+
+def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
+    """The card with values of protocol or defaults in place of its own."""
     protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
-    for key, value in card.quick.items():
+    for key, value in values.items():
         place = protocol if key in protocol else defaults
         if key not in place:
-            raise ValueError(f"card {card.name}: [quick] has {key!r}. {closest(key, protocol)}")
+            raise ValueError(f"card {card.name}: [{table}] has {key!r}. {closest(key, protocol)}")
         place[key] = value
-    return msgspec.structs.replace(
-        card,
-        protocol=msgspec.convert(protocol, type(card.protocol)),
-        defaults=msgspec.convert(defaults, type(card.defaults)),
-    )
+    try:
+        return msgspec.structs.replace(
+            card,
+            protocol=msgspec.convert(protocol, type(card.protocol)),
+            defaults=msgspec.convert(defaults, type(card.defaults)),
+        )
+    except msgspec.ValidationError as e:
+        raise ValueError(f"card {card.name}: [{table}]: {e}") from e
+
+
+def _backbone(name: str, card: BenchmarkCard) -> BackboneSpec:
+    """The network of that name at the card's depth, and of the sizes that it gives the family."""
+    family = name.partition(":")[0].rpartition("_")[2]
+    sizes = card.defaults.sizes.get(family, {})
+    return _sees_images(backbone_spec(name, {"depth": card.defaults.depth} | sizes))
 
 
 def _sees_images(backbone: BackboneSpec) -> BackboneSpec:
@@ -268,7 +200,45 @@ def _sees_images(backbone: BackboneSpec) -> BackboneSpec:
 
 
 def _strategies(names: Sequence[str]) -> list[str]:
-    return catalog.names("strategies") if list(names) == ["all"] else _unique(names)
+    """In the order given; for `all` the floor and the ceiling come first."""
+    known = catalog.names("strategies")
+    return (
+        sorted(known, key=_BOUNDS.__contains__, reverse=True) if "all" in names else _unique(names)
+    )
+
+
+def _options(name: str, quick: bool) -> StrategySpec:
+    """What the strategy's card says, its [quick] values in place of its own where asked for."""
+    card = catalog.strategy(name)
+    if not quick or not card.quick:
+        return card.options
+    try:
+        values = msgspec.to_builtins(card.options) | card.quick
+        options: StrategySpec = msgspec.convert(values, type(card.options))
+    except msgspec.ValidationError as e:
+        raise ValueError(f"card {card.name}: [quick]: {e}") from e
+    return options
+
+
+def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], tuple[str, ...]]:
+    """The runs whose strategy serves their scenario, and a sentence for each strategy that does not.
+
+    Raises ValueError for one of `named`, and where nothing is left.
+    """
+    supported: list[Base] = []
+    refused: list[str] = []
+    for run in runs:
+        reason = refusal(run.strategy, run.benchmark)
+        sentence = f"{run.strategy.name}: {reason}"
+        if reason and run.strategy.name in named:
+            raise ValueError(sentence)
+        if reason:
+            refused.append(sentence)
+        else:
+            supported.append(run)
+    if not supported:
+        raise ValueError("; ".join(_unique(refused)))
+    return supported, tuple(_unique(refused))
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
@@ -280,12 +250,12 @@ def _unique(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-def _pairs_together(runs: Sequence[_Base]) -> list[_Base]:
+def _pairs_together(runs: Sequence[Base]) -> list[Base]:
     """Seed after seed, so that whole comparisons are there early; the arms of a pair side by side."""
     parts = ("seed", "strategy", "benchmark", "precision")
     orders = [_unique(getattr(run, part) for run in runs) for part in parts]
 
-    def place(run: _Base) -> tuple[int, ...]:
+    def place(run: Base) -> tuple[int, ...]:
         found = [o.index(getattr(run, p)) for o, p in zip(orders, parts, strict=True)]
         return (*found, getattr(run.backbone, "depth", 0))
 

@@ -55,6 +55,9 @@ class RunResult(Struct, frozen=True, kw_only=True):
 
     classes: list[list[int]]  # original ids, a list per experience
     accuracy: Matrix  # (T, T) on test images
+    masked_accuracy: Matrix | None = (
+        None  # the same, each experience among its own classes alone; one head
+    )
     initial_accuracy: list[float] | None  # (T,) before training; null with a head each
     depth_accuracy: DepthMatrix | None  # (T, T, L+1); null where the network has no depths
     noise: list[NoiseResult]

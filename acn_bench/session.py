@@ -48,6 +48,7 @@ class Session:
     data: ImageData
     job: Job
     jobs: int
+    refused: tuple[str, ...] = ()  # strategies that do not serve the scenario, and why
 
     @property
     def place(self) -> Place:
@@ -89,6 +90,7 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
         data=data,
         job=job,
         jobs=jobs,
+        refused=drafted.refused,
     )
 
 
@@ -133,6 +135,8 @@ def print_plan(session: Session, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(_plan_table(session, finished))
+    for sentence in session.refused:
+        console.print(f"left out   {sentence}", soft_wrap=True, markup=False)
     several = f"{len(session.configs)} runs, {sum(finished)} of them finished before"
     if left:
         wait = estimate.START + sum(left) / session.jobs

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from acn_bench import orders
+
 Wiring = Literal["ac", "residual", "feedforward", "densenet", "denseformer"]
 Variant = Literal["plain", "released"]
 Precision = Literal["fp32", "bf16"]
@@ -133,7 +135,82 @@ class ReplaySpec(Strategy, frozen=True, kw_only=True, tag="replay"):
     memory_batch_size: Count = 64  # examples of the memory beside each batch
 
 
-StrategySpec = NaiveSpec | JointSpec | SiSpec | EwcSpec | ReplaySpec
+class CumulativeSpec(Strategy, frozen=True, kw_only=True, tag="cumulative"):
+    """Training on each experience together with all earlier ones."""
+
+
+class LwfSpec(Strategy, frozen=True, kw_only=True, tag="lwf"):
+    """Learning without Forgetting (Li & Hoiem 2016): the model of before is the teacher."""
+
+    alpha: NotNegative = 1.0  # weight of the distillation
+    temperature: Positive = 2.0
+
+
+class MasSpec(Strategy, frozen=True, kw_only=True, tag="mas"):
+    """Memory Aware Synapses (Aljundi et al. 2018)."""
+
+    strength: NotNegative = 1.0  # lambda
+    decay: Share = 0.5  # share of the earlier importance that is kept after each experience
+
+
+class GemSpec(Strategy, frozen=True, kw_only=True, tag="gem"):
+    """Gradient Episodic Memory (Lopez-Paz & Ranzato 2017)."""
+
+    memory_per_experience: Count = 256  # examples
+    margin: NotNegative = 0.5  # gamma
+
+
+class AgemSpec(Strategy, frozen=True, kw_only=True, tag="agem"):
+    """Averaged GEM (Chaudhry et al. 2019)."""
+
+    memory_per_experience: Count = 250  # examples
+    sample_size: Count = 256  # examples of the memory that give the reference gradient
+
+
+class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
+    """Dark Experience Replay (Buzzega et al. 2020); with a beta it is DER++."""
+
+    memory: Count = 500  # examples in all
+    memory_batch_size: Count = 64  # examples of the memory beside each batch
+    alpha: NotNegative = 0.3  # weight of the distance to the logits of the memory
+    beta: NotNegative = 0.0  # weight of the labels of the memory
+
+
+class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
+    """iCaRL (Rebuffi et al. 2017): herding, distillation and the nearest class mean."""
+
+    memory: Count = 500  # examples in all
+
+
+class ErAceSpec(Strategy, frozen=True, kw_only=True, tag="er_ace"):
+    """ER-ACE (Caccia et al. 2022): new classes compete with each other alone."""
+
+    memory: Count = 500  # examples in all
+    memory_batch_size: Count = 64  # examples of the memory beside each batch
+
+
+class GdumbSpec(Strategy, frozen=True, kw_only=True, tag="gdumb"):
+    """GDumb (Prabhu et al. 2020): from scratch on a balanced memory, after each experience."""
+
+    memory: Count = 500  # examples in all
+
+
+StrategySpec = (
+    NaiveSpec
+    | JointSpec
+    | CumulativeSpec
+    | ReplaySpec
+    | EwcSpec
+    | SiSpec
+    | LwfSpec
+    | MasSpec
+    | GemSpec
+    | AgemSpec
+    | DerSpec
+    | IcarlSpec
+    | ErAceSpec
+    | GdumbSpec
+)
 
 
 # ---------------------------------------------------------------- benchmarks
@@ -159,9 +236,11 @@ class ContinualSpec(Struct, frozen=True, kw_only=True, tag_field="kind", tag="co
     )
     noise: dict[Corruption, tuple[NotNegative, ...]] = {}  # corruption -> levels
     noise_after: Literal["last", "every"] = "last"  # experience
+    class_order: str | tuple[int, ...] = "seed"  # drawn by seeds.order; a named order; or a list
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a noise level that cannot be: after training it would be too late."""
+        """Raises ValueError for an order or a noise level that cannot be: later would be too late."""
+        orders.check(self.class_order)
         for share in self.noise.get("salt_and_pepper", ()):
             if share > 1:
                 raise ValueError(f"salt_and_pepper is a share of pixels, at most 1, not {share:g}")
@@ -192,6 +271,7 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     fingerprint: str  # of the data: the same name with other rows is another run
     precision: Precision = "fp32"
     quick: bool = False  # the card's [quick] values: figures are not comparable
+    preset: str = ""  # the card's [preset.…] whose values were asked for
 
     @property
     def run_id(self) -> str:

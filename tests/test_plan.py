@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from acn_bench import catalog
-from acn_bench.plan import Choices, Setting, draft, numbers
+from acn_bench import catalog, support
+from acn_bench.plan import Choices, draft, numbers
+from acn_bench.settings import Setting
 from acn_bench.spec import FactorySpec
 
 
@@ -33,7 +34,7 @@ def arms(configs):
 
 def test_without_choices_the_card_decides(card, runs):
     configs = runs()
-    assert len(configs) == len(set(arms(configs))) == 4 * 2 * 3
+    assert len(configs) == len(set(arms(configs))) == 4 * 3 * 3
     assert {c.benchmark.data for c in configs} == {"cifar100"}
     assert {c.backbone.depth for c in configs} == {5}
     assert not any(c.quick for c in configs)
@@ -47,12 +48,12 @@ def test_whole_comparisons_are_there_early(runs):
         for depth in (5, 10)
         for wiring in ("ac", "residual")
     ]
-    assert [c.seeds.order for c in configs] == [3] * 8 + [1] * 8
+    assert [c.seeds.order for c in configs] == [3] * 12 + [1] * 12
 
 
 def test_every_run_has_a_name_of_its_own(runs):
     configs = runs("depth=5,10", "strategy.si.strength=1,10", "benchmark.epochs=1,2", seeds=(0, 1))
-    assert len({c.run_id for c in configs}) == len(configs) == 2 * 4 * 2 * 2 * (1 + 2)
+    assert len({c.run_id for c in configs}) == len(configs) == 2 * 4 * 2 * 2 * (1 + 1 + 2)
 
 
 def test_what_is_named_twice_is_run_once(runs):
@@ -61,9 +62,96 @@ def test_what_is_named_twice_is_run_once(runs):
     assert len(configs) == 1
 
 
-def test_all_strategies_are_those_of_the_catalog(runs):
-    configs = runs(strategies=("all",), seeds=(0,), backbones=("ac_mixer",))
-    assert sorted(c.strategy.name for c in configs) == catalog.names("strategies")
+def test_all_strategies_are_those_that_support_the_scenario_floor_and_ceiling_first(card):
+    every = Choices(strategies=("all",), seeds=(0,), backbones=("ac_mixer",))
+    drafted = draft(catalog.benchmark("split_cifar100_class"), every)
+    names = [c.strategy.name for c in drafted.configs]
+    assert sorted(names) == catalog.names("strategies")
+    assert set(names[:2]) == {"naive", "joint"}
+    assert drafted.refused == ()
+    drafted = draft(card, every)
+    left = set(catalog.names("strategies")) - {"icarl", "er_ace"}
+    assert {c.strategy.name for c in drafted.configs} == left
+    assert [sentence.split(":")[0] for sentence in drafted.refused] == ["er_ace", "icarl"]
+
+
+@pytest.mark.parametrize("name", ["er_ace", "icarl"])
+def test_a_strategy_that_means_nothing_with_a_head_each_is_refused_by_name(runs, name):
+    with pytest.raises(ValueError, match=f"^{name}: with a head each, classes"):
+        runs(strategies=("naive", name))
+    assert runs("heads=one", strategies=("naive", name))
+
+
+def test_without_its_solver_gem_is_refused_and_the_extra_is_named(runs, card, monkeypatch):
+    monkeypatch.setattr(support, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"gem: it needs quadprog, .*'acn_bench\[gem\]'"):
+        runs(strategies=("gem",))
+    drafted = draft(card, Choices(strategies=("all",), seeds=(0,)))
+    assert any(sentence.startswith("gem: ") for sentence in drafted.refused)
+    assert "gem" not in {c.strategy.name for c in drafted.configs}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "setting", "why"),
+    [
+        ("der", "strategy.der.memory=63", "never fills a batch of 64"),
+        ("agem", "sample_size=18", "does not reach all 19 earlier experiences"),
+        ("gdumb", "strategy.gdumb.memory=99", "no place for each of 100 classes"),
+        ("joint", "batch_size=19", "a batch holds examples of all 20 experiences"),
+        ("cumulative", "batch_size=19", "a batch holds examples of all 20 experiences"),
+    ],
+)
+def test_values_that_would_make_a_strategy_another_one_are_refused(runs, strategy, setting, why):
+    with pytest.raises(ValueError, match=why):
+        runs(setting, strategies=(strategy,))
+
+
+def test_a_refused_default_is_left_out_and_the_others_run(card):
+    drafted = draft(card, Choices(settings=("batch_size=8",), seeds=(0,)))
+    assert {c.strategy.name for c in drafted.configs} == {"naive", "si"}
+    assert drafted.refused[0].startswith("joint: ")
+
+
+# ---------------------------------------------------------------- presets and orders
+
+
+@pytest.fixture
+def classes():
+    """Configs of the class-incremental card."""
+    card = catalog.benchmark("split_cifar100_class")
+    return lambda *s, **c: draft(card, Choices(settings=s, seeds=(0,), **c)).configs
+
+
+def test_a_preset_takes_its_values_and_is_another_run(classes):
+    configs = classes("preset=mammoth")
+    assert {c.preset for c in configs} == {"mammoth"}
+    assert {(c.benchmark.epochs, c.benchmark.batch_size) for c in configs} == {(50, 32)}
+    assert {c.benchmark.class_order for c in configs} == {"natural"}
+    assert not {c.run_id for c in configs} & {c.run_id for c in classes()}
+    longer = classes("preset=mammoth", "epochs=60")  # --set comes after
+    assert {c.benchmark.epochs for c in longer} == {60}
+    short = classes("preset=mammoth", quick=True)
+    assert {c.benchmark.experiences for c in short} == {3}
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_right_one(classes, runs):
+    with pytest.raises(LookupError, match="preset=mamoth: Did you mean 'mammoth'"):
+        classes("preset=mamoth")
+    with pytest.raises(LookupError, match="the card split_cifar100 has no presets"):
+        runs("preset=mammoth")
+    with pytest.raises(ValueError, match="a plan has one preset"):
+        classes("preset=mammoth,pycil")
+
+
+def test_an_order_of_classes_has_a_name_or_is_a_list(classes):
+    (named,) = {c.benchmark.class_order for c in classes("class_order=pycil1993")}
+    assert named == "pycil1993"
+    (listed,) = {c.benchmark.class_order for c in classes("class_order=[3,1,2]")}
+    assert listed == (3, 1, 2)
+    with pytest.raises(ValueError, match=r"unknown class order 'pycil'\. Known: seed, natural"):
+        classes("class_order=pycil")
+    with pytest.raises(ValueError, match="a list of different class numbers"):
+        classes("class_order=[3,1,3]")
 
 
 def test_a_seed_sets_all_four(runs):
@@ -93,24 +181,24 @@ def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
     choices = Choices(backbones=("a.b:make", "ac_mixer"), settings=("depth=5,10",), seeds=(0,))
     drafted = draft(card, choices)
     assert drafted.factories == ["a.b:make"]
-    assert len(drafted.configs) == 2 * (1 + 2)
+    assert len(drafted.configs) == 3 * (1 + 2)
     resolved = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
     theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
     assert {b.source for b in theirs} == {"01234567"}
     edited = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "76543210"})
-    assert sum(a.run_id == b.run_id for a, b in zip(resolved, edited, strict=True)) == 4
+    assert sum(a.run_id == b.run_id for a, b in zip(resolved, edited, strict=True)) == 6
 
 
 def test_data_and_precision_come_last_and_are_part_of_the_name(card):
     drafted = draft(card, Choices(settings=("precision=auto,bf16",), seeds=(0,)))
-    assert len(drafted.configs) == 2 * 4 * 2
+    assert len(drafted.configs) == 3 * 4 * 2
     plan = drafted.resolve("f" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
-    assert len({c.run_id for c in plan}) == 16
+    assert len({c.run_id for c in plan}) == 24
     assert {c.fingerprint for c in plan} == {"f" * 12}
     other = drafted.resolve("0" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
     assert not {c.run_id for c in plan} & {c.run_id for c in other}
     # where `auto` means bf16, asking for both is asking for one
-    assert len(drafted.resolve("f" * 12, {"auto": "bf16", "bf16": "bf16"}, {})) == 8
+    assert len(drafted.resolve("f" * 12, {"auto": "bf16", "bf16": "bf16"}, {})) == 12
 
 
 # ---------------------------------------------------------------- --seeds
@@ -162,6 +250,7 @@ def test_a_key_touches_only_the_runs_that_have_it(runs):
         ("naive", None),
         ("si", 1.0),
         ("si", 100.0),
+        ("joint", None),
     ]
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from acn_bench import backbones, metrics
 from acn_bench.benchmarks import cost, evaluation
+from acn_bench.benchmarks.evaluation import Right
 from acn_bench.benchmarks.split import split
 from acn_bench.benchmarks.work import EVALUATED, work
 from acn_bench.data import noise
@@ -18,7 +19,7 @@ from acn_bench.data.images import ImageData
 from acn_bench.records import Guard, Matrix, NoiseResult, RunResult, Seconds, Validation
 from acn_bench.spec import FactorySpec, JointSpec, RunConfig
 from acn_bench.strategies.chance import Seeded, generators_kept, seed_everything
-from acn_bench.strategies.learner import learner
+from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.model import MultiHeadRowModel, RowModel, heads
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
@@ -31,7 +32,9 @@ class Measured:
     """What a run leaves: the record's result, what lies beside it, and the checks that ran."""
 
     result: RunResult
-    examples: dict[str, Tensor]  # correct or not, per example
+    examples: dict[
+        str, Tensor
+    ]  # correct or not, per example; what a strategy predicts with beside its head
     weights: dict[str, Tensor]
     guards: list[Guard]
 
@@ -69,7 +72,7 @@ class ContinualRun:
             flip=self.protocol.flip and data.flips,
         )
         self.model = self._model().to(device)
-        self.watch = Watch(self._advance)
+        self.watch = Watch(self.rows, self._advance)
         self.learner = learner(
             config.strategy,
             self.model,
@@ -77,6 +80,7 @@ class ContinualRun:
             device,
             [Seeded(config.seeds.data, self.rows), self.watch],
         )
+        self.prediction = prediction(self.learner, self.model)
 
     # ------------------------------------------------------------ the protocol
 
@@ -89,10 +93,10 @@ class ContinualRun:
             self.model.head,
             self.rows.plain(torch.tensor([0], device=self.device)),
         )
-        initial = None if self.own_heads else self._accuracies(self.split.test, test=True)[0]
+        initial = self._initial_accuracy()
 
         T = self.protocol.experiences
-        tests, validations = _Table(T), _Table(T)
+        tests, validations, masked = _Table(T), _Table(T), _Table(T)
         train_seconds = evaluate_seconds = 0.0
         joint = isinstance(self.config.strategy, JointSpec)
         noise_after: dict[tuple[str, float], _Table] = {}
@@ -104,18 +108,25 @@ class ContinualRun:
             train_seconds += perf_counter() - start
 
             start = perf_counter()
-            tests.add(i, self._correct(i, self.split.test, test=True))
-            validations.add(i, self._correct(i, self.split.validation, test=False))
+            right = self._right(i, self.split.test, test=True)
+            tests.add(i, [r.depths for r in right])
+            if not self.own_heads:
+                masked.add(i, [r.masked.unsqueeze(0) for r in right if r.masked is not None])
+            held = self._right(i, self.split.validation, test=False)
+            validations.add(i, [r.depths for r in held])
             if self.protocol.noise_after == "every" or i == T - 1:
-                for key, right in self._noisy(i):
-                    noise_after.setdefault(key, _Table(T)).add(i, right)
+                for key, noisy in self._noisy(i):
+                    noise_after.setdefault(key, _Table(T)).add(i, [r.depths for r in noisy])
             evaluate_seconds += perf_counter() - start
         self._check_evaluation()
 
-        has_depths = isinstance(self.model.backbone, backbones.Backbone)
+        has_depths = self.prediction.every_depth and isinstance(
+            self.model.backbone, backbones.Backbone
+        )
         result = RunResult(
             classes=self.split.classes,
             accuracy=tests.accuracy,
+            masked_accuracy=None if self.own_heads else masked.accuracy,
             initial_accuracy=initial,
             depth_accuracy=tests.depth_accuracy if has_depths else None,
             noise=[
@@ -143,8 +154,10 @@ class ContinualRun:
             "validation.rows": torch.cat(self.split.validation),
         }
         examples |= tests.examples("test") | validations.examples("validation")
+        examples |= masked.examples("test.masked")
         for (name, level), table in noise_after.items():
             examples |= table.examples(f"test.{name}.{level}")
+        examples |= self.prediction.state
         return Measured(result, examples, self._weights(), self.guards)
 
     # ------------------------------------------------------------ building
@@ -189,21 +202,22 @@ class ContinualRun:
 
     # ------------------------------------------------------------ measuring
 
-    def _correct(
+    def _right(
         self,
         i: int,
         split: list[Tensor],
         *,
         test: bool,
         corrupt: Callable[..., Tensor] | None = None,
-    ) -> list[Tensor]:
-        """After experience i: right or not, (L+1, M_j) of bool for each experience j that has a head.
+    ) -> list[Right]:
+        """After experience i: what is right of each experience j that has a head.
 
         `corrupt(images, indices=)` gives the images that the network sees instead, at full depth only.
         """
         upto = i + 1 if self.own_heads else len(split)
         offset = len(self.data.train_labels) if test else 0
         labels = self.data.test_labels if test else self.data.train_labels
+        depths = corrupt is None and self.prediction.every_depth
         found = []
         with evaluation.evaluating(self.model):
             for j in range(upto):
@@ -211,26 +225,30 @@ class ContinualRun:
                 images = self.rows.plain(rows + offset)
                 if corrupt is not None:
                     images = corrupt(images, indices=rows)
-                read = evaluation.features(self.model.backbone, images, depths=corrupt is None)
-                head = (
-                    self.model.head[j]
-                    if isinstance(self.model.head, backbones.Heads)
-                    else self.model.head
-                )
+                read = evaluation.features(self.model.backbone, images, depths=depths)
                 said = self.split.label(labels[split[j]], own_heads=self.own_heads)
-                found.append(evaluation.correct(head, read, said.to(self.device)).cpu())
+                logits = self.prediction.logits(read, j)
+                found.append(evaluation.correct(logits, said.to(self.device), self._own(j)))
                 self._advance(EVALUATED * len(rows))
         return found
 
-    def _accuracies(self, split: list[Tensor], *, test: bool) -> list[list[float]]:
-        right = self._correct(0, split, test=test)
-        return [[evaluation.shares(r)[-1] for r in right]]
+    def _own(self, j: int) -> range | None:
+        """The classes of experience j among the logits of one head; None with a head each."""
+        count = self.protocol.classes_per_experience
+        return None if self.own_heads else range(j * count, (j + 1) * count)
+
+    def _initial_accuracy(self) -> list[float] | None:
+        """On each experience before training; None where there is nothing yet to predict with."""
+        if self.own_heads or not self.prediction.ready:
+            return None
+        right = self._right(0, self.split.test, test=True)
+        return [evaluation.shares(r.depths)[-1] for r in right]
 
     def _noisy(self, i: int) -> Any:
         for name, levels in self.protocol.noise.items():
             for level in levels:
                 corrupt = _corruption(name, level, self.config.seeds.noise)
-                yield (name, level), self._correct(i, self.split.test, test=True, corrupt=corrupt)
+                yield (name, level), self._right(i, self.split.test, test=True, corrupt=corrupt)
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
@@ -261,7 +279,7 @@ class ContinualRun:
         weights = [t.clone() for t in self.model.state_dict().values()]
         modes = [m.training for m in self.model.modules()]
         random = torch.random.get_rng_state()
-        self._correct(0, self.split.validation, test=False)
+        self._right(0, self.split.validation, test=False)
         same = all(map(torch.equal, weights, self.model.state_dict().values()))
         self._guard(
             "evaluation changes neither the model nor the random state",

@@ -1,7 +1,8 @@
 """A model and images -> correct or not, for every example and every depth. Changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +10,6 @@ from torch import Tensor, nn
 from acn_bench.backbones import Backbone
 
 SLICE = 100  # images at once: larger ones fall out of the processor's cache
-
-Head = Callable[[Tensor], Tensor]
 
 
 @contextmanager
@@ -38,12 +37,24 @@ def features(backbone: nn.Module, images: Tensor, *, depths: bool) -> Tensor:
     return torch.cat([backbone(s) for s in slices]).unsqueeze(0)
 
 
-def correct(head: Head, features: Tensor, labels: Tensor) -> Tensor:
-    """Features (L+1, B, D) and labels (B,) -> whether each is right, (L+1, B) of bool."""
-    return head(features).argmax(dim=-1) == labels
+@dataclass(frozen=True)
+class Right:
+    """Right or not, for the M examples of one experience."""
+
+    depths: Tensor  # (L+1, M) of bool
+    masked: Tensor | None  # (M,) among the experience's own classes alone; None with a head each
+
+
+def correct(logits: Tensor, labels: Tensor, own: range | None = None) -> Right:
+    """Logits (L+1, M, K) and labels (M,) -> what is right; `own`: the experience's classes among K."""
+    masked = None
+    if own is not None:
+        among = logits[-1, :, own.start : own.stop].argmax(dim=-1) + own.start
+        masked = (among == labels).cpu()
+    return Right((logits.argmax(dim=-1) == labels).cpu(), masked)
 
 
 def shares(right: Tensor) -> list[float]:
-    """(L+1, B) of bool -> accuracy by depth, (L+1,)."""
+    """(L+1, M) of bool -> accuracy by depth, (L+1,)."""
     count = right.shape[1]
     return [n / count for n in right.sum(dim=1).tolist()]

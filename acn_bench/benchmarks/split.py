@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from acn_bench import orders
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
 from acn_bench.spec import ContinualSpec, Seeds
@@ -39,7 +40,7 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
             f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes need "
             f"{wanted} classes; {data.name} has {total}"
         )
-    order = bits("class order", seeds.order, torch.arange(total)).argsort()[:wanted]
+    order = _order(data, protocol, seeds)[:wanted]
     position = torch.full((total,), -1)
     position[order] = torch.arange(wanted)
     classes = order.view(protocol.experiences, -1)
@@ -54,6 +55,24 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     if empty:
         raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
     return Split(classes.tolist(), train, validation, test, position)
+
+
+def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
+    """The classes in the order of their arrival: the protocol's, or the seed's."""
+    fixed = orders.fixed(protocol.class_order)
+    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    if fixed is None:
+        return bits("class order", seeds.order, torch.arange(total)).argsort()
+    beyond = [c for c in fixed if c >= total]
+    if protocol.class_order == "natural":
+        return torch.arange(total)
+    if beyond or len(fixed) < wanted:
+        name = protocol.class_order if isinstance(protocol.class_order, str) else "given"
+        why = f"names class {beyond[0]}" if beyond else f"has {len(fixed)} classes"
+        raise ValueError(
+            f"the class order {name!r} {why}; {data.name} has {total} classes, of which {wanted} arrive"
+        )
+    return torch.tensor(fixed)
 
 
 def _hold_out(

@@ -15,7 +15,8 @@ from acn_bench.data.counter import bits
 class Rows:
     """Training and test images of one data set, by row number: test rows follow the training rows.
 
-    `epoch` counts the epochs of the whole stream; who trains sets it.
+    `epoch` counts the epochs of the whole stream, and `trained` the images that a gradient was asked
+    for: who trains sets the one, who gathers for training the other.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Rows:
         self.crop_padding = crop_padding  # pixels
         self.flip = flip
         self.epoch = 0
+        self.trained = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Rows":
         """A copied model looks at the same images, and keeps to the same epoch."""

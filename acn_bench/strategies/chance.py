@@ -45,6 +45,10 @@ class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-
         self.seed = seed
         self.rows = rows
 
+    def before_training(self, strategy: Any, **kwargs: Any) -> None:
+        # some strategies fill their memory before the experience begins
+        seed_everything("start", self.seed, strategy.clock.train_exp_counter)
+
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         seed_everything("before", self.seed, strategy.clock.train_exp_counter)
 
@@ -52,6 +56,10 @@ class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-
         experience, epoch = strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs
         self.rows.epoch = experience * strategy.train_epochs + epoch
         seed_everything("epoch", self.seed, experience, epoch)
+
+    def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
+        # and some after its last epoch: whatever the network drew must not reach the memory
+        seed_everything("epoch's end", self.seed, strategy.clock.train_exp_counter)
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         seed_everything("after", self.seed, strategy.clock.train_exp_counter)

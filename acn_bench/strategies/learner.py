@@ -6,21 +6,41 @@ from typing import Any
 
 import torch
 from avalanche.core import SupervisedPlugin
-from avalanche.training.plugins import EvaluationPlugin, ReplayPlugin
-from avalanche.training.supervised import JointTraining, Naive
+from avalanche.training.plugins import (
+    AGEMPlugin,
+    EvaluationPlugin,
+    GEMPlugin,
+    LwFPlugin,
+    ReplayPlugin,
+)
+from avalanche.training.supervised import DER, ER_ACE, Cumulative, ICaRL, JointTraining, Naive
 from avalanche.training.templates import SupervisedTemplate
 from torch import nn
 
 from acn_bench.spec import (
+    AgemSpec,
     ContinualSpec,
+    CumulativeSpec,
+    DerSpec,
+    ErAceSpec,
     EwcSpec,
+    GdumbSpec,
+    GemSpec,
+    IcarlSpec,
     JointSpec,
+    LwfSpec,
+    MasSpec,
     NaiveSpec,
     ReplaySpec,
     SiSpec,
     StrategySpec,
 )
 from acn_bench.strategies.ewc import ElasticWeightConsolidation
+from acn_bench.strategies.gdumb import GDumb
+from acn_bench.strategies.mas import MemoryAwareSynapses
+from acn_bench.strategies.memory import ClassMemory, ClassMemoryWithLogits, ExperienceMemory
+from acn_bench.strategies.model import RowFeatures
+from acn_bench.strategies.prediction import HeadPrediction, NearestMeanPrediction, Prediction
 from acn_bench.strategies.si import SynapticIntelligence
 
 Settings = dict[str, Any]  # what every constructor of Avalanche's takes
@@ -51,16 +71,99 @@ def ewc(spec: EwcSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
 
 def replay(spec: ReplaySpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Experience replay."""
-    return _with(ReplayPlugin(spec.memory, batch_size_mem=spec.memory_batch_size), settings)
+    memory = ExperienceMemory(spec.memory)
+    batch = spec.memory_batch_size
+    plugin = ReplayPlugin(spec.memory, batch_size_mem=batch, storage_policy=memory)
+    return _with(plugin, settings)
+
+
+def cumulative(spec: CumulativeSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Each experience together with all earlier ones."""
+    return Cumulative(**settings)
+
+
+def lwf(spec: LwfSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Learning without Forgetting; with a head each, all earlier heads are distilled."""
+    return _with(LwFPlugin(spec.alpha, spec.temperature), settings)
+
+
+def mas(spec: MasSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Memory Aware Synapses."""
+    return _with(MemoryAwareSynapses(spec.strength, spec.decay, heads), settings)
+
+
+def gem(spec: GemSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Gradient Episodic Memory."""
+    return _with(GEMPlugin(spec.memory_per_experience, spec.margin), settings)
+
+
+def agem(spec: AgemSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Averaged GEM."""
+    return _with(AGEMPlugin(spec.memory_per_experience, spec.sample_size), settings)
+
+
+def der(spec: DerSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Dark Experience Replay, and DER++ where `beta` is above zero; its memory knows task labels."""
+    made = DER(
+        mem_size=spec.memory,
+        batch_size_mem=spec.memory_batch_size,
+        alpha=spec.alpha,
+        beta=spec.beta,
+        **settings,
+    )
+    made.storage_policy = ClassMemoryWithLogits(spec.memory)
+    return made
+
+
+def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Herding, distillation and the nearest class mean; its loss is its own."""
+    model = settings["model"]
+    others = {k: v for k, v in settings.items() if k not in ("model", "criterion")}
+    return ICaRL(
+        feature_extractor=RowFeatures(model),
+        classifier=model.head,
+        memory_size=spec.memory,
+        buffer_transform=int,  # a remembered row is a number like any other
+        fixed_memory=True,
+        **others,
+    )
+
+
+def er_ace(spec: ErAceSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """Replay in which the classes of the experience compete with each other alone."""
+    made = ER_ACE(mem_size=spec.memory, batch_size_mem=spec.memory_batch_size, **settings)
+    made.storage_policy = ClassMemory(spec.memory)
+    return made
+
+
+def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """From scratch on a balanced memory."""
+    return _with(GDumb(spec.memory), settings)
 
 
 BUILDERS: dict[type, Callable[..., SupervisedTemplate]] = {
     NaiveSpec: naive,
     JointSpec: joint,
-    SiSpec: si,
-    EwcSpec: ewc,
+    CumulativeSpec: cumulative,
     ReplaySpec: replay,
+    EwcSpec: ewc,
+    SiSpec: si,
+    LwfSpec: lwf,
+    MasSpec: mas,
+    GemSpec: gem,
+    AgemSpec: agem,
+    DerSpec: der,
+    IcarlSpec: icarl,
+    ErAceSpec: er_ace,
+    GdumbSpec: gdumb,
 }
+
+
+def prediction(learner: SupervisedTemplate, model: Any) -> Prediction:
+    """What the learner predicts with: the model's head, or the means that iCaRL keeps."""
+    if isinstance(learner, ICaRL):
+        return NearestMeanPrediction(learner, model.head.out_features)
+    return HeadPrediction(model.head)
 
 
 def learner(

@@ -5,13 +5,26 @@ the images of these rows on the device. With a head each, all heads exist from t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
 
 from acn_bench.backbones import Heads
 from acn_bench.data.batches import Rows
 from acn_bench.strategies.chance import seed_everything
+
+
+def view(model: Any, rows: Tensor) -> Tensor:
+    """Rows (B,) -> the images that a model sees: augmented in training, plain in evaluation.
+
+    Counts those that a gradient is asked for.
+    """
+    if torch.is_grad_enabled():
+        model.rows.trained += len(rows)
+    images: Tensor = model.rows.augmented(rows) if model.training else model.rows.plain(rows)
+    return images
 
 
 class RowModel(nn.Module):
@@ -25,12 +38,21 @@ class RowModel(nn.Module):
         self.rows = rows
 
     def forward(self, rows: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.backbone(self.view(rows)))
+        logits: Tensor = self.head(self.backbone(view(self, rows)))
         return logits
 
-    def view(self, rows: Tensor) -> Tensor:
-        """Rows (B,) -> the images that the network sees: augmented in training, plain in evaluation."""
-        return self.rows.augmented(rows) if self.training else self.rows.plain(rows)
+
+class RowFeatures(nn.Module):
+    """Row numbers (B,) -> features (B, D): the part of a model that iCaRL keeps apart from its head."""
+
+    def __init__(self, model: RowModel) -> None:
+        super().__init__()
+        self.backbone = model.backbone
+        self.rows = model.rows
+
+    def forward(self, rows: Tensor) -> Tensor:
+        features: Tensor = self.backbone(view(self, rows))
+        return features
 
 
 class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is untyped
@@ -44,17 +66,15 @@ class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is 
         self.rows = rows
         self.max_class_label = head.width
 
-    view = RowModel.view
-
     def forward(self, x: Tensor, task_labels: Tensor | int | None) -> Tensor | dict[int, Tensor]:
-        features = self.backbone(self.view(x))
+        features = self.backbone(view(self, x))
         if task_labels is None:  # as Avalanche has it: every head that was trained
             return {task: self.head(features, task) for task in self.known_train_tasks_labels}
         logits: Tensor = self.head(features, task_labels)
         return logits
 
     def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
-        logits: Tensor = self.head(self.backbone(self.view(x)), task_label)
+        logits: Tensor = self.head(self.backbone(view(self, x)), task_label)
         return logits
 
 

@@ -8,19 +8,26 @@ import torch
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
+from acn_bench.data.batches import Rows
+
 
 class DivergedError(RuntimeError):
     """The loss is no longer a number."""
 
 
 class Watch(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
-    """Keeps what a record needs of training; calls `trained(images)` after each step."""
+    """Keeps what a record needs of training; calls `trained(images)` after each step.
 
-    def __init__(self, trained: Callable[[int], None]) -> None:
+    Images are counted where the network is shown them, so that a memory's are counted, whichever way
+    a strategy brings them in.
+    """
+
+    def __init__(self, rows: Rows, trained: Callable[[int], None]) -> None:
         super().__init__()
+        self.rows = rows
         self.trained = trained
+        self._told = 0
         self.loss: list[list[float]] = []  # per experience and epoch
-        self.images_seen = 0
         self._sum: Tensor = torch.zeros(())  # on the device: no transfer a step
         self._steps = 0
 
@@ -33,8 +40,13 @@ class Watch(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-a
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         self._sum += strategy.loss.detach().squeeze()
         self._steps += 1
-        self.images_seen += len(strategy.mb_y)
-        self.trained(len(strategy.mb_y))
+        self.trained(self.images_seen - self._told)
+        self._told = self.images_seen
+
+    @property
+    def images_seen(self) -> int:
+        """Forward and backward, those of memories included."""
+        return self.rows.trained
 
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         loss = self._sum.item() / max(self._steps, 1)

@@ -155,7 +155,7 @@ def test_evaluation_changes_neither_the_model_nor_a_generator(run):
         weights = {k: v.clone() for k, v in made.model.state_dict().items()}
         before = [m.training for m in made.model.modules()]
         states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-        made._correct(0, made.split.test, test=True)
+        made._right(0, made.split.test, test=True)
         list(made._noisy(0))
         assert equal(weights, made.model.state_dict())
         assert before == [m.training for m in made.model.modules()]
@@ -179,12 +179,13 @@ def test_results_do_not_depend_on_the_slice_that_is_evaluated_at_once(
 def test_results_do_not_depend_on_the_order_of_the_test_rows(run):
     made = run()
     shuffle = torch.randperm(120, generator=torch.Generator().manual_seed(0))
-    plain, noisy = made._correct(1, made.split.test, test=True), list(made._noisy(1))
+    plain, noisy = made._right(1, made.split.test, test=True), list(made._noisy(1))
     made.split.test[0] = made.split.test[0][shuffle]
-    assert torch.equal(made._correct(1, made.split.test, test=True)[0], plain[0][:, shuffle])
+    again = made._right(1, made.split.test, test=True)
+    assert torch.equal(again[0].depths, plain[0].depths[:, shuffle])
     for (key, right), (other, shuffled) in zip(noisy, made._noisy(1), strict=True):
         assert key == other
-        assert torch.equal(shuffled[0], right[0][:, shuffle])
+        assert torch.equal(shuffled[0].depths, right[0].depths[:, shuffle])
 
 
 # ---------------------------------------------------------------- the matrices
@@ -270,7 +271,7 @@ def test_the_matrix_is_what_avalanche_counts_itself(run, heads):
         stream = made._stream()
         for experience in stream.train_stream:
             made._train(experience)
-        ours = [evaluation.shares(r)[-1] for r in made._correct(1, made.split.test, test=True)]
+        ours = [evaluation.shares(r.depths)[-1] for r in made._right(1, made.split.test, test=True)]
         evaluator = EvaluationPlugin(accuracy_metrics(experience=True, stream=True), loggers=[])
         theirs = Naive(
             model=made.model,

@@ -27,7 +27,15 @@ def test_a_network_of_ours_gives_every_depth_and_any_other_one_row():
 
 
 def test_right_or_not_at_every_depth_and_its_share():
-    features = torch.tensor([[[1.0, 0], [0, 1]], [[0, 1.0], [0, 1]]])  # (2 depths, 2 examples, 2)
-    right = evaluation.correct(nn.Identity(), features, torch.tensor([0, 1]))
-    assert right.tolist() == [[True, True], [False, True]]
-    assert evaluation.shares(right) == [1.0, 0.5]
+    logits = torch.tensor([[[1.0, 0], [0, 1]], [[0, 1.0], [0, 1]]])  # (2 depths, 2 examples, 2)
+    right = evaluation.correct(logits, torch.tensor([0, 1]))
+    assert right.depths.tolist() == [[True, True], [False, True]]
+    assert evaluation.shares(right.depths) == [1.0, 0.5]
+    assert right.masked is None
+
+
+def test_masked_the_classes_of_other_experiences_cannot_be_said():
+    logits = torch.tensor([[[9.0, 9, 1, 2], [9, 9, 2, 1]]])  # one depth; the experience has 2 and 3
+    right = evaluation.correct(logits, torch.tensor([3, 3]), range(2, 4))
+    assert right.depths.tolist() == [[False, False]]
+    assert right.masked.tolist() == [True, False]

@@ -2,11 +2,28 @@
 
 import pytest
 import torch
-from avalanche.training.plugins import EWCPlugin, ReplayPlugin, SynapticIntelligencePlugin
+from avalanche.training.plugins import (
+    EWCPlugin,
+    LwFPlugin,
+    MASPlugin,
+    ReplayPlugin,
+    SynapticIntelligencePlugin,
+)
 from avalanche.training.supervised import JointTraining
 
-from acn_bench.spec import EwcSpec, JointSpec, ReplaySpec, SiSpec
+from acn_bench import catalog
+from acn_bench.spec import (
+    WIRINGS,
+    CumulativeSpec,
+    EwcSpec,
+    JointSpec,
+    LwfSpec,
+    MasSpec,
+    ReplaySpec,
+    SiSpec,
+)
 from acn_bench.strategies.chance import generators_kept
+from acn_bench.strategies.learner import BUILDERS
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 EWC = EwcSpec(name="ewc", strength=100.0)
@@ -26,6 +43,11 @@ def trained(run, experiences=3):
 
 def trunk(run):
     return torch.cat([p.detach().flatten().clone() for p in run.model.backbone.parameters()])
+
+
+def buffered(memory):
+    """The row numbers of a buffer, in its order."""
+    return [int(memory.buffer[k][0]) for k in range(len(memory.buffer))]
 
 
 def plugin(run, kind):
@@ -106,8 +128,7 @@ def test_the_memory_is_the_same_for_both_arms(small):
     def memory(wiring):
         run = small(REPLAY, backbone={"wiring": wiring})
         trained(run, 2)
-        buffer = plugin(run, ReplayPlugin).storage_policy.buffer
-        return [int(buffer[k][0]) for k in range(len(buffer))]
+        return buffered(plugin(run, ReplayPlugin).storage_policy)
 
     assert memory("ac") == memory("residual")
 
@@ -124,7 +145,9 @@ def test_joint_sees_every_experience_at_once(small):
     assert None not in result.accuracy[-1]
 
 
-@pytest.mark.parametrize("spec", [SI, EWC, None], ids=["si", "ewc", "naive"])
+@pytest.mark.parametrize(
+    "spec", [SI, EWC, MasSpec(name="mas"), None], ids=["si", "ewc", "mas", "naive"]
+)
 def test_heads_of_other_experiences_do_not_move(small, spec):
     run = small(spec)
     with generators_kept():
@@ -136,3 +159,80 @@ def test_heads_of_other_experiences_do_not_move(small, spec):
                 not torch.equal(b, h.weight) for b, h in zip(before, run.model.head, strict=True)
             ]
             assert moved == [head == current for head in range(3)]
+
+
+# ---------------------------------------------------------------- the regularisers and the bounds
+
+
+LWF = LwfSpec(name="lwf")
+MAS = MasSpec(name="mas")
+
+
+@pytest.mark.parametrize("heads", ["each", "one"])
+@pytest.mark.parametrize("spec", [LWF, MAS], ids=lambda s: s.name)
+def test_a_regulariser_acts_from_the_second_experience_on(small, spec, heads):
+    naive, other = trained(small(heads=heads), 2), trained(small(spec, heads=heads), 2)
+    assert torch.equal(naive[0], other[0])
+    assert not torch.allclose(naive[1], other[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", ["each", "one"])
+def test_the_distillation_of_lwf_grows_with_alpha_and_is_none_at_first(small, heads):
+    def second_loss(alpha):
+        run = small(LwfSpec(name="lwf", alpha=alpha), heads=heads, epochs=1)
+        trained(run, 2)
+        return run.watch.loss
+
+    (first, second), (same, larger) = second_loss(1.0), second_loss(50.0)
+    assert first == same
+    assert larger[0] > second[0]
+    naive = small(heads=heads, epochs=1)
+    trained(naive, 2)
+    assert second_loss(0.0) == naive.watch.loss
+
+
+def test_the_teacher_of_lwf_sees_the_image_that_its_pupil_sees(small):
+    run = small(LWF)
+    trained(run, 1)
+    teacher = plugin(run, LwFPlugin).lwf.prev_model
+    assert teacher is not run.model
+    assert teacher.rows is run.rows
+
+
+def test_mas_finds_weights_important_and_never_those_of_a_head_of_one_experience(small):
+    run = small(MAS)
+    trained(run, 2)
+    importance = plugin(run, MASPlugin).importance
+    assert importance
+    assert not any(name.startswith("head.") for name in importance)
+    values = torch.cat([v.data.flatten() for v in importance.values()])
+    assert (values >= 0).all()
+    assert (values > 0).float().mean() > 0.5
+    one = small(MAS, heads="one")
+    trained(one, 1)
+    assert "head.weight" in plugin(one, MASPlugin).importance
+
+
+def test_a_penalty_of_mas_holds_the_trunk(small):
+    free, held = trained(small(), 2), trained(small(MasSpec(name="mas", strength=1e6)), 2)
+    assert (held[1] - held[0]).norm() < 0.6 * (free[1] - free[0]).norm()
+
+
+@pytest.mark.parametrize("heads", ["each", "one"])
+def test_cumulative_sees_all_rows_so_far_in_every_epoch(small, heads):
+    run = small(CumulativeSpec(name="cumulative"), heads=heads, epochs=1)
+    shown, augmented = [], run.rows.augmented
+    run.rows.augmented = lambda rows: shown.extend(rows.tolist()) or augmented(rows)
+    with generators_kept():
+        for i, experience in enumerate(run._stream().train_stream):
+            shown.clear()
+            run._train(experience)
+            assert set(shown) == set(torch.cat(run.split.train[: i + 1]).tolist())
+
+
+def test_every_kind_of_strategy_is_built_and_runs_on_every_wiring(small):
+    for wiring in WIRINGS:
+        run = small(backbone={"wiring": wiring, "depth": 1}, epochs=1, heads="one")
+        assert trained(run, 1)
+    kinds = {type(catalog.strategy(name).options) for name in catalog.names("strategies")}
+    assert kinds == set(BUILDERS)
