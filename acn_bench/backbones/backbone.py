@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones import wiring
+from acn_bench.backbones.direct import direct
 from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
 INITIALISATION = "pytorch-default"
@@ -85,7 +86,8 @@ class Backbone(nn.Module):
     """A network of one family in one wiring: inputs -> float32 logits (B, K).
 
     `head` is the final `nn.Linear`; replace it freely. Under bf16 the blocks' matrix products run in
-    bf16 by autocast in here, while the stream, the long sum and the logits stay float32.
+    bf16 by autocast in here, while the stream, the long sum and the logits stay float32. With `dg_only`
+    set, the same logits train blocks by the direct part of their gradients alone (module `direct`).
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Backbone(nn.Module):
         self.readout = parts.readout
         self.head = head
         self.precision = precision
+        self.dg_only = False
         self.spec: MixerSpec | ViTSpec | BertSpec | None = None  # what it was built from, uncut
 
     @property
@@ -139,6 +142,8 @@ class Backbone(nn.Module):
     def _wired(self, x0: Tensor, blocks: Iterable[wiring.Block]) -> Iterator[Tensor]:
         """x_0 (B, T, D) -> the reads; the stream is float32 also where autocast made x_0 bf16."""
         x0 = x0.float() if torch.is_autocast_enabled(x0.device.type) else x0
+        if self.dg_only and torch.is_grad_enabled():
+            blocks = map(direct, blocks)
         return self.wiring.reads(x0, blocks)
 
     def _autocast(self) -> AbstractContextManager[Any]:
