@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones import wiring
+from acn_bench.backbones import dropping, wiring
 from acn_bench.backbones.direct import direct
 from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
@@ -102,6 +102,7 @@ class Backbone(nn.Module):
         self.head = head
         self.precision = precision
         self.dg_only = False
+        self.dropping: dropping.Dropping | None = None  # of blocks, in training mode
         self.spec: MixerSpec | ViTSpec | BertSpec | None = None  # what it was built from, uncut
 
     @property
@@ -144,6 +145,9 @@ class Backbone(nn.Module):
         x0 = x0.float() if torch.is_autocast_enabled(x0.device.type) else x0
         if self.dg_only and torch.is_grad_enabled():
             blocks = map(direct, blocks)
+        if self.training and self.dropping is not None:
+            there = self.dropping.draw(len(x0))
+            return dropping.reads(self.wiring, x0, blocks, there)
         return self.wiring.reads(x0, blocks)
 
     def _autocast(self) -> AbstractContextManager[Any]:

@@ -1,0 +1,1 @@
+"""A batch, a network and a rule -> a loss: supervised training, as plain torch."""
