@@ -9,11 +9,12 @@ from torch import nn
 from acn_bench import backbones
 from acn_bench.benchmarks.work import work
 from acn_bench.data.images import ImageData
-from acn_bench.spec import EwcSpec, FactorySpec, RunConfig, SiSpec
+from acn_bench.spec import EwcSpec, FactorySpec, LwfSpec, MasSpec, RunConfig, SiSpec
 
 STEPS = 2  # timed, after one that is not
 OVERHEAD = 1.1  # of Avalanche's loop and of gathering images, over the step alone
 PENALTY = 1.15  # what a regulariser adds to a step
+TEACHER = 4 / 3  # and a frozen network that is asked, too
 START = 8.0  # seconds until a worker has imported everything
 
 
@@ -32,7 +33,8 @@ def seconds(configs: Sequence[RunConfig], data: ImageData, device: torch.device)
             except RuntimeError as e:  # a factory for other images; no memory
                 why = str(e).partition("\n")[0]
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
-        factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec) else 1.0
+        factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec | MasSpec) else 1.0
+        factor = TEACHER if isinstance(config.strategy, LwfSpec) else factor
         found.append(work(config, data) * known[key] * factor * OVERHEAD)
     return found
 

@@ -9,20 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench import backbones, metrics
-from acn_bench.benchmarks import cost, evaluation
+from acn_bench.benchmarks import cost, evaluation, guards
 from acn_bench.benchmarks.evaluation import Right
+from acn_bench.benchmarks.matrix import Table
+from acn_bench.benchmarks.network import row_model
 from acn_bench.benchmarks.split import split
 from acn_bench.benchmarks.work import EVALUATED, work
 from acn_bench.data import noise
 from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
-from acn_bench.records import Guard, Matrix, NoiseResult, RunResult, Seconds, Validation
-from acn_bench.spec import FactorySpec, JointSpec, RunConfig
-from acn_bench.strategies.chance import Seeded, generators_kept, seed_everything
+from acn_bench.records import Guard, NoiseResult, RunResult, Seconds, Validation
+from acn_bench.spec import JointSpec, RunConfig, Seeds
+from acn_bench.strategies.chance import Seeded, generators_kept
 from acn_bench.strategies.learner import learner, prediction
-from acn_bench.strategies.model import MultiHeadRowModel, RowModel, heads
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
+from acn_bench.support import refusal
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
@@ -60,8 +62,12 @@ class ContinualRun:
         self.config, self.data, self.device = config, data, device
         self.protocol = config.benchmark
         self.own_heads = self.protocol.heads == "each"
+        if why := refusal(config.strategy, self.protocol):
+            raise ValueError(f"{config.strategy.name}: {why}")
         self.split = split(data, self.protocol, config.seeds)
         self.guards: list[Guard] = []
+        self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
+        self._passes = guards.Passes()
         self._done, self._all, self._progress = 0.0, work(config, data), progress
 
         images = torch.cat([data.train_images, data.test_images]).to(device)
@@ -71,7 +77,7 @@ class ContinualRun:
             crop_padding=self.protocol.crop_padding,
             flip=self.protocol.flip and data.flips,
         )
-        self.model = self._model().to(device)
+        self.model = row_model(config, self.rows).to(device)
         self.watch = Watch(self.rows, self._advance)
         self.learner = learner(
             config.strategy,
@@ -87,19 +93,20 @@ class ContinualRun:
     def measure(self) -> Measured:
         cost.reset_peak_memory(self.device)
         stream = self._stream()
-        self._check_split()
+        self._check_start(stream)
         parameters, flops = cost.by_depth(
             self.model.backbone,
             self.model.head,
             self.rows.plain(torch.tensor([0], device=self.device)),
         )
+        self.model.backbone.register_forward_pre_hook(self._passes)
         initial = self._initial_accuracy()
 
         T = self.protocol.experiences
-        tests, validations, masked = _Table(T), _Table(T), _Table(T)
+        tests, validations, masked = Table(T), Table(T), Table(T)
         train_seconds = evaluate_seconds = 0.0
         joint = isinstance(self.config.strategy, JointSpec)
-        noise_after: dict[tuple[str, float], _Table] = {}
+        noise_after: dict[tuple[str, float], Table] = {}
         for i in range(T):
             start = perf_counter()
             if joint and i < T - 1:
@@ -116,9 +123,9 @@ class ContinualRun:
             validations.add(i, [r.depths for r in held])
             if self.protocol.noise_after == "every" or i == T - 1:
                 for key, noisy in self._noisy(i):
-                    noise_after.setdefault(key, _Table(T)).add(i, [r.depths for r in noisy])
+                    noise_after.setdefault(key, Table(T)).add(i, [r.depths for r in noisy])
             evaluate_seconds += perf_counter() - start
-        self._check_evaluation()
+        self._check_end()
 
         has_depths = self.prediction.every_depth and isinstance(
             self.model.backbone, backbones.Backbone
@@ -162,21 +169,10 @@ class ContinualRun:
 
     # ------------------------------------------------------------ building
 
-    def _model(self) -> RowModel | MultiHeadRowModel:
-        per, seed = self.protocol.classes_per_experience, self.config.seeds.init
-        seed_everything("backbone", seed)
-        network = _network(self.config, per)
-        assert isinstance(network.head, nn.Linear)
-        width = network.head.in_features
-        classes = [per] * self.protocol.experiences
-        if self.own_heads:
-            return MultiHeadRowModel(network, heads(width, classes, seed), self.rows)
-        return RowModel(network, heads(width, [sum(classes)], seed)[0], self.rows)
-
     def _stream(self) -> Any:
-        before = torch.random.get_rng_state()
         train = torch.cat(self.split.train)
         test = torch.cat(self.split.test)
+        before = guards.generators()
         stream = class_stream(
             NumberedRows(train, self.split.position[self.data.train_labels[train]]),
             NumberedRows(
@@ -185,10 +181,7 @@ class ContinualRun:
             experiences=self.protocol.experiences,
             own_heads=self.own_heads,
         )
-        self._guard(
-            "building the stream leaves the random state alone",
-            torch.equal(before, torch.random.get_rng_state()),
-        )
+        self.guards.append(guards.untouched(before, guards.generators()))
         return stream
 
     # ------------------------------------------------------------ training
@@ -209,6 +202,7 @@ class ContinualRun:
         *,
         test: bool,
         corrupt: Callable[..., Tensor] | None = None,
+        at_once: int | None = None,
     ) -> list[Right]:
         """After experience i: what is right of each experience j that has a head.
 
@@ -220,12 +214,15 @@ class ContinualRun:
         depths = corrupt is None and self.prediction.every_depth
         found = []
         with evaluation.evaluating(self.model):
+            self._modes.append(any(m.training for m in self.model.modules()))
             for j in range(upto):
                 rows = split[j].to(self.device)
                 images = self.rows.plain(rows + offset)
                 if corrupt is not None:
                     images = corrupt(images, indices=rows)
-                read = evaluation.features(self.model.backbone, images, depths=depths)
+                read = evaluation.features(
+                    self.model.backbone, images, depths=depths, at_once=at_once
+                )
                 said = self.split.label(labels[split[j]], own_heads=self.own_heads)
                 logits = self.prediction.logits(read, j)
                 found.append(evaluation.correct(logits, said.to(self.device), self._own(j)))
@@ -247,7 +244,7 @@ class ContinualRun:
     def _noisy(self, i: int) -> Any:
         for name, levels in self.protocol.noise.items():
             for level in levels:
-                corrupt = _corruption(name, level, self.config.seeds.noise)
+                corrupt = corruption(name, level, self.config.seeds)
                 yield (name, level), self._right(i, self.split.test, test=True, corrupt=corrupt)
 
     def _weights(self) -> dict[str, Tensor]:
@@ -255,89 +252,45 @@ class ContinualRun:
 
     # ------------------------------------------------------------ guards
 
-    def _guard(self, name: str, passed: bool, detail: str = "") -> None:
-        self.guards.append(Guard(name=name, passed=bool(passed), detail=detail))
+    def _check_start(self, stream: Any) -> None:
+        """What must be so before anything is trained."""
+        self.guards += [
+            guards.classes(self.split, self.protocol, self.data),
+            guards.stream(stream, self.split, own_heads=self.own_heads),
+            guards.held_out(self.split),
+            guards.seeds(self.config, self.data, corruption),
+        ]
+        if not self.own_heads:
+            assert isinstance(self.model.head, nn.Linear)
+            features = torch.ones(1, 1, self.model.head.in_features, device=self.device)
+            self.guards.append(guards.task_labels(stream, self.prediction, features))
 
-    def _check_split(self) -> None:
-        split, data = self.split, self.data
-        arrived = [c for classes in split.classes for c in classes]
-        wanted = self.protocol.experiences * self.protocol.classes_per_experience
-        self._guard(
-            "every class that is to come arrives once",
-            len(arrived) == len(set(arrived)) == wanted,
-            f"{len(arrived)} of the {len(data.class_names)} classes of {data.name}",
-        )
-        train, held = torch.cat(split.train), torch.cat(split.validation)
-        self._guard(
-            "no row is both trained on and held out",
-            not torch.isin(held, train).any() and len(train.unique()) == len(train),
-            f"{len(train)} trained on, {len(held)} held out",
-        )
-
-    def _check_evaluation(self) -> None:
-        """Evaluate once more, and see that neither the model nor the random state noticed."""
+    def _check_end(self) -> None:
+        """Measure once more, in another order and other slices; see that nothing noticed, and count."""
         weights = [t.clone() for t in self.model.state_dict().values()]
         modes = [m.training for m in self.model.modules()]
         random = torch.random.get_rng_state()
-        self._right(0, self.split.validation, test=False)
+        last, split = self.protocol.experiences - 1, self.split.validation
+        first = self._right(last, split, test=False)
+        backwards = [rows.flip(0) for rows in split]
+        other = self._right(last, backwards, test=False, at_once=37)
         same = all(map(torch.equal, weights, self.model.state_dict().values()))
-        self._guard(
-            "evaluation changes neither the model nor the random state",
-            same
-            and modes == [m.training for m in self.model.modules()]
-            and torch.equal(random, torch.random.get_rng_state()),
-        )
-
-
-class _Table:
-    """Right or not after each experience, gathered into matrices (T, T)."""
-
-    def __init__(self, experiences: int) -> None:
-        self.experiences = experiences
-        self.right: dict[int, list[Tensor]] = {}  # i -> for each j, (L+1, M_j) of bool
-
-    def add(self, i: int, right: list[Tensor]) -> None:
-        self.right[i] = right
-
-    @property
-    def depth_accuracy(self) -> list[list[list[float] | None]]:
-        return [
-            [self._cell(i, j) for j in range(self.experiences)] for i in range(self.experiences)
+        same = same and modes == [m.training for m in self.model.modules()]
+        self.guards += [
+            guards.unnoticed(same and torch.equal(random, torch.random.get_rng_state())),
+            guards.stable(first, other),
+            guards.modes(self._modes),
+            guards.images(self.watch.images_seen, self._passes.images, self._expected()),
         ]
 
-    @property
-    def accuracy(self) -> Matrix:
-        return [[cell[-1] if cell else None for cell in row] for row in self.depth_accuracy]
-
-    @property
-    def last(self) -> Tensor:
-        """Right or not at the end of the stream, (L+1, all examples) of bool."""
-        return torch.cat(self.right[self.experiences - 1], dim=1)
-
-    def examples(self, name: str) -> dict[str, Tensor]:
-        """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.
-
-        Every depth at the end of the stream, full depth alone before it.
-        """
-        last = self.experiences - 1
-        return {
-            f"{name}.after{i}": torch.cat(right, dim=1)[0 if i == last else -1 :].to(torch.uint8)
-            for i, right in self.right.items()
-        }
-
-    def _cell(self, i: int, j: int) -> list[float] | None:
-        right = self.right.get(i, [])
-        return evaluation.shares(right[j]) if j < len(right) else None
+    def _expected(self) -> int:
+        """Rows of the stream times epochs: what naive sees."""
+        return self.protocol.epochs * sum(len(rows) for rows in self.split.train)
 
 
-def _network(config: RunConfig, num_classes: int) -> nn.Module:
-    if isinstance(config.backbone, FactorySpec):
-        return backbones.from_factory(config.backbone.factory, num_classes)
-    return backbones.from_spec(config.backbone, num_classes, precision=config.precision)
-
-
-def _corruption(name: str, level: float, seed: int) -> Callable[..., Tensor]:
-    function = noise.CORRUPTIONS[name]
+def corruption(name: str, level: float, seeds: Seeds) -> Callable[..., Tensor]:
+    """`corrupt(images, indices=)`: the same noise on the same image, whatever else is tested."""
+    function, seed = noise.CORRUPTIONS[name], seeds.noise
 
     def corrupt(images: Tensor, indices: Tensor) -> Tensor:
         return function(images, level, seed=seed, indices=indices)

@@ -25,13 +25,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def features(backbone: nn.Module, images: Tensor, *, depths: bool) -> Tensor:
+def features(
+    backbone: nn.Module, images: Tensor, *, depths: bool, at_once: int | None = None
+) -> Tensor:
     """Images (B, C, H, W) in [0, 1] -> what a head reads, (L+1, B, D); (1, B, D) without `depths`.
 
     A network that has no depths gives (1, B, D) either way.
     """
-    assert not backbone.training, "evaluation needs evaluation mode"
-    slices = images.split(SLICE)
+    slices = images.split(at_once or SLICE)
     if depths and isinstance(backbone, Backbone):
         return torch.cat([backbone.feature_depths(s) for s in slices], dim=1)
     return torch.cat([backbone(s) for s in slices]).unsqueeze(0)

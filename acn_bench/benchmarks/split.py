@@ -47,7 +47,7 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     train: list[Tensor] = []
     validation: list[Tensor] = []
     for mine in classes:
-        kept, held = zip(*(_hold_out(data, int(c), protocol, seeds) for c in mine), strict=True)
+        kept, held = zip(*(hold_out(data, int(c), protocol, seeds) for c in mine), strict=True)
         train.append(torch.cat(kept))
         validation.append(torch.cat(held))
     test = [torch.isin(data.test_labels, mine).nonzero().squeeze(1) for mine in classes]
@@ -75,7 +75,7 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     return torch.tensor(fixed)
 
 
-def _hold_out(
+def hold_out(
     data: ImageData, label: int, protocol: ContinualSpec, seeds: Seeds
 ) -> tuple[Tensor, Tensor]:
     """The rows of a class, in order: those to train on, and the held-out ones."""

@@ -1,7 +1,22 @@
 """RunConfig and data -> how much work a run is, in images trained."""
 
 from acn_bench.data.images import ImageData
-from acn_bench.spec import ReplaySpec, RunConfig
+from acn_bench.spec import (
+    AgemSpec,
+    ContinualSpec,
+    CumulativeSpec,
+    DerSpec,
+    ErAceSpec,
+    EwcSpec,
+    GdumbSpec,
+    GemSpec,
+    IcarlSpec,
+    LwfSpec,
+    MasSpec,
+    ReplaySpec,
+    RunConfig,
+    StrategySpec,
+)
 
 EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pass of three
 
@@ -10,13 +25,43 @@ def work(config: RunConfig, data: ImageData) -> float:
     """Images trained, and those evaluated for what they cost."""
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
-    trained = classes * len(data.train_labels) * (1 - protocol.validation) * protocol.epochs
-    if isinstance(config.strategy, ReplaySpec):
-        replayed = config.strategy.memory_batch_size / protocol.batch_size
-        trained *= 1 + replayed * (protocol.experiences - 1) / protocol.experiences
+    rows = classes * len(data.train_labels) * (1 - protocol.validation)
+    trained = rows * protocol.epochs * passes(config.strategy, protocol, rows)
     held = protocol.validation * len(data.train_labels)
-    passes = (protocol.experiences + 1) / 2  # over the experiences so far, on average
+    T = protocol.experiences
+    measured = (T + 1) / 2 if protocol.heads == "each" else T + 1  # times all rows, over the stream
     levels = sum(len(levels) for levels in protocol.noise.values())
-    noisy = levels * (passes * protocol.experiences if protocol.noise_after == "every" else 1)
+    noisy = levels * (measured if protocol.noise_after == "every" else 1)
     tests = len(data.test_labels)
-    return trained + EVALUATED * classes * (passes * (tests + held) + noisy * tests)
+    return trained + EVALUATED * classes * (measured * (tests + held) + noisy * tests)
+
+
+def passes(strategy: StrategySpec, protocol: ContinualSpec, rows: float) -> float:
+    """Images that pass forward and backward, for each row of the stream in each epoch."""
+    T = protocol.experiences
+    match strategy:
+        case CumulativeSpec():
+            return (T + 1) / 2
+        case EwcSpec() | MasSpec():  # importance, once an experience
+            return 1 + 1 / protocol.epochs
+        case LwfSpec() if (
+            protocol.heads == "each"
+        ):  # all earlier heads are asked in a pass of their own
+            return 1 + (T - 1) / T
+        case IcarlSpec():
+            return 1 + strategy.memory * (T - 1) / rows
+        case GdumbSpec():
+            return min(1.0, strategy.memory * T / rows)
+    return 1 + _beside(strategy, T) * (T - 1) / T / protocol.batch_size
+
+
+def _beside(strategy: StrategySpec, experiences: int) -> float:
+    """Images of a memory beside each batch, on average from the second experience on."""
+    match strategy:
+        case ReplaySpec() | DerSpec() | ErAceSpec():
+            return strategy.memory_batch_size
+        case AgemSpec():
+            return strategy.sample_size
+        case GemSpec():  # the memory of each earlier experience
+            return strategy.memory_per_experience * experiences / 2
+    return 0

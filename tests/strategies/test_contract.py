@@ -1,5 +1,6 @@
 """Every strategy is Avalanche's, runs in Avalanche's loop, and acts."""
 
+import msgspec
 import pytest
 import torch
 from avalanche.training.plugins import (
@@ -14,6 +15,7 @@ from avalanche.training.supervised import JointTraining
 from acn_bench import catalog
 from acn_bench.spec import (
     WIRINGS,
+    ContinualSpec,
     CumulativeSpec,
     EwcSpec,
     JointSpec,
@@ -24,6 +26,7 @@ from acn_bench.spec import (
 )
 from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.learner import BUILDERS
+from acn_bench.support import refusal
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 EWC = EwcSpec(name="ewc", strength=100.0)
@@ -236,3 +239,31 @@ def test_every_kind_of_strategy_is_built_and_runs_on_every_wiring(small):
         assert trained(run, 1)
     kinds = {type(catalog.strategy(name).options) for name in catalog.names("strategies")}
     assert kinds == set(BUILDERS)
+
+
+def supported():
+    """Every strategy at tiny sizes, in each scenario that it supports."""
+    sizes = {"memory": 36, "memory_batch_size": 16, "memory_per_experience": 8, "sample_size": 8}
+    for name in catalog.names("strategies"):
+        options = catalog.strategy(name).options
+        known = {f.name for f in msgspec.structs.fields(options)}
+        spec = msgspec.structs.replace(options, **{k: v for k, v in sizes.items() if k in known})
+        for heads in ("each", "one"):
+            if not refusal(spec, ContinualSpec(name="", heads=heads, experiences=2)):
+                yield pytest.param(spec, heads, id=f"{name}-{heads}")
+
+
+@pytest.mark.parametrize(("spec", "heads"), list(supported()))
+def test_every_strategy_that_supports_a_scenario_is_measured_whole(small, spec, heads):
+    measured = small(spec, heads=heads, epochs=1, experiences=2).measure()
+    assert [g for g in measured.guards if not g.passed] == []
+    result = measured.result
+    assert None not in result.accuracy[-1]
+    if heads == "one" and spec.name != "joint":
+        assert None not in result.accuracy[0] + result.masked_accuracy[0]
+    assert (result.masked_accuracy is None) == (heads == "each")
+
+
+def test_a_run_of_what_is_not_supported_never_starts(small):
+    with pytest.raises(ValueError, match="icarl: with a head each"):
+        small(catalog.strategy("icarl").options)

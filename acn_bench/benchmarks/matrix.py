@@ -1,0 +1,51 @@
+"""What was right after each experience -> accuracy matrices, and the examples themselves."""
+
+import torch
+from torch import Tensor
+
+from acn_bench.benchmarks.evaluation import shares
+from acn_bench.records import DepthMatrix, Matrix
+
+
+class Table:
+    """Right or not after each experience, gathered into matrices (T, T)."""
+
+    def __init__(self, experiences: int) -> None:
+        self.experiences = experiences
+        self.right: dict[int, list[Tensor]] = {}  # i -> for each j, (L+1, M_j) of bool
+
+    def add(self, i: int, right: list[Tensor]) -> None:
+        """What was right after experience i, of each experience that was tested."""
+        self.right[i] = right
+
+    @property
+    def depth_accuracy(self) -> DepthMatrix:
+        """(T, T, L+1)."""
+        return [
+            [self._cell(i, j) for j in range(self.experiences)] for i in range(self.experiences)
+        ]
+
+    @property
+    def accuracy(self) -> Matrix:
+        """(T, T), at full depth."""
+        return [[cell[-1] if cell else None for cell in row] for row in self.depth_accuracy]
+
+    @property
+    def last(self) -> Tensor:
+        """Right or not at the end of the stream, (L+1, all examples) of bool."""
+        return torch.cat(self.right[self.experiences - 1], dim=1)
+
+    def examples(self, name: str) -> dict[str, Tensor]:
+        """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.
+
+        Every depth at the end of the stream, full depth alone before it.
+        """
+        last = self.experiences - 1
+        return {
+            f"{name}.after{i}": torch.cat(right, dim=1)[0 if i == last else -1 :].to(torch.uint8)
+            for i, right in self.right.items()
+        }
+
+    def _cell(self, i: int, j: int) -> list[float] | None:
+        right = self.right.get(i, [])
+        return shares(right[j]) if j < len(right) else None
