@@ -228,6 +228,7 @@ def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], 
     supported: list[Base] = []
     refused: list[str] = []
     for run in runs:
+        _trains_by_scheme(run)
         reason = refusal(run.strategy, run.benchmark)
         sentence = f"{run.strategy.name}: {reason}"
         if reason and run.strategy.name in named:
@@ -239,6 +240,15 @@ def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], 
     if not supported:
         raise ValueError("; ".join(_unique(refused)))
     return supported, tuple(_unique(refused))
+
+
+def _trains_by_scheme(run: Base) -> None:
+    scheme = run.benchmark.scheme
+    if scheme != "plain" and isinstance(run.backbone, FactorySpec):
+        raise ValueError(
+            f"{run.backbone.name}: scheme={scheme} trains blocks and depths apart, and the network of a "
+            "factory has none that are known; only scheme=plain will do"
+        )
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ Wiring = Literal["ac", "residual", "feedforward", "densenet", "denseformer"]
 Variant = Literal["plain", "released"]
 Precision = Literal["fp32", "bf16"]
 Corruption = Literal["gaussian", "salt_and_pepper"]
+Scheme = Literal["plain", "aligned", "layerskip", "layerdrop"]
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -236,6 +237,7 @@ class ContinualSpec(Struct, frozen=True, kw_only=True, tag_field="kind", tag="co
     )
     noise: dict[Corruption, tuple[NotNegative, ...]] = {}  # corruption -> levels
     noise_after: Literal["last", "every"] = "last"  # experience
+    scheme: Scheme = "plain"  # which depths the loss is of, and which blocks drop
     class_order: str | tuple[int, ...] = "seed"  # drawn by seeds.order; a named order; or a list
 
     def __post_init__(self) -> None:

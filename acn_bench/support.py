@@ -24,7 +24,12 @@ SOLVER = "quadprog"  # of GEM's projection
 
 def refusal(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
     """A sentence without its full stop, or None where the strategy serves the protocol."""
-    return _scenario(strategy, protocol) or _solver(strategy) or _sizes(strategy, protocol)
+    return (
+        _scenario(strategy, protocol)
+        or _scheme(strategy, protocol)
+        or _solver(strategy)
+        or _sizes(strategy, protocol)
+    )
 
 
 def _scenario(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
@@ -39,6 +44,15 @@ def _scenario(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
         return (
             "with a head each, classes of different experiences never compete, so the mask of ER-ACE changes "
             "nothing: it would be replay under another name"
+        )
+    return None
+
+
+def _scheme(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
+    if protocol.scheme != "plain" and isinstance(strategy, DerSpec | IcarlSpec | ErAceSpec):
+        return (
+            f"its loss is its own and asks for the output alone, so that scheme={protocol.scheme} would "
+            "change nothing"
         )
     return None
 

@@ -338,3 +338,33 @@ def test_a_factory_in_a_module_of_one_word_is_a_factory_too(runs):
     (backbone,) = {c.backbone for c in runs(backbones=("json:loads",))}
     assert backbone == FactorySpec(factory="json:loads")
     assert json.loads("1") == 1
+
+
+# ---------------------------------------------------------------- schemes
+
+
+def test_a_scheme_is_another_run_and_plain_is_the_run_that_was(runs):
+    alone = {c.run_id for c in runs()}
+    assert {c.run_id for c in runs("scheme=plain")} == alone
+    both = runs("scheme=plain,aligned")
+    assert len(both) == 2 * len(alone)
+    assert {c.run_id for c in both if c.benchmark.scheme == "plain"} == alone
+
+
+def test_a_scheme_that_is_none_is_refused_with_the_nearest_right_one(runs):
+    with pytest.raises(ValueError, match=r"scheme=alinged: .*Did you mean 'aligned'"):
+        runs("scheme=alinged")
+
+
+def test_a_factory_has_no_depths_to_train_by_a_scheme(runs):
+    assert runs("scheme=plain", backbones=("a.b:make",))
+    with pytest.raises(
+        ValueError, match=r"a\.b:make: scheme=aligned trains blocks and depths apart"
+    ):
+        runs("scheme=aligned", backbones=("a.b:make", "ac_mixer"))
+
+
+@pytest.mark.parametrize("name", ["der", "derpp", "icarl", "er_ace"])
+def test_a_strategy_with_a_loss_of_its_own_refuses_a_scheme(runs, name):
+    with pytest.raises(ValueError, match=f"{name}: its loss is its own"):
+        runs("scheme=layerskip", "heads=one", strategies=(name,))

@@ -13,18 +13,20 @@ from acn_bench.benchmarks import cost, evaluation, guards
 from acn_bench.benchmarks.evaluation import Right
 from acn_bench.benchmarks.matrix import Table
 from acn_bench.benchmarks.network import row_model
+from acn_bench.benchmarks.schemed import Schemed
 from acn_bench.benchmarks.split import split
 from acn_bench.benchmarks.work import EVALUATED, work
 from acn_bench.data import noise
 from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.records import Guard, NoiseResult, RunResult, Seconds, Validation
-from acn_bench.spec import JointSpec, RunConfig, Seeds
+from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
 from acn_bench.strategies.chance import Seeded, generators_kept
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
 from acn_bench.support import refusal
+from acn_bench.training.schemes import scheme
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
@@ -86,6 +88,9 @@ class ContinualRun:
             device,
             [Seeded(config.seeds.data, self.rows), self.watch],
         )
+        if self.protocol.scheme != "plain":
+            afresh = isinstance(config.strategy, GdumbSpec)
+            Schemed(self.learner, scheme(self.protocol.scheme), afresh=afresh)
         self.prediction = prediction(self.learner, self.model)
 
     # ------------------------------------------------------------ the protocol

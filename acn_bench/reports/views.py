@@ -203,6 +203,7 @@ def _training(spec: ContinualSpec) -> str:
         f"{wording.plural(spec.epochs, 'epoch')} per experience, batches of {spec.batch_size}, "
         f"{spec.optimizer.replace('adamw', 'AdamW')} at {spec.learning_rate:g}, weight decay "
         f"{spec.weight_decay:g}; {' and '.join(augmented) or 'no augmentation'}; "
+        f"{'' if spec.scheme == 'plain' else f'scheme {spec.scheme}; '}"
         f"{100 * spec.validation:g} % of the training rows held out"
     )
 
