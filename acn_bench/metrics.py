@@ -6,12 +6,14 @@ measured. A metric that needs a cell that was not measured is `None`, never a gu
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import Literal
+from typing import Literal, TypeVar
 
 from acn_bench import noninferiority
 
 Matrix = Sequence[Sequence[float | None]]
 Curve = Sequence[float]
+DepthMatrix = Sequence[Sequence[Curve | None]]  # R[i][j][k]: after 0 … L blocks
+Item = TypeVar("Item")
 
 ROUNDING = 1e-12  # an accuracy that lies exactly at a bound must not miss it by its last bit
 
@@ -22,19 +24,42 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(present) / len(present) if present and len(present) == len(values) else None
 
 
+# ---------------------------------------------------------------- accuracy over the stream
+
+
 def average_accuracy(R: Matrix) -> float | None:
     """Mean over experiences at the end of the stream (Lopez-Paz & Ranzato 2017)."""
     return mean(R[-1])
 
 
+def stream_accuracy(R: Matrix, counts: Sequence[int]) -> float | None:
+    """Share of all test examples that are right at the end: `counts[j]` of them are experience j's.
+
+    What Avalanche prints as `Top1_Acc_Stream`; the average accuracy where all experiences count alike.
+    """
+    weighted = mean([None if a is None else a * n for a, n in zip(R[-1], counts, strict=True)])
+    return None if weighted is None else weighted * len(counts) / sum(counts)
+
+
 def learning_accuracy(R: Matrix) -> float | None:
-    """Mean of R[j][j]: the accuracy on each experience just after it was learned."""
+    """Mean of R[j][j]: the accuracy on each experience just after it was learned (Riemer et al. 2019)."""
     return mean([R[j][j] for j in range(len(R))])
 
 
 def average_incremental_accuracy(R: Matrix) -> float | None:
     """Mean over i of the mean accuracy on the experiences 0 … i (Rebuffi et al. 2017, iCaRL)."""
     return mean([mean(R[i][: i + 1]) for i in range(len(R))])
+
+
+def anytime_accuracy(R: Matrix) -> float | None:
+    """Mean of every R[i][j] with j ≤ i, each once (A of Díaz-Rodríguez et al. 2018).
+
+    An average of averages, as in Caccia et al. 2022, is `average_incremental_accuracy`.
+    """
+    return mean([R[i][j] for i in range(len(R)) for j in range(i + 1)])
+
+
+# ---------------------------------------------------------------- forgetting and transfer
 
 
 def forgetting(
@@ -53,12 +78,20 @@ def forgetting(
         "chaudhry": [last] * last,
         "max": [last + 1] * last,
     }
-    if kind not in stops:
-        raise ValueError(f"unknown kind of forgetting {kind!r}; known: {', '.join(stops)}")
     drops = [
-        _drop([R[i][j] for i in range(j, stop)], R[last][j]) for j, stop in enumerate(stops[kind])
+        _drop([R[i][j] for i in range(j, stop)], R[last][j])
+        for j, stop in enumerate(_of_kind(kind, stops, "forgetting"))
     ]
     return mean(drops)
+
+
+def forgetting_by_depth(
+    R: DepthMatrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
+) -> list[float | None]:
+    """(L+1,) `forgetting` with the head reading after 0 … L blocks; R[i][j][k] as recorded."""
+    depths = max(len(curve) for row in R for curve in row if curve is not None)
+    cut = [[[curve[k] if curve else None for curve in row] for row in R] for k in range(depths)]
+    return [forgetting(at_depth, kind) for at_depth in cut]
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
@@ -68,26 +101,73 @@ def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
     return max(known) - now
 
 
-def backward_transfer(R: Matrix) -> float | None:
-    """Mean over j < T-1 of R[T-1][j] - R[j][j] (Lopez-Paz & Ranzato 2017): -forgetting, first_last."""
-    value = forgetting(R)
-    return None if value is None else -value
+def backward_transfer(R: Matrix, kind: Literal["gem", "diaz_rodriguez"] = "gem") -> float | None:
+    """Mean gain on an experience since it was learned, over j and later rows.
 
-
-def forward_transfer(R: Matrix, initial: Sequence[float | None] | None) -> float | None:
-    """Mean over j ≥ 1 of R[j-1][j] - initial[j] (Lopez-Paz & Ranzato 2017).
-
-    `initial[j]` is the accuracy on experience j before any training. With a head each the head of an
-    unseen experience is untrained, so there is nothing to transfer: `initial` is `None` and so is this.
+    `gem`: R[T-1][j] - R[j][j] over j < T-1 (Lopez-Paz & Ranzato 2017): -forgetting, first_last.
+    `diaz_rodriguez`: R[i][j] - R[j][j] over every j < i (Díaz-Rodríguez et al. 2018).
     """
-    if initial is None:
-        return None
-    before = [R[j - 1][j] for j in range(1, len(R))]
-    return mean([_minus(b, initial[j]) for j, b in enumerate(before, start=1)])
+    T = len(R)
+    cells = {
+        "gem": [(T - 1, j) for j in range(T - 1)],
+        "diaz_rodriguez": [(i, j) for i in range(T) for j in range(i)],
+    }
+    return mean([_minus(R[i][j], R[j][j]) for i, j in _of_kind(kind, cells, "backward transfer")])
+
+
+def forward_transfer(
+    R: Matrix,
+    initial: Sequence[float | None] | None = None,
+    kind: Literal["gem", "no_initial", "diaz_rodriguez"] = "gem",
+) -> float | None:
+    """Mean accuracy on experiences that are yet to be learned.
+
+    `gem`: R[j-1][j] - initial[j] over j ≥ 1 (Lopez-Paz & Ranzato 2017).
+    `no_initial`: R[j-1][j] over j ≥ 1.
+    `diaz_rodriguez`: R[i][j] over every i < j (Díaz-Rodríguez et al. 2018).
+
+    `initial[j]` is the accuracy on experience j before any training; only `gem` needs it. With a head each
+    the head of an unseen experience is untrained, so there is nothing to transfer: `initial` is `None`, the
+    cells above the diagonal are, and so is this.
+    """
+    T = len(R)
+    next_one = [(j - 1, j) for j in range(1, T)]
+    cells = {
+        "gem": next_one,
+        "no_initial": next_one,
+        "diaz_rodriguez": [(i, j) for j in range(T) for i in range(j)],
+    }
+    chosen = _of_kind(kind, cells, "forward transfer")
+    if kind == "gem":
+        return mean([_minus(R[i][j], initial[j]) for i, j in chosen]) if initial else None
+    return mean([R[i][j] for i, j in chosen])
+
+
+def intransigence(
+    R: Matrix, joint: Sequence[float | None], kind: Literal["last", "mean"] = "last"
+) -> float | None:
+    """What joint training has on an experience, less what the learner had just after learning it.
+
+    `joint[j]` is the accuracy on experience j of a network trained on all experiences at once.
+    `last`: joint[T-1] - R[T-1][T-1] (Chaudhry et al. 2018, section 3.3, after the last experience).
+    `mean`: joint[j] - R[j][j] over every j; the publication would train a joint network for each j.
+    """
+    T = len(R)
+    experiences = _of_kind(kind, {"last": [T - 1], "mean": list(range(T))}, "intransigence")
+    return mean([_minus(joint[j], R[j][j]) for j in experiences])
+
+
+def _of_kind(kind: str, kinds: dict[str, list[Item]], metric: str) -> list[Item]:
+    if kind not in kinds:
+        raise ValueError(f"unknown kind of {metric} {kind!r}; known: {', '.join(kinds)}")
+    return kinds[kind]
 
 
 def _minus(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a - b
+
+
+# ---------------------------------------------------------------- depth
 
 
 def utilised_depth(depth_accuracy: Curve, tolerance: float = 0.01) -> int:
@@ -149,6 +229,9 @@ def sufficient_depth_of_changes(
 def above_chance(accuracy: float, chance: float, count: int) -> bool:
     """Whether an accuracy over `count` examples lies two standard errors or more above chance."""
     return accuracy >= chance + 2 * sqrt(chance * (1 - chance) / count) - ROUNDING
+
+
+# ---------------------------------------------------------------- corruptions
 
 
 def mean_corruption_error(errors: dict[str, Curve], reference_errors: dict[str, Curve]) -> float:

@@ -36,14 +36,36 @@ def test_forgetting_reads_a_triangle_as_it_reads_a_square():
         assert metrics.forgetting(triangle, kind) == metrics.forgetting(A, kind)
 
 
+def test_the_better_an_experience_gets_later_the_more_it_was_never_forgotten():
+    assert metrics.forgetting(B, "max") > metrics.forgetting(B, "chaudhry")
+    # Avalanche and mammoth disagree in sign
+    assert metrics.forgetting(C, "first_last") < 0 < metrics.forgetting(C, "max")
+
+
+def test_backward_transfer_of_diaz_rodriguez_looks_at_every_later_row():
+    assert metrics.backward_transfer(A, "diaz_rodriguez") == pytest.approx((-0.2 - 0.05 - 0.05) / 3)
+    assert metrics.backward_transfer(C, "diaz_rodriguez") == pytest.approx((0.2 + 0.15 - 0.05) / 3)
+
+
+def test_both_kinds_of_backward_transfer_agree_on_two_experiences():
+    two = [[0.8, None], [0.6, 0.7]]
+    assert metrics.backward_transfer(two, "diaz_rodriguez") == metrics.backward_transfer(two, "gem")
+
+
 def test_backward_transfer_is_forgetting_first_last_with_the_other_sign():
     assert metrics.backward_transfer(A) == pytest.approx(-0.05)
     assert metrics.backward_transfer(C) == pytest.approx(0.05)
 
 
-def test_an_unknown_kind_of_forgetting_names_the_known_ones():
+def test_an_unknown_kind_names_the_known_ones():
     with pytest.raises(ValueError, match="'last_first'; known: first_last, chaudhry, max"):
         metrics.forgetting(A, "last_first")
+    with pytest.raises(ValueError, match="'best'; known: gem, diaz_rodriguez"):
+        metrics.backward_transfer(A, "best")
+    with pytest.raises(ValueError, match="'best'; known: gem, no_initial, diaz_rodriguez"):
+        metrics.forward_transfer(A, None, "best")
+    with pytest.raises(ValueError, match="'best'; known: last, mean"):
+        metrics.intransigence(A, [0.9, 0.9, 0.9], "best")
 
 
 def test_one_experience_alone_can_neither_be_forgotten_nor_transfer():
@@ -83,9 +105,47 @@ def test_forward_transfer_takes_off_what_an_untrained_network_has():
     assert metrics.forward_transfer(R, [0.2, 0.25, 0.1]) == pytest.approx((0.05 + 0.3) / 2)
 
 
-def test_with_a_head_each_there_is_no_forward_transfer():
-    assert metrics.forward_transfer(A, None) is None
-    assert metrics.forward_transfer(A, [0.2, 0.2, 0.2]) is None
+def test_the_kinds_of_forward_transfer_that_take_nothing_off():
+    R = [[0.8, 0.3, 0.2], [0.6, 0.7, 0.4], [0.75, 0.65, 0.9]]
+    assert metrics.forward_transfer(R, kind="no_initial") == pytest.approx((0.3 + 0.4) / 2)
+    assert metrics.forward_transfer(R, kind="diaz_rodriguez") == pytest.approx(
+        (0.3 + 0.2 + 0.4) / 3
+    )
+    assert metrics.forward_transfer(R, None) is None
+
+
+@pytest.mark.parametrize("kind", ["gem", "no_initial", "diaz_rodriguez"])
+def test_with_a_head_each_there_is_no_forward_transfer(kind):
+    assert metrics.forward_transfer(A, None, kind) is None
+    assert metrics.forward_transfer(A, [0.2, 0.2, 0.2], kind) is None
+
+
+def test_intransigence_is_what_joint_training_has_beside_what_was_learned():
+    joint = [0.85, 0.8, 0.95]
+    assert metrics.intransigence(A, joint) == pytest.approx(0.05)
+    assert metrics.intransigence(A, joint, "mean") == pytest.approx((0.05 + 0.1 + 0.05) / 3)
+    assert metrics.intransigence(A, [0.85, None, 0.95], "mean") is None
+
+
+def test_stream_accuracy_counts_examples_where_average_accuracy_counts_experiences():
+    assert metrics.stream_accuracy(A, [100, 100, 100]) == pytest.approx(metrics.average_accuracy(A))
+    assert metrics.stream_accuracy(A, [100, 100, 200]) == pytest.approx((75 + 65 + 180) / 400)
+    assert metrics.stream_accuracy([[0.5, None]], [10, 10]) is None
+
+
+def test_anytime_accuracy_counts_each_measurement_once():
+    assert metrics.anytime_accuracy(A) == pytest.approx((0.8 + 0.6 + 0.7 + 0.75 + 0.65 + 0.9) / 6)
+
+
+def test_forgetting_by_depth_is_forgetting_of_each_depth():
+    R = [
+        [[0.2, 0.8], None, None],
+        [[0.3, 0.6], [0.5, 0.7], None],
+        [[0.1, 0.75], [0.5, 0.65], [0.4, 0.9]],
+    ]
+    assert metrics.forgetting_by_depth(R) == pytest.approx([0.05, metrics.forgetting(A)])
+    assert metrics.forgetting_by_depth(R, "max")[0] == pytest.approx((0.2 + 0.0) / 2)
+    assert metrics.forgetting_by_depth([[[0.2, 0.8]]]) == [None, None]
 
 
 def test_the_mean_of_nothing_and_of_a_gap_is_none():
