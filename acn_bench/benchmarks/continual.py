@@ -1,6 +1,7 @@
 """RunConfig of a continual benchmark -> RunResult: train on one experience after the other, and measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from acn_bench import backbones, metrics
+from acn_bench import backbones
 from acn_bench.benchmarks import cost, evaluation, guards
 from acn_bench.benchmarks.evaluation import Right
 from acn_bench.benchmarks.matrix import Table
@@ -149,7 +150,7 @@ class ContinualRun:
                 accuracy=validations.accuracy,
                 depth_accuracy=validations.depth_accuracy if has_depths else None,
                 counts=[len(rows) for rows in self.split.validation],
-                changes=metrics.changes(validations.last.tolist()) if has_depths else None,
+                changes=validations.changes if has_depths else None,
             ),
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.watch.loss,
@@ -272,21 +273,27 @@ class ContinualRun:
 
     def _check_end(self) -> None:
         """Measure once more, in another order and other slices; see that nothing noticed, and count."""
-        weights = [t.clone() for t in self.model.state_dict().values()]
-        modes = [m.training for m in self.model.modules()]
-        random = torch.random.get_rng_state()
         last, split = self.protocol.experiences - 1, self.split.validation
-        first = self._right(last, split, test=False)
         backwards = [rows.flip(0) for rows in split]
-        other = self._right(last, backwards, test=False, at_once=37)
-        same = all(map(torch.equal, weights, self.model.state_dict().values()))
-        same = same and modes == [m.training for m in self.model.modules()]
+        with self._unnoticed("evaluation"):
+            first = self._right(last, split, test=False)
+            other = self._right(last, backwards, test=False, at_once=37)
         self.guards += [
-            guards.unnoticed(same and torch.equal(random, torch.random.get_rng_state())),
             guards.stable(first, other),
             guards.modes(self._modes),
             guards.images(self.watch.images_seen, self._passes.images, self._expected()),
         ]
+
+    @contextmanager
+    def _unnoticed(self, what: str) -> Iterator[None]:
+        """See that neither the model nor the random state notices what is done inside."""
+        weights = [t.clone() for t in self.model.state_dict().values()]
+        modes = [m.training for m in self.model.modules()]
+        random = guards.generators()
+        yield
+        same = all(map(torch.equal, weights, self.model.state_dict().values()))
+        same = same and modes == [m.training for m in self.model.modules()]
+        self.guards.append(guards.unnoticed(what, same and random == guards.generators()))
 
     def _expected(self) -> int:
         """Rows of the stream times epochs: what naive sees."""

@@ -157,10 +157,10 @@ def _drawn(
 # ---------------------------------------------------------------- the measurements
 
 
-def unnoticed(same: bool) -> Guard:
+def unnoticed(what: str, same: bool) -> Guard:
     """A measurement leaves weights, buffers, modes and generators as they were."""
     return Guard(
-        name="evaluation changes neither the model nor the random state", passed=same, detail=""
+        name=f"{what} changes neither the model nor the random state", passed=same, detail=""
     )
 
 

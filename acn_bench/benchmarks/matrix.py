@@ -35,6 +35,13 @@ class Table:
         """Right or not at the end of the stream, (L+1, all examples) of bool."""
         return torch.cat(self.right[self.experiences - 1], dim=1)
 
+    @property
+    def changes(self) -> list[list[int]]:
+        """(L+1, 2) at the end of the stream: how many examples each depth [loses, gains] against depth L."""
+        right = self.last
+        lost, gained = (right[-1] & ~right).sum(dim=1), (right & ~right[-1]).sum(dim=1)
+        return torch.stack([lost, gained], dim=1).tolist()
+
     def examples(self, name: str) -> dict[str, Tensor]:
         """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.
 

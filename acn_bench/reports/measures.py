@@ -28,6 +28,7 @@ class Metric:
     source: str
     of: Measure
     missing: str = "not measured"  # why a record may have no value
+    chance: Measure | None = None  # what guessing would have
 
 
 def forgetting(record: RunRecord) -> float | None:
@@ -69,6 +70,20 @@ def chance(record: RunRecord) -> float:
     if record.config.benchmark.heads == "each":
         return sum(1 / size for size in sizes) / len(sizes)
     return 1 / sum(sizes)
+
+
+def masked_chance(record: RunRecord) -> float | None:
+    """The accuracy of guessing among an experience's own classes; None with a head each, where it is `chance`."""
+    sizes = [len(classes) for classes in record.result.classes]
+    if record.config.benchmark.heads == "each":
+        return None
+    return sum(1 / size for size in sizes) / len(sizes)
+
+
+def masked_accuracy(record: RunRecord) -> float | None:
+    """At the end of a class-incremental stream, each experience among its own classes alone."""
+    R = record.result.masked_accuracy
+    return None if R is None else metrics.average_accuracy(R)
 
 
 def utilised_depth(record: RunRecord, tolerance: float = TOLERANCE) -> int | None:
@@ -129,7 +144,7 @@ def _utilised(title: str, tolerance: float, name: str) -> Metric:
         if tolerance == TOLERANCE
         else "as utilised depth",
         lambda record: utilised_depth(record, tolerance),
-        "accuracy at full depth is not above chance, or the network has no depths",
+        "accuracy at full depth is not above chance, or there is no depth curve",
     )
 
 
@@ -153,6 +168,7 @@ _ALL = [
         "mean over j of R[T−1][j]",
         "Lopez-Paz & Ranzato 2017 (GEM)",
         lambda r: metrics.average_accuracy(r.result.accuracy),
+        chance=chance,
     ),
     Metric(
         "learning_accuracy",
@@ -163,6 +179,29 @@ _ALL = [
         "the first term of forgetting, last experience included",
         lambda r: metrics.learning_accuracy(r.result.accuracy),
         "joint training has only its end",
+        chance=chance,
+    ),
+    Metric(
+        "masked_accuracy",
+        "Masked accuracy at the end",
+        "%",
+        "higher",
+        "class-incremental training, masked to the experience: mean over j of the accuracy on experience j at "
+        "the end when only its own classes may be said; it is not task-incremental training",
+        "van de Ven et al. 2022 tell the scenarios apart",
+        masked_accuracy,
+        "with a head each nothing else can be said",
+        chance=masked_chance,
+    ),
+    Metric(
+        "forward_transfer",
+        "Forward transfer",
+        "points",
+        "higher",
+        "mean over j ≥ 1 of R[j−1][j] − the accuracy on experience j before any training; one head",
+        "Lopez-Paz & Ranzato 2017 (GEM)",
+        lambda r: metrics.forward_transfer(r.result.accuracy, r.result.initial_accuracy),
+        "with a head each there is none to transfer to; nor before a strategy can predict",
     ),
     Metric(
         "noise_drop",
@@ -199,7 +238,7 @@ _ALL = [
         "Tango 1998; fixed sequence: Maurer, Hothorn & Lehmacher 1995",
         sufficient_depth,
         "accuracy at full depth is not above chance, held-out examples are too few (360 or fewer) or were not "
-        "compared, or the network has no depths",
+        "compared, or there is no depth curve",
     ),
     Metric(
         "truncated_accuracy",

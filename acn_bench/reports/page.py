@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from acn_bench.reports import figures, published, views, wording
+from acn_bench.reports import figures, presets, published, views, wording
 from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
@@ -35,6 +35,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "claims": _claims(comparison),
         "not_run": comparison.not_run,
         "caveats": [s for s in caveats(comparison) if s not in set(not_comparable(comparison))],
+        "departures": presets.departures(comparison),
+        "overview": views.overview(comparison),
         "arms": [views.comparison_arm(comparison, arm) for arm in comparison.arms],
         "quality": [
             (group.label, views.runs(group), views.quality(comparison, group))

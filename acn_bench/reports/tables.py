@@ -8,6 +8,7 @@ from acn_bench.reports import views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.measures import METRICS
+from acn_bench.reports.presets import departures
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -54,6 +55,9 @@ def markdown(comparison: Comparison) -> str:
         lines += [f"- {v.group.label}: {views.sentence(v)}" for v in verdicts]
     if found := caveats(comparison):
         lines += ["", "## Read with care", "", *(f"- {sentence}" for sentence in found)]
+    for departure in departures(comparison):
+        lines += ["", f"## Preset {departure.preset}: what was done otherwise", ""]
+        lines += [f"- {sentence}" for sentence in departure.sentences]
     lines += ["", "## AC beside residual", "", f"{_CAPTION}"]
     for label, n, header, rows in _blocks(comparison):
         align = ["---", *["---:"] * (len(header) - 1)]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from acn_bench import orders
 from acn_bench.records import RunRecord
 from acn_bench.reports import caveats, measures, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
@@ -19,6 +20,8 @@ _PER_RUN = (
     "utilised_depth",
     "seconds",
 )
+OVERVIEW = ("average_accuracy", "masked_accuracy", "forgetting")  # the strategies side by side
+_BOUNDS = {"naive": "floor", "joint": "ceiling"}
 _FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
 
 
@@ -52,7 +55,7 @@ def quality(comparison: Comparison, group: Group) -> list[QualityRow]:
         difference, unit = group.difference(name), METRICS[name].unit
         rows.append(
             QualityRow(
-                metric_title(name),
+                metric_title(name) + guessing(name, group),
                 tuple(cell(name, c, runs(group)) for c in cells.values()),
                 change(unit, difference),
                 wording.bracket(unit, difference.mean, difference.interval)
@@ -76,11 +79,49 @@ def metric_title(name: str) -> str:
     return f"{metric.title}, {wording.UNITS[metric.unit].word}\N{NO-BREAK SPACE}{arrow}"
 
 
+def guessing(name: str, group: Group) -> str:
+    """What guessing would have of an accuracy; with a head each it is the same everywhere, and said once."""
+    chance, record = METRICS[name].chance, group.records[0]
+    value = chance(record) if chance and record.config.benchmark.heads == "one" else None
+    return "" if value is None else f"; guessing {wording.number(100 * value, 1)}"
+
+
 def change(unit: str, difference: Difference | None) -> str:
     """A mean difference with its sign; an en dash where there is no pair."""
     return (
         wording.change(unit, difference.mean, difference.interval) if difference else wording.NONE
     )
+
+
+# ---------------------------------------------------------------- side by side
+
+
+def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, list[str]]]]:
+    """(headings, (group, its part, cells) …): every group in one table, floor first, ceiling last.
+
+    Empty for one group.
+    """
+    if len(comparison.groups) < 2:
+        return [], []
+    shown = [
+        name
+        for name in OVERVIEW
+        if any(g.cell(a, name).n for g in comparison.groups for a in comparison.arms)
+    ]
+    headings = [
+        f"{metric_title(name)}: {comparison_arm(comparison, arm)}"
+        for name in shown
+        for arm in comparison.arms
+    ]
+    rows = [
+        (
+            group.label,
+            _BOUNDS.get(group.strategy, ""),
+            [cell(n, group.cell(arm, n), runs(group)) for n in shown for arm in comparison.arms],
+        )
+        for group in comparison.groups
+    ]
+    return headings, rows
 
 
 # ---------------------------------------------------------------- verdicts
@@ -172,13 +213,32 @@ def setting(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         ("Data", _each(caveats.data_title(r.provenance.data) for r in records)),
         ("Stream", _each(_stream(spec) for spec in specs)),
+        *_order(comparison),
         ("Training", _each(_training(spec) for spec in specs)),
         ("Networks", _networks(comparison)),
         ("Strategies", wording.listed(list(dict.fromkeys(g.strategy for g in comparison.groups)))),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
-        ("Guessing", _each(f"{100 * measures.chance(r):.3g} % accuracy" for r in records)),
+        ("Guessing", _each(_guesses(r) for r in records)),
     ]
+
+
+def _guesses(record: RunRecord) -> str:
+    said = f"{100 * measures.chance(record):.3g} % accuracy"
+    masked = measures.masked_chance(record)
+    return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
+
+
+def _order(comparison: Comparison) -> list[tuple[str, str]]:
+    """The order of the classes, where it is not each seed's own."""
+    said = []
+    for record in comparison.records:
+        order = record.config.benchmark.class_order
+        if order != orders.FROM_SEED:
+            classes = [c for own in record.result.classes for c in own]
+            name = order if isinstance(order, str) else "given as a list"
+            said.append(f"{name}, the same for every seed (hash {orders.digest(classes)})")
+    return [("Class order", _each(said))] if said else []
 
 
 def _letters(comparison: Comparison) -> list[tuple[str, str]]:
@@ -191,7 +251,8 @@ def _stream(spec: ContinualSpec) -> str:
     heads = (
         "a head each (task-incremental: the experience is known when tested)"
         if spec.heads == "each"
-        else "one head for all (class-incremental: the experience is not known when tested)"
+        else "one head for all (class-incremental: the experience is not known when tested; the head holds "
+        "all classes from the start, and the loss is over all of them)"
     )
     return f"{spec.experiences} experiences of {spec.classes_per_experience} classes, {heads}"
 

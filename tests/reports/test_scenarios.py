@@ -1,0 +1,111 @@
+"""What a report of a class-incremental benchmark must get right."""
+
+import msgspec
+import pytest
+
+from acn_bench import catalog, orders
+from acn_bench.reports import measures, page, presets, tables, views
+from acn_bench.reports.comparison import compare
+
+T = 3
+FULL = [[0.8, 0.0, 0.0], [0.3, 0.7, 0.0], [0.1, 0.4, 0.9]]
+MASKED = [[0.8, 0.2, 0.3], [0.6, 0.7, 0.2], [0.5, 0.6, 0.9]]
+INITIAL = [0.10, 0.05, 0.06]
+
+
+@pytest.fixture
+def classes(record):
+    """Records of both arms, one head over 15 classes; `classes(preset=…, strategy=…)`."""
+
+    def make(strategy="naive", wiring="ac", *, preset="", **benchmark):
+        made = record(
+            strategy,
+            wiring,
+            experiences=T,
+            benchmark={"heads": "one", **benchmark},
+            result={"accuracy": FULL, "masked_accuracy": MASKED, "initial_accuracy": INITIAL},
+        )
+        return replace(made, preset=preset) if preset else made
+
+    return make
+
+
+def replace(made, **config):
+
+    changed = msgspec.structs.replace(made.config, **config)
+    return msgspec.structs.replace(made, config=changed, run_id=changed.run_id)
+
+
+def test_guessing_is_among_all_classes_and_masked_among_those_of_the_experience(classes):
+    assert measures.chance(classes()) == pytest.approx(1 / 15)
+    assert measures.masked_chance(classes()) == pytest.approx(1 / 5)
+
+
+def test_with_a_head_each_nothing_is_masked(record):
+    made = record()
+    assert measures.masked_chance(made) is None
+    assert measures.METRICS["masked_accuracy"].of(made) is None
+    assert measures.METRICS["forward_transfer"].of(made) is None
+
+
+def test_forgetting_masked_accuracy_and_forward_transfer_by_hand(classes):
+    made = classes()
+    assert measures.forgetting(made) == pytest.approx((0.7 + 0.3) / 2)
+    assert measures.METRICS["masked_accuracy"].of(made) == pytest.approx(2.0 / 3)
+    assert measures.METRICS["forward_transfer"].of(made) == pytest.approx((-0.05 - 0.06) / 2)
+
+
+def test_chance_stands_beside_each_accuracy_of_a_class_incremental_table(classes, record):
+    comparison = compare([classes(), classes(wiring="residual")])
+    titles = [row.metric for row in views.quality(comparison, comparison.groups[0])]
+    assert any(t.startswith("Accuracy at the end") and t.endswith("guessing 6.7") for t in titles)
+    assert any(t.startswith("Masked accuracy") and t.endswith("guessing 20.0") for t in titles)
+    setting = dict(views.setting(comparison))
+    assert setting["Guessing"] == "6.67 % accuracy; 20 % masked to the experience"
+    assert "class-incremental" in setting["Stream"]
+    with_heads = compare([record(), record(wiring="residual")])
+    rows = views.quality(with_heads, with_heads.groups[0])
+    assert not any("guessing" in row.metric for row in rows)
+
+
+def test_floor_and_ceiling_stand_around_the_others_in_one_table(classes):
+    found = [classes(s, w) for s in ("joint", "si", "naive") for w in ("ac", "residual")]
+    comparison = compare(found, catalog.benchmark("split_cifar100"))
+    headings, rows = views.overview(comparison)
+    assert [(label.split()[0], part) for label, part, _ in rows] == [
+        ("naive", "floor"),
+        ("si", ""),
+        ("joint", "ceiling"),
+    ]
+    assert all(len(cells) == len(headings) for *_, cells in rows)
+    html = page.render(comparison)
+    assert "Strategies side by side" in html
+    assert "masked to the experience" in html
+    assert views.overview(compare([classes()])) == ([], [])
+
+
+def test_a_fixed_order_of_classes_is_named_with_its_hash(classes):
+    made = classes(class_order="natural")
+    setting = dict(views.setting(compare([made])))
+    arrived = [c for own in made.result.classes for c in own]
+    assert setting["Class order"].startswith("natural")
+    assert orders.digest(arrived) in setting["Class order"]
+    assert "Class order" not in dict(views.setting(compare([classes()])))
+
+
+def test_a_preset_lists_what_was_done_otherwise(classes):
+    card = catalog.benchmark("split_cifar100_class")
+    found = [classes(wiring=w, preset="mammoth") for w in ("ac", "residual")]
+    comparison = compare(found, card)
+    (departure,) = presets.departures(comparison)
+    assert departure.preset == "mammoth"
+    assert "epochs: 10 instead of 50" in departure.sentences
+    assert "class order: seed instead of natural" in departure.sentences
+    assert any(
+        s.startswith("backbone: ResNet-18 as published; here ac_mixer") for s in departure.sentences
+    )
+    assert not any(s.startswith("heads:") for s in departure.sentences)
+    assert "epochs: 10 instead of 50" in page.render(comparison)
+    assert "- epochs: 10 instead of 50" in tables.markdown(comparison)
+    plain = compare([classes()], card)
+    assert presets.departures(plain) == []
