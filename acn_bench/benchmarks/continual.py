@@ -283,6 +283,8 @@ class ContinualRun:
             guards.modes(self._modes),
             guards.images(self.watch.images_seen, self._passes.images, self._expected()),
         ]
+        if not self.own_heads:
+            self.guards.append(guards.masked(first))
 
     @contextmanager
     def _unnoticed(self, what: str) -> Iterator[None]:

@@ -185,6 +185,17 @@ def stable(first: Sequence[Right], reversed_: Sequence[Right]) -> Guard:
     )
 
 
+def masked(right: Sequence[Right]) -> Guard:
+    """What is right among all classes is right among the experience's own: else scenarios are mixed up."""
+    pairs = [(r.depths[-1], r.masked) for r in right if r.masked is not None]
+    lost = sum(int((whole & ~own).sum()) for whole, own in pairs)
+    return Guard(
+        name="masking to the experience makes nothing wrong that was right",
+        passed=not lost,
+        detail=f"{lost} of {sum(len(own) for _, own in pairs)} examples",
+    )
+
+
 class Passes:
     """Called before each pass of a network: counts the images that a gradient is asked for.
 

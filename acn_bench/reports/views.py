@@ -234,10 +234,10 @@ def _order(comparison: Comparison) -> list[tuple[str, str]]:
     said = []
     for record in comparison.records:
         order = record.config.benchmark.class_order
-        if order != orders.FROM_SEED:
-            classes = [c for own in record.result.classes for c in own]
+        fixed = orders.fixed(order)
+        if fixed is not None:
             name = order if isinstance(order, str) else "given as a list"
-            said.append(f"{name}, the same for every seed (hash {orders.digest(classes)})")
+            said.append(f"{name}, the same for every seed (hash {orders.digest(fixed)})")
     return [("Class order", _each(said))] if said else []
 
 

@@ -36,7 +36,7 @@ def failed(outcomes):
 def test_a_sound_run_passes_every_guard_and_the_record_names_them(outcomes, heads):
     found = outcomes(heads=heads)
     assert failed(found) == []
-    assert len(found) == 9 + (heads == "one")
+    assert len(found) == 9 + 2 * (heads == "one")
 
 
 # ---------------------------------------------------------------- the stream
@@ -196,6 +196,13 @@ def test_predictions_that_lean_on_the_batch_are_noticed(outcomes, monkeypatch):
     monkeypatch.setattr(continual.evaluation, "features", leaning)
     name = "results depend neither on the evaluation's batches nor on its order"
     assert failed(outcomes()) == [name]
+
+
+def test_a_mask_of_another_experience_is_noticed(outcomes, monkeypatch):
+    own = continual.ContinualRun._own
+    monkeypatch.setattr(continual.ContinualRun, "_own", lambda self, j: own(self, 1 - j))
+    name = "masking to the experience makes nothing wrong that was right"
+    assert failed(outcomes(heads="one")) == [name]
 
 
 def test_an_evaluation_that_changes_the_model_is_noticed(outcomes, monkeypatch):
