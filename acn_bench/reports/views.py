@@ -97,7 +97,7 @@ def change(unit: str, difference: Difference | None) -> str:
 
 
 def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, list[str]]]]:
-    """(headings, (group, its part, cells) …): every group in one table, floor first, ceiling last.
+    """(metrics, (group, its part, cells of each metric and arm) …): floor first, ceiling last.
 
     Empty for one group.
     """
@@ -108,11 +108,6 @@ def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, li
         for name in OVERVIEW
         if any(g.cell(a, name).n for g in comparison.groups for a in comparison.arms)
     ]
-    headings = [
-        f"{metric_title(name)}: {comparison_arm(comparison, arm)}"
-        for name in shown
-        for arm in comparison.arms
-    ]
     rows = [
         (
             group.label,
@@ -121,7 +116,8 @@ def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, li
         )
         for group in comparison.groups
     ]
-    return headings, rows
+    first = comparison.groups[0]
+    return [metric_title(name) + guessing(name, first) for name in shown], rows
 
 
 # ---------------------------------------------------------------- verdicts

@@ -77,7 +77,8 @@ def test_floor_and_ceiling_stand_around_the_others_in_one_table(classes):
         ("si", ""),
         ("joint", "ceiling"),
     ]
-    assert all(len(cells) == len(headings) for *_, cells in rows)
+    assert all(len(cells) == 2 * len(headings) for *_, cells in rows)
+    assert headings[0].endswith("guessing 6.7")
     html = page.render(comparison)
     assert "Strategies side by side" in html
     assert "masked to the experience" in html
