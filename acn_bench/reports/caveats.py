@@ -149,11 +149,14 @@ def _is_point(difference: Difference) -> bool:
 
 
 def _many(comparison: Comparison) -> Iterator[str]:
-    decided = sum(v.outcome != "no verdict" for v in comparison.verdicts)
-    if decided > 3:
+    judged = [v for v in comparison.verdicts if v.outcome != "no verdict"]
+    decided = [v for v in judged if v.outcome != "undecided"]
+    if len(judged) > 3:
         yield (
-            f"Each of the {decided} verdicts stands on an interval of its own: of twenty 95 % intervals, "
-            "one on average misses its true value by chance alone."
+            f"Each of the {len(judged)} verdicts stands on an interval of its own: of twenty 95 % intervals, "
+            "one on average misses its true value by chance alone. After Holm's correction over all of them, "
+            f"{sum(v.survives for v in decided)} of the {len(decided)} that hold or are reversed "
+            f"{'survive' if len(decided) > 1 else 'survives'}."
         )
 
 

@@ -6,7 +6,7 @@ seed; what only one arm has been run with is no part of a difference.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -14,9 +14,10 @@ import msgspec
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, Claim
 from acn_bench.records import RunRecord
-from acn_bench.reports import wording
+from acn_bench.reports import statistics, wording
 from acn_bench.reports.groups import ARM_NAMES, Difference, Group, arm_order, grouped
-from acn_bench.reports.measures import METRICS, Metric
+from acn_bench.reports.measures import METRICS
+from acn_bench.reports.metric import Metric
 from acn_bench.spec import VARIANTS, Seeds
 
 Outcome = Literal["holds", "reversed", "undecided", "no verdict"]
@@ -33,6 +34,13 @@ class Verdict:
     outcome: Outcome
     reason: str  # why there is no verdict; empty where there is one
     difference: Difference | None
+    # p-value of the difference after Holm's correction over all verdicts of the comparison; None untested
+    adjusted: float | None = None
+
+    @property
+    def survives(self) -> bool:
+        """Whether Holm's correction leaves a verdict decided."""
+        return self.adjusted is not None and self.adjusted < 1 - statistics.CONFIDENCE
 
     @property
     def metric(self) -> Metric:
@@ -93,8 +101,21 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
         if not claim.strategies or group.strategy in claim.strategies
     ]
     return Comparison(
-        names[0], card, groups, tuple(verdicts), tuple(_not_run(groups)), seeds_varied(records)
+        names[0],
+        card,
+        groups,
+        tuple(_corrected(verdicts)),
+        tuple(_not_run(groups)),
+        seeds_varied(records),
     )
+
+
+def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """The verdicts with adjusted p-values: all that are one (claims × groups) are one family."""
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    adjusted = statistics.holm([v.difference.p if v.difference else None for v in judged])
+    by_place = {id(v): p for v, p in zip(judged, adjusted, strict=True)}
+    yield from (replace(v, adjusted=by_place.get(id(v))) for v in verdicts)
 
 
 def verdict(claim: Claim, group: Group) -> Verdict:
@@ -122,7 +143,7 @@ def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> st
     if not set(group.arms["ac"].seeds) & set(group.arms["residual"].seeds):
         return "AC and residual share no seed"
     metric = METRICS[claim.metric]
-    return f"{metric.title.lower()} has no value in any pair: {metric.missing}"
+    return f"{metric.title.lower()} has no value in any pair: {metric.why_not(group.records[0])}"
 
 
 def seeds_varied(records: Sequence[RunRecord]) -> str:

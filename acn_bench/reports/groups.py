@@ -4,19 +4,20 @@ Whatever else differs, be it a strategy's option, the depth, the data or the cod
 group, never an average. Within a group, arms are compared seed by seed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from math import sqrt
 from typing import Any
 
 import msgspec
 
 from acn_bench.records import RunRecord
+from acn_bench.reports import labels, statistics
 from acn_bench.reports.measures import METRICS
-from acn_bench.spec import VARIANTS, WIRINGS, FactorySpec, RunConfig
+from acn_bench.spec import VARIANTS, WIRINGS, FactorySpec, JointSpec, RunConfig
 
 SeedKey = tuple[int, int, int, int]  # order, init, data, noise
+Run = tuple[bytes, str, SeedKey]  # all settings but the strategy's, the wiring, the seeds
 
 ARM_NAMES = {
     "ac": "AC",
@@ -49,7 +50,7 @@ class Cell:
     @property
     def spread(self) -> float | None:
         """Standard deviation over seeds (n - 1 below the line); None for fewer than two."""
-        return _deviation(list(self.values.values()))
+        return statistics.deviation(list(self.values.values()))
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,12 @@ class Difference:
     @cached_property
     def interval(self) -> tuple[float, float] | None:
         """95 % t-interval of the mean; None for one pair; a point where all pairs differ equally."""
-        spread = _deviation(list(self.values.values()))
-        if spread is None:
-            return None
-        if spread < 1e-12:  # rounding of equal differences
-            return (self.mean, self.mean)
-        half = _t(self.n - 1) * spread / sqrt(self.n)
-        return (self.mean - half, self.mean + half)
+        return statistics.t_interval(list(self.values.values()))
+
+    @cached_property
+    def p(self) -> float | None:
+        """Two-sided p-value of the paired t-test; None for one pair, or where all pairs differ equally."""
+        return statistics.t_test(list(self.values.values()))
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Arm:
 
     name: str  # the wiring, or a factory's name
     records: tuple[RunRecord, ...]
+    joint: dict[SeedKey, RunRecord] = field(default_factory=dict)  # of the same wiring and settings
 
     @property
     def title(self) -> str:
@@ -99,9 +100,13 @@ class Arm:
         """Of its records."""
         return tuple(_seeds(r) for r in self.records)
 
+    def value(self, record: RunRecord, metric: str) -> float | None:
+        """One metric of one of its records."""
+        return METRICS[metric].value(record, self.joint.get(_seeds(record)))
+
     def cell(self, metric: str) -> Cell:
         """One metric of all its records."""
-        pairs = [(_seeds(r), METRICS[metric].of(r)) for r in self.records]
+        pairs = [(_seeds(r), self.value(r, metric)) for r in self.records]
         return Cell({seeds: v for seeds, v in pairs if v is not None}, len(self.records))
 
 
@@ -123,7 +128,7 @@ class Group:
     @property
     def family(self) -> str | None:
         """The backbone's family; None for a factory's."""
-        return _family(self.config)
+        return labels.family(self.config)
 
     @property
     def variant(self) -> str | None:
@@ -150,9 +155,11 @@ class Group:
         values = {s: ac[s] - residual[s] for s in ac if s in residual}
         if not values:
             return None
-        ties = sum(abs(v) < 1e-12 for v in values.values())
+        ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
         sign = -1 if METRICS[metric].better == "lower" else 1
-        return Difference(values, sum(sign * v >= 1e-12 for v in values.values()), ties)
+        return Difference(
+            values, sum(sign * v >= statistics.ROUNDING for v in values.values()), ties
+        )
 
 
 # ---------------------------------------------------------------- records -> groups
@@ -170,106 +177,41 @@ def grouped(records: Sequence[RunRecord]) -> tuple[Group, ...]:
     parted: dict[bytes, list[RunRecord]] = {}
     for record in sorted(_newest(records), key=lambda r: r.run_id):
         parted.setdefault(_identity(record), []).append(record)
-    named = _named({key: members[0] for key, members in parted.items()})
+    named = labels.named({key: members[0] for key, members in parted.items()})
+    joint = _joint([r for members in parted.values() for r in members])
     groups = [
-        Group(*named[key], members[0].config, members[0].provenance.code, _arms(members))
+        Group(*named[key], members[0].config, members[0].provenance.code, _arms(members, joint))
         for key, members in parted.items()
     ]
     return tuple(sorted(groups, key=_group_order))
 
 
-def _arms(records: Sequence[RunRecord]) -> dict[str, Arm]:
+def _arms(records: Sequence[RunRecord], joint: dict[Run, RunRecord]) -> dict[str, Arm]:
     parted: dict[str, list[RunRecord]] = {}
     for record in sorted(records, key=_seeds):
         parted.setdefault(_arm(record), []).append(record)
-    return {name: Arm(name, tuple(parted[name])) for name in sorted(parted, key=arm_order)}
+    arms = {}
+    for name in sorted(parted, key=arm_order):
+        beside = {
+            _seeds(r): joint[_but_strategy(r)] for r in parted[name] if _but_strategy(r) in joint
+        }
+        own = isinstance(parted[name][0].config.strategy, JointSpec)
+        arms[name] = Arm(name, tuple(parted[name]), {} if own else beside)
+    return arms
 
 
-def _settings(record: RunRecord) -> dict[str, Any]:
-    """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
-    raw = msgspec.to_builtins(record.config)
-    backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
-    del raw["seeds"], backbone["family"], strategy["name"]
-    backbone.pop("wiring", None)
-    family = _family(record.config) or "factory"
-    # a depth among Mixers, a strength among runs of SI: other families and strategies do not count
-    raw |= {"backbone": {family: backbone}, "strategy": {record.config.strategy.name: strategy}}
-    return dict(_flat(raw)) | {"code": record.provenance.code[:8]}
+def _joint(records: Sequence[RunRecord]) -> dict[Run, RunRecord]:
+    """Joint training, by all that its runs share with those of a strategy."""
+    return {_but_strategy(r): r for r in records if isinstance(r.config.strategy, JointSpec)}
 
 
-def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _flat(inner, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", tuple(inner) if isinstance(inner, list) else inner
+def _but_strategy(record: RunRecord) -> Run:
+    settings = {n: v for n, v in labels.settings(record).items() if not n.startswith("strategy.")}
+    return msgspec.json.encode(settings, order="deterministic"), _arm(record), _seeds(record)
 
 
 def _identity(record: RunRecord) -> bytes:
-    return msgspec.json.encode(_settings(record), order="deterministic")
-
-
-def _named(examples: dict[bytes, RunRecord]) -> dict[bytes, tuple[str, str]]:
-    """For each group its label and, where settings too many for a label differ, all of them."""
-    settings = {key: _settings(record) for key, record in examples.items()}
-    varied = _varied(settings.values())
-    families = {_family(record.config) for record in examples.values()}
-    others = {
-        key: ", ".join(_setting(n, v) for n, v in flat.items() if n in varied - _depths(flat))
-        for key, flat in settings.items()
-    }
-    many = len({n for flat in settings.values() for n in varied - _depths(flat)}) > 2
-    letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
-    named = {}
-    for key, record in examples.items():
-        words = [record.config.strategy.name, _backbone_words(record.config, len(families) > 1)]
-        words += [
-            _setting(n, v) for n, v in settings[key].items() if n in varied & _depths(settings[key])
-        ]
-        if others[key]:
-            words += [f"setting {letters[others[key]]}"] if many else others[key].split(", ")
-        named[key] = (" · ".join(words), others[key] if many else "")
-    return named
-
-
-def _varied(settings: Iterable[dict[str, Any]]) -> set[str]:
-    """The settings that take several values and that the first words of a label do not say."""
-    values: dict[str, set[Any]] = {}
-    for flat in settings:
-        for name, value in flat.items():
-            values.setdefault(name, set()).add(value)
-    silent = (".variant", ".factory", ".source", ".kind")
-    return {n for n, found in values.items() if len(found) > 1 and not n.endswith(silent)}
-
-
-def _depths(flat: dict[str, Any]) -> set[str]:
-    return {name for name in flat if name.startswith("backbone.") and name.endswith(".depth")}
-
-
-def _letter(k: int) -> str:
-    """A to Z, then 27 and on."""
-    return chr(ord("A") + k) if k < 26 else str(k + 1)
-
-
-def _backbone_words(config: RunConfig, several_families: bool) -> str:
-    family, backbone = _family(config), config.backbone
-    if family is None or isinstance(backbone, FactorySpec):
-        return backbone.name
-    return f"{family} {backbone.variant}" if several_families else backbone.variant
-
-
-def _setting(name: str, value: Any) -> str:
-    """One setting in words: "depth 10", "epochs 5", "quick"."""
-    word = name.rsplit(".", 1)[-1].replace("_", " ")
-    if isinstance(value, bool):
-        return word if value else f"not {word}"
-    if name == "fingerprint":
-        return f"data {str(value)[:8]}"
-    if name == "benchmark.data":
-        return str(value)
-    if isinstance(value, tuple):
-        value = "/".join(f"{v:g}" for v in value)
-    return f"{word} {value}"
+    return msgspec.json.encode(labels.settings(record), order="deterministic")
 
 
 # ---------------------------------------------------------------- small parts
@@ -278,11 +220,6 @@ def _setting(name: str, value: Any) -> str:
 def _arm(record: RunRecord) -> str:
     backbone = record.config.backbone
     return backbone.name if isinstance(backbone, FactorySpec) else backbone.wiring
-
-
-def _family(config: RunConfig) -> str | None:
-    backbone = config.backbone
-    return None if isinstance(backbone, FactorySpec) else str(backbone.__struct_config__.tag)
 
 
 def _seeds(record: RunRecord) -> SeedKey:
@@ -301,18 +238,3 @@ def _group_order(group: Group) -> tuple[Any, ...]:
     rank = -1 if name in _FIRST else 1 + _LAST.index(name) if name in _LAST else 0
     variant = VARIANTS.index(group.variant) if group.variant in VARIANTS else len(VARIANTS)
     return (rank, name, group.family or "~", variant, group.depth or 0, group.label)
-
-
-def _deviation(values: Sequence[float]) -> float | None:
-    n = len(values)
-    if n < 2:
-        return None
-    middle = sum(values) / n
-    return sqrt(sum((v - middle) ** 2 for v in values) / (n - 1))
-
-
-def _t(degrees: int) -> float:
-    """The 97.5 % point of Student's t."""
-    from scipy.special import stdtrit  # what scipy.stats.t.ppf calls; a fifth of its import time
-
-    return float(stdtrit(degrees, 0.975))

@@ -5,41 +5,14 @@ after learning experience i, a[k] an accuracy with the head reading after k bloc
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from acn_bench import metrics, noninferiority
 from acn_bench.records import RunRecord
-
-Measure = Callable[[RunRecord], float | None]
+from acn_bench.reports.definitions import LEDGER, chance
+from acn_bench.reports.metric import Measure, Metric
 
 TOLERANCE = 0.01  # of utilised depth, in shares: one point
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number of a record: what it is called, what it means and how it is computed."""
-
-    name: str
-    title: str
-    unit: str  # a key of wording.UNITS
-    better: Literal["lower", "higher"]
-    definition: str
-    source: str
-    of: Measure
-    missing: str = "not measured"  # why a record may have no value
-    chance: Measure | None = None  # what guessing would have
-
-
-def forgetting(record: RunRecord) -> float | None:
-    """First less last, mean over all experiences but the last; None for joint, which has one row."""
-    R = record.result.accuracy
-    return metrics.forgetting(R) if len(R) > 1 else None
-
-
-def learned_in_turn(record: RunRecord) -> bool:
-    """Whether the accuracy was measured more than once along the stream; joint has its end only."""
-    return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
 
 
 def noisy_accuracy(record: RunRecord) -> float | None:
@@ -62,14 +35,6 @@ def depth_curve(record: RunRecord, split: Literal["test", "validation"]) -> list
     if not matrix or not rows or len(rows) != len(matrix[-1]):
         return None
     return [sum(column) / len(column) for column in zip(*rows, strict=True)]
-
-
-def chance(record: RunRecord) -> float:
-    """The accuracy of guessing: among an experience's classes with a head each, else among all."""
-    sizes = [len(classes) for classes in record.result.classes]
-    if record.config.benchmark.heads == "each":
-        return sum(1 / size for size in sizes) / len(sizes)
-    return 1 / sum(sizes)
 
 
 def masked_chance(record: RunRecord) -> float | None:
@@ -150,37 +115,9 @@ def _utilised(title: str, tolerance: float, name: str) -> Metric:
 
 _NO_DEPTH = "utilised depth has no value"
 _ALL = [
-    Metric(
-        "forgetting",
-        "Forgetting",
-        "points",
-        "lower",
-        "mean over j < T−1 of R[j][j] − R[T−1][j]",
-        "“first − last”: ACN paper, section 6; Avalanche",
-        forgetting,
-        "it needs the accuracy just after each experience, and joint training has only its end",
-    ),
-    Metric(
-        "average_accuracy",
-        "Accuracy at the end",
-        "%",
-        "higher",
-        "mean over j of R[T−1][j]",
-        "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.average_accuracy(r.result.accuracy),
-        chance=chance,
-    ),
-    Metric(
-        "learning_accuracy",
-        "Accuracy just after learning",
-        "%",
-        "higher",
-        "mean over j of R[j][j]",
-        "the first term of forgetting, last experience included",
-        lambda r: metrics.learning_accuracy(r.result.accuracy),
-        "joint training has only its end",
-        chance=chance,
-    ),
+    LEDGER["forgetting"],
+    LEDGER["average_accuracy"],
+    LEDGER["learning_accuracy"],
     Metric(
         "masked_accuracy",
         "Masked accuracy at the end",
@@ -193,16 +130,7 @@ _ALL = [
         "with a head each nothing else can be said",
         chance=masked_chance,
     ),
-    Metric(
-        "forward_transfer",
-        "Forward transfer",
-        "points",
-        "higher",
-        "mean over j ≥ 1 of R[j−1][j] − the accuracy on experience j before any training; one head",
-        "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.forward_transfer(r.result.accuracy, r.result.initial_accuracy),
-        "with a head each there is none to transfer to; nor before a strategy can predict",
-    ),
+    LEDGER["forward_transfer"],
     Metric(
         "noise_drop",
         "Accuracy lost to noise",
@@ -326,8 +254,8 @@ _ALL = [
     ),
 ]
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+_COSTS_FROM = [metric.name for metric in _ALL].index("seconds")
+QUALITY = tuple(metric.name for metric in _ALL[:_COSTS_FROM])  # the table of AC beside residual
+COST = tuple(metric.name for metric in _ALL[_COSTS_FROM:])  # the table of costs
 
-_COSTS_FROM = list(METRICS).index("seconds")
-QUALITY = tuple(METRICS)[:_COSTS_FROM]  # the table of AC beside residual
-COST = tuple(METRICS)[_COSTS_FROM:]  # the table of costs
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL} | LEDGER

@@ -12,7 +12,8 @@ from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
 from acn_bench.reports.groups import Difference
-from acn_bench.reports.measures import METRICS
+from acn_bench.reports.ledger import ledger
+from acn_bench.reports.measures import COST, METRICS, QUALITY
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -33,6 +34,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "setting": views.setting(comparison),
         "not_comparable": list(not_comparable(comparison)),
         "claims": _claims(comparison),
+        "family": views.family(comparison),
         "not_run": comparison.not_run,
         "caveats": [s for s in caveats(comparison) if s not in set(not_comparable(comparison))],
         "departures": presets.departures(comparison),
@@ -54,7 +56,12 @@ def _content(comparison: Comparison) -> dict[str, Any]:
             )
             for group in comparison.groups
         ],
-        "metrics": [(views.metric_title(m.name), m.definition, m.source) for m in METRICS.values()],
+        "ledger": ledger(comparison),
+        "ledger_caption": views.LEDGER_CAPTION,
+        "metrics": [
+            (views.metric_title(m.name), m.definition, m.source)
+            for m in map(METRICS.__getitem__, QUALITY + COST)
+        ],
         "provenance": list(views.provenance(comparison)),
         "guards": views.guards(comparison),
         "run_columns": views.run_columns(),
@@ -117,6 +124,9 @@ def _verdict(verdict: Verdict, reach: float) -> dict[str, Any]:
         "residual": views.cell(metric.name, cells["residual"], d.n if d else None),
         "difference": views.change(metric.unit, d),
         "interval": wording.bracket(metric.unit, d.mean, d.interval) if d else wording.NONE,
+        "p": views.p_value(d.p if d else None),
+        "adjusted": views.p_value(verdict.adjusted),
+        "after": views.after_correction(verdict),
         "strip": _strip(d, reach),
         "n": str(d.n) if d else wording.NONE,
         "wins": views.wins(d),

@@ -7,6 +7,7 @@ from io import StringIO
 from acn_bench.reports import views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
+from acn_bench.reports.ledger import ledger
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.presets import departures
 
@@ -63,7 +64,23 @@ def markdown(comparison: Comparison) -> str:
         align = ["---", *["---:"] * (len(header) - 1)]
         lines += ["", f"### {label}, n = {n}", ""]
         lines += [f"| {' | '.join(row)} |" for row in [header, align, *rows]]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_ledger(comparison)]) + "\n"
+
+
+def _ledger(comparison: Comparison) -> Iterator[str]:
+    """Every definition: its formula and origin, then one table of all groups."""
+    entries = ledger(comparison)
+    arms = [views.comparison_arm(comparison, arm) for arm in comparison.arms]
+    header = ["Definition", "Group", *arms, "AC \N{MINUS SIGN} residual", "95 % interval", "pairs"]
+    yield from ("## Metric ledger", "", f"{views.LEDGER_CAPTION}", "")
+    for entry in entries:
+        why = "".join(f" *{sentence}.*" for sentence in entry.undefined)
+        yield f"- **{entry.metric.title}**: {entry.metric.definition} ({entry.origin}).{why}"
+    yield from ("", f"| {' | '.join(header)} |", f"| --- | --- |{' ---: |' * (len(header) - 2)}")
+    for entry in entries:
+        for label, row in entry.rows:
+            cells = [row.metric, label, *row.cells, row.difference, row.interval, row.pairs]
+            yield f"| {' | '.join(cells)} |"
 
 
 def latex(comparison: Comparison) -> str:
@@ -102,7 +119,7 @@ def comma_separated(comparison: Comparison) -> str:
             for record in arm.records:
                 seeds = record.config.seeds
                 for metric in METRICS.values():
-                    value = metric.of(record)
+                    value = arm.value(record, metric.name)
                     writer.writerow(
                         [
                             *(comparison.benchmark, group.label, group.strategy, arm.name),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from acn_bench import orders
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, measures, wording
+from acn_bench.reports import caveats, definitions, measures, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
 from acn_bench.reports.groups import Cell, Difference, Group
 from acn_bench.reports.measures import COST, METRICS, QUALITY
@@ -21,6 +21,12 @@ _PER_RUN = (
     "seconds",
 )
 OVERVIEW = ("average_accuracy", "masked_accuracy", "forgetting")  # the strategies side by side
+LEDGER_CAPTION = (
+    "The same word has several definitions. Each stands here with its formula, its source and where Avalanche, "
+    "mammoth, PyCIL or FACIL print it, computed from the same accuracy matrices: R[i][j] is the test accuracy on experience j after "
+    "learning experience i, both from 0, of T. Mean ± standard deviation over seeds; the difference is paired by "
+    "seed, with its 95 % t-interval."
+)
 _BOUNDS = {"naive": "floor", "joint": "ceiling"}
 _FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
 
@@ -47,24 +53,23 @@ def cell(metric: str, value: Cell, expected: int | None = None) -> str:
 
 def quality(comparison: Comparison, group: Group) -> list[QualityRow]:
     """The rows of one group; metrics that no arm has a value for are left out."""
-    rows = []
-    for name in QUALITY:
-        cells = {arm: group.cell(arm, name) for arm in comparison.arms}
-        if not any(c.n for c in cells.values()):
-            continue
-        difference, unit = group.difference(name), METRICS[name].unit
-        rows.append(
-            QualityRow(
-                metric_title(name) + guessing(name, group),
-                tuple(cell(name, c, runs(group)) for c in cells.values()),
-                change(unit, difference),
-                wording.bracket(unit, difference.mean, difference.interval)
-                if difference
-                else wording.NONE,
-                str(difference.n) if difference else wording.NONE,
-            )
-        )
-    return rows
+    rows = [row(comparison, group, name) for name in QUALITY]
+    return [r for r in rows if r is not None]
+
+
+def row(comparison: Comparison, group: Group, name: str) -> QualityRow | None:
+    """One metric of one group; None where no arm has a value for it."""
+    cells = {arm: group.cell(arm, name) for arm in comparison.arms}
+    if not any(c.n for c in cells.values()):
+        return None
+    difference, unit = group.difference(name), METRICS[name].unit
+    return QualityRow(
+        metric_title(name) + guessing(name, group),
+        tuple(cell(name, c, runs(group)) for c in cells.values()),
+        change(unit, difference),
+        wording.bracket(unit, difference.mean, difference.interval) if difference else wording.NONE,
+        str(difference.n) if difference else wording.NONE,
+    )
 
 
 def runs(group: Group) -> int:
@@ -138,6 +143,33 @@ def wins(difference: Difference | None) -> str:
     return f"{difference.wins} of {difference.n}{ties}"
 
 
+def p_value(p: float | None) -> str:
+    """Two significant digits; an en dash where there is no p-value."""
+    if p is None:
+        return wording.NONE
+    if p < 0.0005:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def after_correction(verdict: Verdict) -> str:
+    """What Holm's correction leaves of a verdict that is decided; empty where nothing was."""
+    if verdict.outcome not in ("holds", "reversed"):
+        return ""
+    if verdict.adjusted is None:
+        return "not tested"  # all pairs differ equally
+    return "survives Holm" if verdict.survives else "not after Holm"
+
+
+def family(comparison: Comparison) -> str:
+    """What is corrected as one: "12 verdicts (3 claims × groups)"; empty for fewer than two verdicts."""
+    judged = [v for v in comparison.verdicts if v.outcome != "no verdict"]
+    if len(judged) < 2:
+        return ""
+    claims = len({v.claim.name for v in judged})
+    return f"all {len(judged)} verdicts of this report ({wording.plural(claims, 'claim')} × groups)"
+
+
 def sentence(verdict: Verdict) -> str:
     """A verdict as one line of text."""
     d, unit = verdict.difference, wording.UNITS[verdict.metric.unit].difference
@@ -147,8 +179,18 @@ def sentence(verdict: Verdict) -> str:
     interval = wording.bracket(verdict.metric.unit, d.mean, d.interval)
     return (
         f"{verdict.outcome}: {change(verdict.metric.unit, d)} {unit}, 95 % interval {interval}, "
-        f"n = {d.n}, AC better in {wins(d)}"
+        f"n = {d.n}, AC better in {wins(d)}{_tested(verdict)}"
     )
+
+
+def _tested(verdict: Verdict) -> str:
+    """The p-values behind a verdict: ", p = 0.021, 0.063 by Holm: not after Holm"."""
+    if verdict.difference is None or verdict.difference.p is None:
+        return ", no p-value: all pairs differ by the same amount"
+    p, adjusted = p_value(verdict.difference.p), p_value(verdict.adjusted)
+    after = after_correction(verdict)
+    sign = "" if p.startswith("<") else "= "
+    return f", p {sign}{p}, by Holm {adjusted}{f': {after}' if after else ''}"
 
 
 # ---------------------------------------------------------------- cost
@@ -220,7 +262,7 @@ def setting(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _guesses(record: RunRecord) -> str:
-    said = f"{100 * measures.chance(record):.3g} % accuracy"
+    said = f"{100 * definitions.chance(record):.3g} % accuracy"
     masked = measures.masked_chance(record)
     return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
 

@@ -256,3 +256,39 @@ def test_a_difference_over_one_pair_has_a_mean_and_no_interval():
     d = Difference({(0, 0, 0, 0): -0.1}, wins=1, ties=0)
 
     assert (d.mean, d.interval) == (-0.1, None)
+
+
+# ---------------------------------------------------------------- correction over a family
+
+
+def test_holms_correction_is_over_every_verdict_of_the_comparison(records, card):
+    comparison = compare(records(), card)
+    judged = [v for v in comparison.verdicts if v.difference.p is not None]
+
+    assert (
+        len(comparison.verdicts) == 6
+    )  # three claims, two groups; of all pairs equal two have no p
+    smallest = min(judged, key=lambda v: v.difference.p)
+    assert smallest.adjusted == pytest.approx(min(1, 6 * smallest.difference.p))
+    assert all(v.adjusted >= v.difference.p for v in judged)
+    assert all(v.survives == (v.adjusted < 0.05) for v in judged)
+
+
+def test_a_verdict_of_one_seed_is_no_member_of_the_family(records, record, card):
+    alone = [record("si", wiring) for wiring in ("ac", "residual")]
+    with_one, without = (
+        compare(records(("naive",)) + alone, card),
+        compare(records(("naive",)), card),
+    )
+    adjusted = {v.claim.name: v.adjusted for v in with_one.verdicts if v.group.strategy == "naive"}
+
+    assert adjusted == {v.claim.name: v.adjusted for v in without.verdicts}
+    assert all(v.adjusted is None for v in with_one.verdicts if v.group.strategy == "si")
+
+
+def test_a_verdict_on_equal_differences_cannot_survive_a_correction(record):
+    found = judged(timed(record, (10, 11, 12), (12, 13, 14)))
+
+    assert found.outcome == "holds"
+    assert found.difference.p is None
+    assert not found.survives

@@ -1,7 +1,7 @@
 import pytest
 
 from acn_bench.records import Validation
-from acn_bench.reports import measures
+from acn_bench.reports import definitions, measures
 from acn_bench.reports.comparison import compare
 from acn_bench.reports.measures import METRICS
 
@@ -72,8 +72,8 @@ def test_a_model_that_guesses_has_no_utilised_depth(record):
 
 
 def test_guessing_is_among_an_experiences_classes_only_with_a_head_each(record):
-    assert measures.chance(record(experiences=4)) == pytest.approx(1 / 5)
-    assert measures.chance(record(experiences=4, benchmark={"heads": "one"})) == pytest.approx(
+    assert definitions.chance(record(experiences=4)) == pytest.approx(1 / 5)
+    assert definitions.chance(record(experiences=4, benchmark={"heads": "one"})) == pytest.approx(
         1 / 20
     )
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from acn_bench import catalog, orders
-from acn_bench.reports import measures, page, presets, tables, views
+from acn_bench.reports import definitions, measures, page, presets, tables, views
 from acn_bench.reports.comparison import compare
 
 T = 3
@@ -37,7 +37,7 @@ def replace(made, **config):
 
 
 def test_guessing_is_among_all_classes_and_masked_among_those_of_the_experience(classes):
-    assert measures.chance(classes()) == pytest.approx(1 / 15)
+    assert definitions.chance(classes()) == pytest.approx(1 / 15)
     assert measures.masked_chance(classes()) == pytest.approx(1 / 5)
 
 
@@ -50,7 +50,7 @@ def test_with_a_head_each_nothing_is_masked(record):
 
 def test_forgetting_masked_accuracy_and_forward_transfer_by_hand(classes):
     made = classes()
-    assert measures.forgetting(made) == pytest.approx((0.7 + 0.3) / 2)
+    assert definitions.forgetting(made) == pytest.approx((0.7 + 0.3) / 2)
     assert measures.METRICS["masked_accuracy"].of(made) == pytest.approx(2.0 / 3)
     assert measures.METRICS["forward_transfer"].of(made) == pytest.approx((-0.05 - 0.06) / 2)
 

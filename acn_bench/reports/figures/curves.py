@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from acn_bench import metrics
 from acn_bench.records import RunRecord
-from acn_bench.reports import measures
+from acn_bench.reports import definitions, measures
 from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
@@ -43,7 +43,9 @@ def seen(comparison: Comparison) -> Drawing | None:
         ax.set_xlabel("experiences learned")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
-    groups = [g for g in comparison.groups if any(measures.learned_in_turn(r) for r in g.records)]
+    groups = [
+        g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
+    ]
     return _panels(
         groups,
         "seen",
@@ -156,7 +158,7 @@ def _panels(
                 panel(ax, group)
                 ax.set_title(group.label)
                 if top:
-                    style.accuracy_axis(ax, highest, measures.chance(group.records[0]))
+                    style.accuracy_axis(ax, highest, definitions.chance(group.records[0]))
             axes[0].set_ylim(bottom=0)  # shared: once all have drawn
             for ax in axes[::columns]:
                 ax.set_ylabel(ylabel)
@@ -218,7 +220,7 @@ def _experiences(group: Group, name: str) -> Part:
                 for r in arm.records
             ]
             line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
-            style.accuracy_axis(ax, top, measures.chance(group.records[0]))
+            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(arm.title)
             ax.set_xlabel("experiences learned")
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -261,7 +263,7 @@ def _noise(group: Group, name: str) -> Part:
             for arm in group.arms.values():
                 levels, rows = _noise_rows(arm, kind)
                 line(ax, levels, rows, arm.name)
-            style.accuracy_axis(ax, top, measures.chance(group.records[0]))
+            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(kind.replace("_", " "))
             ax.set_xlabel(_AXES.get(kind, "severity"))
         axes[0].set_ylabel("accuracy, %")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from acn_bench.records import RunRecord
 from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.definitions import learned_in_turn
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH, Drawing, Part
 from acn_bench.reports.groups import Arm, Group
-from acn_bench.reports.measures import learned_in_turn
 from acn_bench.reports.wording import number
 
 Array = NDArray[np.float64]

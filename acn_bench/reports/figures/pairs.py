@@ -11,7 +11,8 @@ from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
 from acn_bench.reports.groups import ARM_NAMES, Group
-from acn_bench.reports.measures import METRICS, Metric
+from acn_bench.reports.measures import METRICS
+from acn_bench.reports.metric import Metric
 
 THREAD = "#b6bcc6"
 

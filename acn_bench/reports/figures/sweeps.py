@@ -10,7 +10,8 @@ from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
 from acn_bench.reports.groups import Group, arm_order
-from acn_bench.reports.measures import METRICS, Metric
+from acn_bench.reports.measures import METRICS
+from acn_bench.reports.metric import Metric
 
 _CAPTION = (
     "One dot a seed, one line an arm through the means; every depth is a network of its own, trained from its own "

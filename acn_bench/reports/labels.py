@@ -1,0 +1,98 @@
+"""Records of several groups -> the words that tell the groups apart."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from acn_bench.records import RunRecord
+from acn_bench.spec import FactorySpec, RunConfig
+
+
+def settings(record: RunRecord) -> dict[str, Any]:
+    """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
+    raw = msgspec.to_builtins(record.config)
+    backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
+    del raw["seeds"], backbone["family"], strategy["name"]
+    backbone.pop("wiring", None)
+    tag = family(record.config) or "factory"
+    # a depth among Mixers, a strength among runs of SI: other families and strategies do not count
+    raw |= {"backbone": {tag: backbone}, "strategy": {record.config.strategy.name: strategy}}
+    return dict(_flat(raw)) | {"code": record.provenance.code[:8]}
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _flat(inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", tuple(inner) if isinstance(inner, list) else inner
+
+
+def named(examples: dict[bytes, RunRecord]) -> dict[bytes, tuple[str, str]]:
+    """For each group its label and, where settings too many for a label differ, all of them."""
+    flats = {key: settings(record) for key, record in examples.items()}
+    varied = _varied(flats.values())
+    families = {family(record.config) for record in examples.values()}
+    others = {
+        key: ", ".join(_setting(n, v) for n, v in flat.items() if n in varied - _depths(flat))
+        for key, flat in flats.items()
+    }
+    many = len({n for flat in flats.values() for n in varied - _depths(flat)}) > 2
+    letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
+    found = {}
+    for key, record in examples.items():
+        words = [record.config.strategy.name, _backbone_words(record.config, len(families) > 1)]
+        words += [
+            _setting(n, v) for n, v in flats[key].items() if n in varied & _depths(flats[key])
+        ]
+        if others[key]:
+            words += [f"setting {letters[others[key]]}"] if many else others[key].split(", ")
+        found[key] = (" · ".join(words), others[key] if many else "")
+    return found
+
+
+def _varied(flats: Iterable[dict[str, Any]]) -> set[str]:
+    """The settings that take several values and that the first words of a label do not say."""
+    values: dict[str, set[Any]] = {}
+    for flat in flats:
+        for name, value in flat.items():
+            values.setdefault(name, set()).add(value)
+    silent = (".variant", ".factory", ".source", ".kind")
+    return {n for n, found in values.items() if len(found) > 1 and not n.endswith(silent)}
+
+
+def _depths(flat: dict[str, Any]) -> set[str]:
+    return {name for name in flat if name.startswith("backbone.") and name.endswith(".depth")}
+
+
+def _letter(k: int) -> str:
+    """A to Z, then 27 and on."""
+    return chr(ord("A") + k) if k < 26 else str(k + 1)
+
+
+def _backbone_words(config: RunConfig, several_families: bool) -> str:
+    backbone = config.backbone
+    if isinstance(backbone, FactorySpec):
+        return backbone.name
+    return f"{family(config)} {backbone.variant}" if several_families else backbone.variant
+
+
+def _setting(name: str, value: Any) -> str:
+    """One setting in words: "depth 10", "epochs 5", "quick"."""
+    word = name.rsplit(".", 1)[-1].replace("_", " ")
+    if isinstance(value, bool):
+        return word if value else f"not {word}"
+    if name == "fingerprint":
+        return f"data {str(value)[:8]}"
+    if name == "benchmark.data":
+        return str(value)
+    if isinstance(value, tuple):
+        value = "/".join(f"{v:g}" for v in value)
+    return f"{word} {value}"
+
+
+def family(config: RunConfig) -> str | None:
+    """The backbone's family; None for a factory's."""
+    backbone = config.backbone
+    return None if isinstance(backbone, FactorySpec) else str(backbone.__struct_config__.tag)

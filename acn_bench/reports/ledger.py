@@ -1,0 +1,55 @@
+"""Comparison -> the ledger: every definition of accuracy, forgetting and transfer, from the same matrices."""
+
+from dataclasses import dataclass
+
+from acn_bench.reports import views, wording
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.definitions import LEDGER
+from acn_bench.reports.metric import Metric
+from acn_bench.reports.views import QualityRow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One definition, and what each group has by it."""
+
+    metric: Metric
+    rows: tuple[tuple[str, QualityRow], ...]  # (group, its row); groups without a value left out
+    undefined: tuple[str, ...]  # why which groups are left out
+
+    @property
+    def title(self) -> str:
+        """With its unit, and which way is better."""
+        return views.metric_title(self.metric.name)
+
+    @property
+    def origin(self) -> str:
+        """Where the definition is stated, and which libraries print it."""
+        return f"{self.metric.source}; printed by {self.metric.printed_by}"
+
+
+def ledger(comparison: Comparison) -> list[Entry]:
+    """One entry a definition, in the order of `LEDGER`."""
+    return [_entry(comparison, metric) for metric in LEDGER.values()]
+
+
+def _entry(comparison: Comparison, metric: Metric) -> Entry:
+    rows: list[tuple[str, QualityRow]] = []
+    reasons: dict[str, list[str]] = {}
+    for group in comparison.groups:
+        row = views.row(comparison, group, metric.name)
+        if row is None:
+            reasons.setdefault(metric.why_not(group.records[0]), []).append(group.label)
+        else:
+            rows.append((group.label, row))
+    everywhere = not rows and len(reasons) == 1
+    return Entry(
+        metric,
+        tuple(rows),
+        tuple(
+            f"not defined here: {why}"
+            if everywhere
+            else f"not defined for {wording.listed(labels)}: {why}"
+            for why, labels in reasons.items()
+        ),
+    )

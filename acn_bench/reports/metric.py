@@ -1,0 +1,37 @@
+"""One number of a record: what it is called, what it means, where it comes from and how it is computed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from acn_bench.records import RunRecord
+
+Measure = Callable[[RunRecord], float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a record."""
+
+    name: str
+    title: str
+    unit: str  # a key of wording.UNITS
+    better: Literal["lower", "higher"]
+    definition: str
+    source: str
+    of: Measure
+    missing: str | Callable[[RunRecord], str] = "not measured"  # why a record may have no value
+    chance: Measure | None = None  # what guessing would have
+    printed_by: str = ""  # what other libraries print under a name of their own
+    # where it needs joint training of the same network, seeds and settings, (record, joint) in place of `of`
+    beside: Callable[[RunRecord, RunRecord], float | None] | None = None
+
+    def value(self, record: RunRecord, joint: RunRecord | None = None) -> float | None:
+        """The number; None where the record, or joint training beside it, has not what it needs."""
+        if self.beside is None:
+            return self.of(record)
+        return None if joint is None else self.beside(record, joint)
+
+    def why_not(self, record: RunRecord) -> str:
+        """Why this record has no value."""
+        return self.missing if isinstance(self.missing, str) else self.missing(record)
