@@ -272,6 +272,7 @@ class Kind(StrEnum):
     backbones = "backbones"
     data = "data"
     corruptions = "corruptions"
+    metrics = "metrics"
 
 
 @app.command(name="list")
@@ -280,10 +281,11 @@ def list_(
     kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """List benchmarks, strategies, backbones, data and corruptions."""
+    """List benchmarks, strategies, backbones, data, corruptions, and metrics with their formulas."""
     from acn_bench.naming import inventory
+    from acn_bench.reports import measures
 
-    everything = inventory()
+    everything = inventory() | {"metrics": measures.inventory()}
     kinds = [str(kind.value)] if kind else list(everything)
     if as_json:
         out.print_json(json.dumps({k: everything[k] for k in kinds}))
@@ -293,7 +295,7 @@ def list_(
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
         for name, words in everything[k].items():
-            table.add_row(name, words)
+            table.add_row(name, escape(words))
         out.print(table)
         out.print()
 

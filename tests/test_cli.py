@@ -289,6 +289,18 @@ def test_ctrl_c_inside_exec_ends_with_130_too(card):
     assert done.returncode == 130, done.stderr
 
 
+# ---------------------------------------------------------------- names
+
+
+def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
+    words = " ".join(call("list", "metrics").output.split())
+    listed = json.loads(call("list", "metrics", "--json").output)["metrics"]
+
+    assert "R[j][j] − R[T−1][j]" in words  # brackets are no markup
+    assert "printed by Avalanche (StreamForgetting)" in listed["forgetting"]
+    assert {"forgetting_max", "intransigence", "utilised_depth", "seconds"} <= set(listed)
+
+
 # ---------------------------------------------------------------- what the user can mend
 
 

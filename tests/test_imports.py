@@ -44,6 +44,7 @@ def _run(*words: str) -> tuple[int, list[str]]:
         ("list", "benchmarks"),
         ("list", "strategies", "--json"),
         ("list", "backbones"),
+        ("list", "metrics"),
     ],
     ids=" ".join,
 )

@@ -11,7 +11,7 @@ from acn_bench.records import RunRecord
 from acn_bench.reports.metric import Metric
 from acn_bench.spec import JointSpec
 
-_NOBODY = "none of these"
+_NOBODY = "none of Avalanche, mammoth, PyCIL and FACIL"
 _JOINT = "joint training learns all experiences at once and has only its end"
 _ONE = "there is one experience"
 

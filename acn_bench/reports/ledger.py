@@ -22,11 +22,6 @@ class Entry:
         """With its unit, and which way is better."""
         return views.metric_title(self.metric.name)
 
-    @property
-    def origin(self) -> str:
-        """Where the definition is stated, and which libraries print it."""
-        return f"{self.metric.source}; printed by {self.metric.printed_by}"
-
 
 def ledger(comparison: Comparison) -> list[Entry]:
     """One entry a definition, in the order of `LEDGER`."""

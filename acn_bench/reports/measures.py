@@ -259,3 +259,8 @@ QUALITY = tuple(metric.name for metric in _ALL[:_COSTS_FROM])  # the table of AC
 COST = tuple(metric.name for metric in _ALL[_COSTS_FROM:])  # the table of costs
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL} | LEDGER
+
+
+def inventory() -> dict[str, str]:
+    """Name -> title, definition, source and who prints it: the metrics that a claim can be about."""
+    return {m.name: f"{m.title}: {m.definition} ({m.origin})" for m in METRICS.values()}

@@ -26,6 +26,12 @@ class Metric:
     # where it needs joint training of the same network, seeds and settings, (record, joint) in place of `of`
     beside: Callable[[RunRecord, RunRecord], float | None] | None = None
 
+    @property
+    def origin(self) -> str:
+        """Where the definition is stated, and which libraries print it."""
+        printed = f"; printed by {self.printed_by}" if self.printed_by else ""
+        return f"{self.source}{printed}"
+
     def value(self, record: RunRecord, joint: RunRecord | None = None) -> float | None:
         """The number; None where the record, or joint training beside it, has not what it needs."""
         if self.beside is None:

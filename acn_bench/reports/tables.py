@@ -75,7 +75,7 @@ def _ledger(comparison: Comparison) -> Iterator[str]:
     yield from ("## Metric ledger", "", f"{views.LEDGER_CAPTION}", "")
     for entry in entries:
         why = "".join(f" *{sentence}.*" for sentence in entry.undefined)
-        yield f"- **{entry.metric.title}**: {entry.metric.definition} ({entry.origin}).{why}"
+        yield f"- **{entry.metric.title}**: {entry.metric.definition} ({entry.metric.origin}).{why}"
     yield from ("", f"| {' | '.join(header)} |", f"| --- | --- |{' ---: |' * (len(header) - 2)}")
     for entry in entries:
         for label, row in entry.rows:
