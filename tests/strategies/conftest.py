@@ -15,11 +15,11 @@ PROTOCOL = ContinualSpec(
 BACKBONE = MixerSpec(wiring="ac", depth=2, patch_size=8, width=32, token_width=16, channel_width=64)
 
 
-def config(strategy=None, *, backbone=None, seeds=None, **protocol):
+def config(strategy=None, *, backbone=None, network=None, seeds=None, **protocol):
     return RunConfig(
         benchmark=msgspec.structs.replace(PROTOCOL, **protocol),
         strategy=strategy or NaiveSpec(name="naive"),
-        backbone=msgspec.structs.replace(BACKBONE, **(backbone or {})),
+        backbone=network or msgspec.structs.replace(BACKBONE, **(backbone or {})),
         seeds=seeds or Seeds(),
         fingerprint=images.load("digits100").fingerprint,
     )

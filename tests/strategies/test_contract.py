@@ -21,8 +21,10 @@ from acn_bench.spec import (
     JointSpec,
     LwfSpec,
     MasSpec,
+    MixerSpec,
     ReplaySpec,
     SiSpec,
+    ViTSpec,
 )
 from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.learner import BUILDERS
@@ -262,6 +264,23 @@ def test_every_strategy_that_supports_a_scenario_is_measured_whole(small, spec, 
     if heads == "one" and spec.name != "joint":
         assert None not in result.accuracy[0] + result.masked_accuracy[0]
     assert (result.masked_accuracy is None) == (heads == "each")
+
+
+BACKBONES = {
+    "vit": ViTSpec(wiring="ac", depth=1, patch_size=16, width=16, heads=2),
+    "residual_vit": ViTSpec(wiring="residual", depth=1, patch_size=16, width=16, heads=2),
+    "released": MixerSpec(wiring="ac", variant="released", depth=1, patch_size=8, width=16),
+    "denseformer": MixerSpec(wiring="denseformer", depth=2, patch_size=8, width=16),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(("spec", "heads"), list(supported()))
+def test_every_strategy_serves_every_backbone(small, spec, heads, backbone):
+    run = small(spec, heads=heads, epochs=1, experiences=2, network=BACKBONES[backbone])
+    measured = run.measure()
+    assert [g for g in measured.guards if not g.passed] == []
 
 
 def test_a_run_of_what_is_not_supported_never_starts(small):
