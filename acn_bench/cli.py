@@ -175,7 +175,7 @@ def report(
     for path in paths:
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    found = records.load_all(paths)
+    found = records.load_all(paths, older=True)
     if not found:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in found})

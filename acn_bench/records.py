@@ -215,15 +215,17 @@ def _in_order(path: Path) -> tuple[Path, int, str]:
     return path.parent, len(path.name), path.name
 
 
-def load_all(paths: list[Path]) -> list[RunRecord]:
-    """Every record below the paths; of several of the same run and code, the newest."""
-    kept: dict[tuple[str, str], RunRecord] = {}
+def load_all(paths: list[Path], *, older: bool = False) -> list[RunRecord]:
+    """Every record below the paths; of several of the same run and code, the newest.
+
+    With `older`, those that were made again, too.
+    """
+    kept: dict[tuple[str, str], list[RunRecord]] = {}
     for path in find(paths):
         for record in _load_lines(path) if path.suffix == ".jsonl" else [load(path)]:
-            key = (record.run_id, record.provenance.code)
-            if key not in kept or record.provenance.time >= kept[key].provenance.time:
-                kept[key] = record
-    return [kept[key] for key in sorted(kept)]
+            kept.setdefault((record.run_id, record.provenance.code), []).append(record)
+    by_time = [sorted(kept[key], key=lambda r: r.provenance.time) for key in sorted(kept)]
+    return [record for made in by_time for record in (made if older else made[-1:])]
 
 
 def _load_lines(path: Path) -> list[RunRecord]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -287,6 +288,53 @@ def test_ctrl_c_inside_exec_ends_with_130_too(card):
     )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True)
     assert done.returncode == 130, done.stderr
+
+
+# ---------------------------------------------------------------- records from several machines
+
+PUBLISHED = Path(__file__).parent.parent / "reports" / "2026-11-23-split-cifar100-subset"
+
+
+def test_records_of_several_machines_merge_into_the_report_of_all(tmp_path):
+    everything = records.load_all([PUBLISHED])
+    for record in everything:
+        records.save(record, tmp_path / "ABC"[record.config.seeds.order] / "records")
+    parts = [tmp_path / machine for machine in "CAB"]
+
+    merged = call("report", *parts, "--out", tmp_path / "merged", "--format", "csv,md")
+    whole = call("report", PUBLISHED, "--out", tmp_path / "whole", "--format", "csv,md")
+
+    assert (merged.exit_code, whole.exit_code) == (0, 0)
+    for name in ("report.csv", "report.md"):
+        assert (tmp_path / "merged" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    assert "(n = 2)" not in (tmp_path / "merged" / "report.md").read_text()
+
+
+def test_a_run_that_two_machines_made_counts_once_and_is_named(tmp_path):
+    record = records.load_all([PUBLISHED])[0]
+    later = msgspec.structs.replace(
+        record.provenance, time="2027-01-01T00:00:00+00:00", device="m2"
+    )
+    seconds = msgspec.structs.replace(record.result.seconds, train=1.0)
+    other = msgspec.structs.replace(
+        record, provenance=later, result=msgspec.structs.replace(record.result, seconds=seconds)
+    )
+    records.save(record, tmp_path / "A" / "records")
+    records.save(other, tmp_path / "B" / "records")
+
+    for order in ("A", "B"), ("B", "A"):
+        folders = [tmp_path / machine for machine in order]
+        done = call("report", *folders, "--out", tmp_path / "out", "--format", "csv,md")
+        assert done.exit_code == 0
+        (line,) = [
+            words
+            for words in (tmp_path / "out" / "report.csv").read_text().splitlines()
+            if ",seconds," in words
+        ]
+        assert ",seconds,1," in line
+        text = (tmp_path / "out" / "report.md").read_text()
+        assert "1 run was made more than once" in text
+        assert "the newest record counts, and accuracies are the same" in text
 
 
 # ---------------------------------------------------------------- names

@@ -26,6 +26,8 @@ def caveats(comparison: Comparison) -> list[str]:
         *not_comparable(comparison),
         *_data(comparison.records),
         *_mixed(comparison.records),
+        *_mixed_pairs(comparison.groups),
+        *_repeats(comparison),
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
@@ -86,6 +88,39 @@ def _mixed(records: Sequence[RunRecord]) -> Iterator[str]:
         yield f"Runs are of different code, each in a group of its own: {listed(codes)}."
 
 
+def _mixed_pairs(groups: Sequence[Group]) -> Iterator[str]:
+    """Pairs whose arms did not run in the same place."""
+    for group in groups:
+        pairs = [(ac.provenance, residual.provenance) for ac, residual in group.pairs]
+        devices = sum(ac.device != residual.device for ac, residual in pairs)
+        versions = sum(ac.versions != residual.versions for ac, residual in pairs)
+        if devices:
+            yield (
+                f"{group.label}: in {devices} of {plural(len(pairs), 'pair')} the arms ran on different devices, "
+                "so the difference of their times means nothing."
+            )
+        if versions:
+            yield (
+                f"{group.label}: in {versions} of {plural(len(pairs), 'pair')} the arms ran with different "
+                "versions of the libraries."
+            )
+
+
+def _repeats(comparison: Comparison) -> Iterator[str]:
+    """Runs that were made more than once, and whether that showed."""
+    if not comparison.repeats:
+        return
+    runs = {new.run_id for _, new in comparison.repeats}
+    other = {n.run_id for o, n in comparison.repeats if o.result.accuracy != n.result.accuracy}
+    places = sorted({r.provenance.device for pair in comparison.repeats for r in pair})
+    which = f"in {len(other)} of them" if len(runs) > 1 else "here"
+    said = f"accuracies differ {which}" if other else "accuracies are the same"
+    yield (
+        f"{plural(len(runs), 'run')} {'was' if len(runs) == 1 else 'were'} made more than once ({listed(places)}); "
+        f"the newest record counts, and {said}."
+    )
+
+
 def _unequal(groups: Sequence[Group]) -> Iterator[str]:
     """What a pair should share: parameters and images seen, a hundredth more or less."""
     for group in groups:
@@ -119,7 +154,15 @@ def _seeds(comparison: Comparison) -> Iterator[str]:
             name for a, name in (("ac", "AC"), ("residual", "residual")) if a not in group.arms
         ]
         if absent:
-            yield f"{group.label}: {listed(absent)} not run, so there is no pair."
+            yield f"{group.label}: {listed(absent)} not run{_elsewhere(group, comparison.groups)}, so there is no pair."
+
+
+def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
+    """Which other code the arm that a group lacks was run with."""
+    alike = [g for g in groups if g.code != group.code and g.but_code == group.but_code]
+    lacking = {"ac", "residual"} - group.arms.keys()
+    codes = sorted({g.code[:8] for g in alike if lacking & g.arms.keys()})
+    return f" with this code ({group.code[:8]}) but with {listed(codes)}" if codes else ""
 
 
 def _chance(groups: Sequence[Group]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, Claim
 from acn_bench.records import RunRecord
 from acn_bench.reports import statistics, wording
-from acn_bench.reports.groups import ARM_NAMES, Difference, Group, arm_order, grouped
+from acn_bench.reports.groups import ARM_NAMES, Difference, Group, arm_order, grouped, repeats
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.metric import Metric
 from acn_bench.spec import VARIANTS, Seeds
@@ -58,6 +58,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...]  # claims in the card's order, groups in theirs
     not_run: tuple[str, ...]  # sentences on variants that stand alone
     seeds: str  # a sentence: which of the four seeds varied
+    repeats: tuple[tuple[RunRecord, RunRecord], ...]  # (older, newest): runs that were made again
 
     @property
     def records(self) -> list[RunRecord]:
@@ -107,6 +108,7 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
         tuple(_corrected(verdicts)),
         tuple(_not_run(groups)),
         seeds_varied(records),
+        repeats(records),
     )
 
 

@@ -121,6 +121,11 @@ class Group:
     arms: dict[str, Arm]
 
     @property
+    def but_code(self) -> bytes:
+        """All that its records share, other than the code that made them."""
+        return _identity(self.records[0], but="code")
+
+    @property
     def strategy(self) -> str:
         """The strategy's name."""
         return self.config.strategy.name
@@ -145,6 +150,17 @@ class Group:
         """Of all arms."""
         return [r for arm in self.arms.values() for r in arm.records]
 
+    @property
+    def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
+        """(AC, residual) of each seed that both arms were run with."""
+        if not {"ac", "residual"} <= self.arms.keys():
+            return []
+        ac, residual = (
+            dict(zip(self.arms[a].seeds, self.arms[a].records, strict=True))
+            for a in ("ac", "residual")
+        )
+        return [(ac[s], residual[s]) for s in ac if s in residual]
+
     def cell(self, arm: str, metric: str) -> Cell:
         """One metric of one arm; empty where the arm was not run."""
         return self.arms[arm].cell(metric) if arm in self.arms else Cell({}, 0)
@@ -165,17 +181,25 @@ class Group:
 # ---------------------------------------------------------------- records -> groups
 
 
-def _newest(records: Sequence[RunRecord]) -> list[RunRecord]:
-    newest: dict[tuple[str, str], RunRecord] = {}
-    for record in sorted(records, key=lambda r: r.provenance.time):
-        newest[record.run_id, record.provenance.code] = record
-    return list(newest.values())
+def _by_run(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """The records of each run and code, the newest last."""
+    made: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in sorted(records, key=lambda r: (r.provenance.time, r.provenance.device)):
+        made.setdefault((record.run_id, record.provenance.code), []).append(record)
+    return list(made.values())
+
+
+def repeats(records: Sequence[RunRecord]) -> tuple[tuple[RunRecord, RunRecord], ...]:
+    """(older, newest) for each record that a newer one of the same run and code stands for; no copies."""
+    pairs = [(old, made[-1]) for made in _by_run(records) for old in made[:-1] if old != made[-1]]
+    return tuple(sorted(pairs, key=lambda pair: (pair[0].run_id, pair[0].provenance.time)))
 
 
 def grouped(records: Sequence[RunRecord]) -> tuple[Group, ...]:
     """The groups, in a fixed order. Of two records of the same run and code, the newer one counts."""
     parted: dict[bytes, list[RunRecord]] = {}
-    for record in sorted(_newest(records), key=lambda r: r.run_id):
+    newest = [made[-1] for made in _by_run(records)]
+    for record in sorted(newest, key=lambda r: r.run_id):
         parted.setdefault(_identity(record), []).append(record)
     named = labels.named({key: members[0] for key, members in parted.items()})
     joint = _joint([r for members in parted.values() for r in members])
@@ -206,12 +230,13 @@ def _joint(records: Sequence[RunRecord]) -> dict[Run, RunRecord]:
 
 
 def _but_strategy(record: RunRecord) -> Run:
-    settings = {n: v for n, v in labels.settings(record).items() if not n.startswith("strategy.")}
-    return msgspec.json.encode(settings, order="deterministic"), _arm(record), _seeds(record)
+    return _identity(record, but="strategy."), _arm(record), _seeds(record)
 
 
-def _identity(record: RunRecord) -> bytes:
-    return msgspec.json.encode(labels.settings(record), order="deterministic")
+def _identity(record: RunRecord, but: str = "") -> bytes:
+    """All settings but those whose names begin with `but`."""
+    kept = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
+    return msgspec.json.encode(kept, order="deterministic")
 
 
 # ---------------------------------------------------------------- small parts

@@ -5,6 +5,7 @@ from scipy import stats
 
 from acn_bench.catalog import Claim
 from acn_bench.records import NoiseResult, Seconds
+from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import compare, verdict
 from acn_bench.reports.groups import Difference
 from acn_bench.spec import Seeds
@@ -292,3 +293,60 @@ def test_a_verdict_on_equal_differences_cannot_survive_a_correction(record):
     assert found.outcome == "holds"
     assert found.difference.p is None
     assert not found.survives
+
+
+# ---------------------------------------------------------------- records from several machines
+
+
+def test_an_older_record_is_kept_in_mind_and_a_copy_is_not(record):
+    old, new = record(time="2026-01-01T00:00:00Z"), record(time="2026-01-02T00:00:00Z")
+
+    assert compare([new, old]).repeats == ((old, new),)
+    assert compare([new, new]).repeats == ()
+
+
+def test_a_run_made_again_with_another_outcome_is_named(record):
+    R = record().result.accuracy
+    other = [[v and v - 0.01 for v in row] for row in R]
+    old = record(
+        time="2026-01-01T00:00:00Z", provenance={"device": "cuda"}, result={"accuracy": other}
+    )
+
+    (sentence,) = [s for s in caveats(compare([record(), old])) if "more than once" in s]
+    assert sentence == (
+        "1 run was made more than once (cpu, 1 thread and cuda); the newest record counts, and accuracies "
+        "differ here."
+    )
+
+
+def test_a_pair_whose_arms_ran_on_different_devices_or_libraries_is_named(record, records):
+    made = records(("naive",), seeds=(0, 1))
+    made.append(record(seed=2, provenance={"device": "cuda", "versions": {"torch": "2.14.0"}}))
+    made.append(record(wiring="residual", seed=2))
+    found = caveats(compare(made))
+
+    assert any("in 1 of 3 pairs the arms ran on different devices" in s for s in found)
+    assert any("in 1 of 3 pairs the arms ran with different versions" in s for s in found)
+    assert not any("in 1 of" in s for s in caveats(compare(made[:-2])))
+
+
+def test_arms_of_different_code_are_no_pair_and_the_other_code_is_named(record, card):
+    made = [record(wiring="ac", code="aaaaaaaa"), record(wiring="residual", code="bbbbbbbb")]
+    comparison = compare(made, card)
+    found = caveats(comparison)
+
+    assert all(v.outcome == "no verdict" for v in comparison.verdicts)
+    assert any("residual not run with this code (aaaaaaaa) but with bbbbbbbb" in s for s in found)
+    assert any("AC not run with this code (bbbbbbbb) but with aaaaaaaa" in s for s in found)
+
+
+def test_ten_seeds_from_ten_places_are_ten_pairs(record):
+    made = [
+        record(wiring=w, seed=s, provenance={"device": f"machine {s}"})
+        for s in range(10)
+        for w in ("ac", "residual")
+    ]
+    (group,) = compare(made[::-1]).groups
+
+    assert group.difference("forgetting").n == 10
+    assert not any("arms ran on different devices" in s for s in caveats(compare(made)))

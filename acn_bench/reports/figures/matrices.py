@@ -65,15 +65,9 @@ def _mean(records: list[RunRecord]) -> Array:
 
 def _gap(group: Group) -> Array | None:
     """(T, T) mean of AC - residual in points over the seeds that both arms have."""
-    if not {"ac", "residual"} <= group.arms.keys():
+    if not group.pairs:
         return None
-    by_seed = {
-        a: dict(zip(group.arms[a].seeds, group.arms[a].records, strict=True)) for a in group.arms
-    }
-    common = [s for s in by_seed["ac"] if s in by_seed["residual"]]
-    if not common:
-        return None
-    ac, residual = (_mean([by_seed[arm][s] for s in common]) for arm in ("ac", "residual"))
+    ac, residual = (_mean(list(records)) for records in zip(*group.pairs, strict=True))
     return 100 * (ac - residual)
 
 
