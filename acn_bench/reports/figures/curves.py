@@ -1,9 +1,6 @@
-"""Comparison -> line charts: over the stream, over noise levels, over depth, over epochs.
+"""Comparison -> line charts: over the stream, over noise levels, over depth, over epochs."""
 
-A line is the mean over seeds; the shade behind it reaches from the lowest to the highest seed.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -12,14 +9,12 @@ from acn_bench import metrics
 from acn_bench.records import RunRecord
 from acn_bench.reports import definitions, measures
 from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.figures import style
+from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures.panels import SHADE, Series
 from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
-from acn_bench.reports.groups import Arm, Group, arm_order
-from acn_bench.reports.wording import number, plural
+from acn_bench.reports.groups import Arm, Group
+from acn_bench.reports.wording import number
 
-Series = Sequence[float | None]
-
-_SHADE = "The line is the mean over seeds; the shade reaches from the lowest to the highest seed."
 _AXES = {  # corruption -> what its level is
     "gaussian": "standard deviation σ of the noise, pixels in [0, 1]",
     "salt_and_pepper": "share of pixels altered",
@@ -39,19 +34,19 @@ def seen(comparison: Comparison) -> Drawing | None:
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
             rows = [series(r) for r in arm.records]
-            line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
+            panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
         ax.set_xlabel("experiences learned")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
     groups = [
         g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
     ]
-    return _panels(
+    return panels.draw(
         groups,
         "seen",
         "Accuracy over all experiences seen so far",
         "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
-        f"forgetting, or later experiences that are harder. {_SHADE} Dotted: guessing.",
+        f"forgetting, or later experiences that are harder. {SHADE} Dotted: guessing.",
         panel,
         lambda group: max(_seen_top(r) for r in group.records),
         "mean accuracy, %",
@@ -71,19 +66,19 @@ def depth(comparison: Comparison) -> Drawing | None:
             rows = [c for r in arm.records if (c := measures.depth_curve(r, "test"))]
             if not rows:
                 continue
-            line(ax, range(len(rows[0])), rows, arm.name)
+            panels.line(ax, range(len(rows[0])), rows, arm.name)
             used = [k for r in arm.records if (k := measures.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
         ax.set_xlabel("blocks that the head reads")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
-    return _panels(
+    return panels.draw(
         groups,
         "depth",
         "How many blocks the final model needs",
         "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
         "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
-        f"one point of full depth on held-out rows. {_SHADE} Dotted: guessing.",
+        f"one point of full depth on held-out rows. {SHADE} Dotted: guessing.",
         panel,
         lambda group: max(max(measures.depth_curve(r, "test") or [0.0]) for r in group.records),
         "accuracy, %",
@@ -118,54 +113,25 @@ def loss(comparison: Comparison) -> Drawing | None:
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
             rows = [[v for e in r.result.train_loss for v in e] for r in arm.records]
-            line(ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0)
+            panels.line(
+                ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0
+            )
         stream = group.records[0].result.train_loss
         ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
         for end in ends:
             ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
         ax.set_xlabel("epochs of training")
 
-    return _panels(
+    return panels.draw(
         groups,
         "loss",
         "Training loss",
         "Mean training loss of each epoch; upright lines part the experiences, and the loss jumps up where new "
-        f"classes arrive. {_SHADE}",
+        f"classes arrive. {SHADE}",
         panel,
         None,
         "training loss",
     )
-
-
-def _panels(
-    groups: Sequence[Group],
-    name: str,
-    title: str,
-    caption: str,
-    panel: Callable[[Axes, Group], None],
-    top: Callable[[Group], float] | None,
-    ylabel: str,
-) -> Drawing | None:
-    parts = []
-    for k, chunk in enumerate(style.chunks(groups, 12)):
-        columns = style.columns_for(len(chunk))
-        width = WIDTH if columns > 1 else 0.62 * WIDTH
-        rows = -(-len(chunk) // columns)
-        with style.canvas(width, 0.35 + (1.85 if columns == 3 else 2.05) * rows) as figure:
-            axes = style.panels(figure, len(chunk), columns)
-            highest = max(top(g) for g in chunk) if top else 0.0
-            for ax, group in zip(axes, chunk, strict=True):
-                panel(ax, group)
-                ax.set_title(group.label)
-                if top:
-                    style.accuracy_axis(ax, highest, definitions.chance(group.records[0]))
-            axes[0].set_ylim(bottom=0)  # shared: once all have drawn
-            for ax in axes[::columns]:
-                ax.set_ylabel(ylabel)
-            style.legend(figure, sorted({a for g in chunk for a in g.arms}, key=arm_order))
-            alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
-            parts.append(Part("", style.svg(figure, f"{name}-{k}"), alt))
-    return Drawing(name, title, caption, tuple(parts)) if parts else None
 
 
 # ---------------------------------------------------------------- one row a group
@@ -219,7 +185,7 @@ def _experiences(group: Group, name: str) -> Part:
                 [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)]
                 for r in arm.records
             ]
-            line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
+            panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(arm.title)
             ax.set_xlabel("experiences learned")
@@ -246,7 +212,7 @@ def noise(comparison: Comparison) -> Drawing | None:
     parts = [_noise(g, f"noise-{k}") for k, g in enumerate(groups)]
     caption = (
         "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
-        f"level 0 is the clean images. {_SHADE} Dotted: guessing."
+        f"level 0 is the clean images. {SHADE} Dotted: guessing."
     )
     title = "Accuracy under noise"
     return Drawing("noise", title, caption, tuple(parts)) if parts else None
@@ -262,7 +228,7 @@ def _noise(group: Group, name: str) -> Part:
         for ax, kind in zip(axes, kinds, strict=True):
             for arm in group.arms.values():
                 levels, rows = _noise_rows(arm, kind)
-                line(ax, levels, rows, arm.name)
+                panels.line(ax, levels, rows, arm.name)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(kind.replace("_", " "))
             ax.set_xlabel(_AXES.get(kind, "severity"))
@@ -284,35 +250,3 @@ def _noise_rows(arm: Arm, kind: str) -> tuple[list[float], list[Series]]:
         clean = metrics.average_accuracy(record.result.accuracy)
         rows.append([clean, *(found.get(level) for level in levels)])
     return [0.0, *levels], rows
-
-
-# ---------------------------------------------------------------- a line and its shade
-
-
-def line(
-    ax: Axes,
-    x: Sequence[float],
-    rows: Sequence[Series],
-    arm: str,
-    *,
-    marker: bool = True,
-    shade: bool = True,
-    width: float = 1.6,
-    scale: float = 100.0,
-) -> None:
-    """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
-    count = min(len(row) for row in rows)
-    at = [k for k in range(count) if all(row[k] is not None for row in rows)]
-    columns = [[scale * (row[k] or 0.0) for row in rows] for k in at]
-    look, xs = style.look(arm), [x[k] for k in at]
-    if shade and len(rows) > 1:
-        low, high = [min(c) for c in columns], [max(c) for c in columns]
-        ax.fill_between(xs, low, high, color=look.colour, alpha=0.16, lw=0)
-    ax.plot(
-        xs,
-        [sum(c) / len(c) for c in columns],
-        color=look.colour,
-        linestyle=look.dash,
-        marker=look.marker if marker and len(xs) <= 10 else "",
-        lw=width,
-    )
