@@ -9,32 +9,42 @@ from typing import Literal
 
 from acn_bench import metrics, noninferiority
 from acn_bench.records import RunRecord
+from acn_bench.reports import definitions
 from acn_bench.reports.definitions import LEDGER, chance
 from acn_bench.reports.metric import Measure, Metric
+from acn_bench.reports.robustness import NOISE
 
 TOLERANCE = 0.01  # of utilised depth, in shares: one point
 
 
-def noisy_accuracy(record: RunRecord) -> float | None:
-    """Mean over corruptions and levels of the accuracy at the end of the stream."""
-    noise = record.result.noise
-    return metrics.mean([metrics.mean(n.accuracy[-1]) for n in noise]) if noise else None
+def depth_curve(
+    record: RunRecord, split: Literal["test", "validation"], after: int = -1
+) -> list[float] | None:
+    """(L+1,) accuracy after 0 … L blocks, mean over the experiences learned by then.
 
-
-def noise_drop(record: RunRecord) -> float | None:
-    """Clean less noisy accuracy at the end of the stream."""
-    clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
-    return None if clean is None or noisy is None else clean - noisy
-
-
-def depth_curve(record: RunRecord, split: Literal["test", "validation"]) -> list[float] | None:
-    """(L+1,) accuracy of the final model after 0 … L blocks, mean over experiences."""
+    Of the final model, or of that after experience `after`.
+    """
     result = record.result
     matrix = result.depth_accuracy if split == "test" else result.validation.depth_accuracy
-    rows = [row for row in matrix[-1] if row is not None] if matrix else []
-    if not matrix or not rows or len(rows) != len(matrix[-1]):
+    learned = (matrix[after] if after < 0 else matrix[after][: after + 1]) if matrix else []
+    rows = [row for row in learned if row is not None]
+    if not rows or len(rows) != len(learned):
         return None
     return [sum(column) / len(column) for column in zip(*rows, strict=True)]
+
+
+def forgetting_by_depth(record: RunRecord) -> list[float | None] | None:
+    """(L+1,) forgetting, first less last, with the head reading after 0 … L blocks; None where nothing was cut."""
+    matrix = record.result.depth_accuracy
+    if matrix is None or not definitions.learned_in_turn(record):
+        return None
+    return metrics.forgetting_by_depth(matrix)
+
+
+def truncated_forgetting(record: RunRecord) -> float | None:
+    """Forgetting of the network cut, after each experience, to the utilised depth of the final one."""
+    k, by_depth = utilised_depth(record), forgetting_by_depth(record)
+    return None if k is None or by_depth is None else by_depth[k]
 
 
 def masked_chance(record: RunRecord) -> float | None:
@@ -131,27 +141,7 @@ _ALL = [
         chance=masked_chance,
     ),
     LEDGER["forward_transfer"],
-    Metric(
-        "noise_drop",
-        "Accuracy lost to noise",
-        "points",
-        "lower",
-        "accuracy at the end, less the accuracy under noise",
-        "levels of the ACN paper, section 5.1 and Table 2",
-        noise_drop,
-        "no noise was measured",
-    ),
-    Metric(
-        "noisy_accuracy",
-        "Accuracy under noise",
-        "%",
-        "higher",
-        "mean over corruptions and levels of the accuracy at the end on corrupted test images; noise on "
-        "[0, 1] before normalisation, clipped",
-        "levels of the ACN paper, section 5.1 and Table 2",
-        noisy_accuracy,
-        "no noise was measured",
-    ),
+    *NOISE,
     _utilised("Utilised depth", TOLERANCE, "utilised_depth"),
     _utilised("Utilised depth at 0.5 points", 0.005, "utilised_depth_half"),
     _utilised("Utilised depth at 2 points", 0.02, "utilised_depth_two"),
@@ -177,6 +167,17 @@ _ALL = [
         "ACN paper, section 3",
         truncated_accuracy,
         _NO_DEPTH,
+    ),
+    Metric(
+        "truncated_forgetting",
+        "Forgetting cut to utilised depth",
+        "points",
+        "lower",
+        "forgetting with the head reading after the utilised depth of the final model throughout: mean over "
+        "j < T−1 of a[j][j] − a[T−1][j] there",
+        "forgetting as above",
+        truncated_forgetting,
+        "utilised depth has no value, or joint training has only its end",
     ),
     Metric(
         "seconds",

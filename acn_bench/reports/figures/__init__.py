@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.figures import costs, curves, matrices, pairs, sweeps
+from acn_bench.reports.figures import costs, curves, layers, matrices, noise, pairs, sweeps
 from acn_bench.reports.figures.style import Drawing
 
 
@@ -24,9 +24,13 @@ def _drawn(comparison: Comparison) -> Iterator[Drawing | None]:
     yield curves.experiences(comparison)
     yield matrices.draw(comparison)
     yield pairs.draw(comparison, "noise_drop")
-    yield curves.noise(comparison)
+    yield noise.accuracy(comparison)
+    yield pairs.draw(comparison, "robust_forgetting")
+    yield noise.forgetting(comparison)
     yield pairs.draw(comparison, "utilised_depth")
     yield curves.depth(comparison)
+    yield layers.stream(comparison)
+    yield layers.forgetting(comparison)
     yield costs.work(comparison)
     yield costs.time(comparison)
     yield curves.loss(comparison)

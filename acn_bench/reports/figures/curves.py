@@ -1,4 +1,4 @@
-"""Comparison -> line charts: over the stream, over noise levels, over depth, over epochs."""
+"""Comparison -> line charts: over the stream, over depth, over epochs."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,6 @@ from acn_bench.reports.figures.panels import SHADE, Series
 from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
 from acn_bench.reports.groups import Arm, Group
 from acn_bench.reports.wording import number
-
-_AXES = {  # corruption -> what its level is
-    "gaussian": "standard deviation σ of the noise, pixels in [0, 1]",
-    "salt_and_pepper": "share of pixels altered",
-}
-
 
 # ---------------------------------------------------------------- one panel a group
 
@@ -204,49 +198,3 @@ def _experiences(group: Group, name: str) -> Part:
 def _end(arm: Arm) -> str:
     value = arm.cell("average_accuracy").mean
     return "not measured" if value is None else f"{number(100 * value, 1)} %"
-
-
-def noise(comparison: Comparison) -> Drawing | None:
-    """Accuracy at the end of the stream against the level of each corruption."""
-    groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
-    parts = [_noise(g, f"noise-{k}") for k, g in enumerate(groups)]
-    caption = (
-        "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
-        f"level 0 is the clean images. {SHADE} Dotted: guessing."
-    )
-    title = "Accuracy under noise"
-    return Drawing("noise", title, caption, tuple(parts)) if parts else None
-
-
-def _noise(group: Group, name: str) -> Part:
-    kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
-    with style.canvas(
-        WIDTH, 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
-    ) as figure:
-        axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
-        top = max(metrics.average_accuracy(r.result.accuracy) or 0.0 for r in group.records)
-        for ax, kind in zip(axes, kinds, strict=True):
-            for arm in group.arms.values():
-                levels, rows = _noise_rows(arm, kind)
-                panels.line(ax, levels, rows, arm.name)
-            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(kind.replace("_", " "))
-            ax.set_xlabel(_AXES.get(kind, "severity"))
-        axes[0].set_ylabel("accuracy, %")
-        style.legend(figure, list(group.arms))
-        alt = f"Accuracy against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
-        return Part(group.label, style.svg(figure, name), alt)
-
-
-def _noise_rows(arm: Arm, kind: str) -> tuple[list[float], list[Series]]:
-    levels = sorted({n.level for r in arm.records for n in r.result.noise if n.corruption == kind})
-    rows: list[Series] = []
-    for record in arm.records:
-        found = {
-            n.level: metrics.mean(n.accuracy[-1])
-            for n in record.result.noise
-            if n.corruption == kind
-        }
-        clean = metrics.average_accuracy(record.result.accuracy)
-        rows.append([clean, *(found.get(level) for level in levels)])
-    return [0.0, *levels], rows

@@ -41,14 +41,19 @@ def draw(
                 ax.set_title(group.label)
                 if top:
                     style.accuracy_axis(ax, highest, definitions.chance(group.records[0]))
-            if min(ax.dataLim.y0 for ax in axes) >= 0:
-                axes[0].set_ylim(bottom=0)  # shared: once all have drawn
+            from_zero(axes)
             for ax in axes[::columns]:
                 ax.set_ylabel(ylabel)
             style.legend(figure, sorted({a for g in chunk for a in g.arms}, key=arm_order))
             alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
             parts.append(Part("", style.svg(figure, f"{name}-{k}"), alt))
     return Drawing(name, title, caption, tuple(parts)) if parts else None
+
+
+def from_zero(axes: Sequence[Axes]) -> None:
+    """The common scale of panels from 0 on, once all have drawn; a scale with values below 0 is left alone."""
+    if min(ax.dataLim.y0 for ax in axes) >= 0:
+        axes[0].set_ylim(bottom=0)
 
 
 def line(
