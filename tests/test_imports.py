@@ -53,7 +53,7 @@ def test_what_only_reads_answers_without_torch_or_avalanche(words):
 
 
 @pytest.mark.parametrize(
-    "module", ["spec", "catalog", "plan", "records", "metrics", "reports", "cli"]
+    "module", ["spec", "catalog", "plan", "records", "metrics", "reports", "cli", "strategies"]
 )
 def test_importing_what_decides_keeps_and_reads_loads_neither_torch_nor_avalanche(module):
     script = f"import sys, acn_bench.{module}; print([n for n in {HEAVY} if n in sys.modules])"
