@@ -14,7 +14,7 @@ import torch
 from avalanche.training.plugins import EWCPlugin
 from torch import Tensor
 
-from acn_bench.strategies.si import differences
+from acn_bench.strategies.penalty import quadratic
 
 
 class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
@@ -34,9 +34,8 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if not self.importance:
             return
-        drift = differences(self.params, self.anchor)
-        penalties = [(f * d.square()).sum() for f, d in zip(self.importance, drift, strict=True)]
-        strategy.loss += self.ewc_lambda * (torch.stack(penalties).sum() + self.constant)
+        penalty = quadratic(self.params, self.anchor, self.importance)
+        strategy.loss += self.ewc_lambda * (penalty + self.constant)
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         fisher = self.compute_importances(

@@ -14,10 +14,7 @@ import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
 from torch import Tensor
 
-
-def differences(a: list[Tensor], b: list[Tensor]) -> list[Tensor]:
-    """A - b, tensor by tensor, in one call."""
-    return list(torch._foreach_sub(a, b))
+from acn_bench.strategies.penalty import differences, quadratic
 
 
 class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
@@ -54,11 +51,8 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if strategy.clock.train_exp_counter == 0:
             return  # nothing is important yet
-        drift = differences(self.params, self.anchor)
-        penalties = [
-            (omega * d.square()).sum() for omega, d in zip(self.importance, drift, strict=True)
-        ]
-        strategy.loss += self._strength(strategy) / 2 * torch.stack(penalties).sum()
+        penalty = quadratic(self.params, self.anchor, self.importance)
+        strategy.loss += self._strength(strategy) / 2 * penalty
 
     @torch.no_grad()
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:

@@ -1,0 +1,39 @@
+"""Weights, where they were, and how much each matters -> what SI and EWC add to the loss.
+
+One node of the graph for all tensors, and operations over lists of them: a network of small layers
+would spend more time on calls than on arithmetic.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def differences(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
+    """A - b, tensor by tensor, in one call."""
+    return list(torch._foreach_sub(list(a), list(b)))
+
+
+def quadratic(
+    params: Sequence[Tensor], anchor: Sequence[Tensor], importance: Sequence[Tensor]
+) -> Tensor:
+    """Σ_w Ω (θ - θ*)² over all tensors, a scalar; its gradient is 2 Ω (θ - θ*)."""
+    total: Tensor = _Quadratic.apply(len(params), *anchor, *importance, *params)
+    return total
+
+
+class _Quadratic(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, n: int, *tensors: Tensor) -> Tensor:
+        anchor, importance, params = tensors[:n], tensors[n : 2 * n], tensors[2 * n :]
+        drift = differences(params, anchor)
+        ctx.pull = torch._foreach_mul(importance, drift)
+        terms = torch._foreach_mul(ctx.pull, drift)
+        return torch.stack([t.sum() for t in terms]).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        pull = torch._foreach_mul(ctx.pull, 2 * outer[0])
+        return (None,) * (1 + 2 * len(pull)) + tuple(pull)
