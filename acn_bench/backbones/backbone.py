@@ -66,9 +66,21 @@ class FirstToken(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=eps)
 
+    def pool(self, x: Tensor) -> Tensor:
+        return x[:, 0]
+
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm(x[:, 0])
+        out: Tensor = self.norm(self.pool(x))
         return out
+
+
+class Readout(Protocol):
+    """What is read, (B, T, D), -> what the head reads, (B, D)."""
+
+    def pool(self, x: Tensor) -> Tensor:
+        """The token, or the mean of tokens, that the read is about, as it is: (B, T, D) -> (B, D)."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 @dataclass
@@ -136,9 +148,14 @@ class Backbone(nn.Module):
         logits: Tensor = self.head(self.feature_depths(*inputs, **named))
         return logits
 
+    def embedded(self, *inputs: Any, **named: Any) -> tuple[Tensor, dict[str, Tensor | None]]:
+        """Inputs -> x_0 (B, T, D), and what blocks are told of each example beside it, (B, …) each."""
+        raise NotImplementedError
+
     def _reads(self, *inputs: Any, **named: Any) -> Iterator[Tensor]:
         """Inputs -> what is read out after 0, 1, …, L blocks, (B, T, D) each."""
-        raise NotImplementedError
+        x0, told = self.embedded(*inputs, **named)
+        return self._wired(x0, [partial(b, **told) for b in self.blocks] if told else self.blocks)
 
     def _wired(self, x0: Tensor, blocks: Iterable[wiring.Block]) -> Iterator[Tensor]:
         """x_0 (B, T, D) -> the reads; the stream is float32 also where autocast made x_0 bf16."""
@@ -163,9 +180,9 @@ class ImageBackbone(Backbone):
         super().__init__(**parts)
         self.normalise = normalise
 
-    def _reads(self, x: Tensor) -> Iterator[Tensor]:
+    def embedded(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor | None]]:
         self._check(x)
-        return self._wired(self.stem(self.normalise(x)), self.blocks)
+        return self.stem(self.normalise(x)), {}
 
     def _check(self, x: Tensor) -> None:
         """Before normalisation, which would broadcast a grey image to three channels."""
@@ -184,16 +201,15 @@ class ImageBackbone(Backbone):
 class TextBackbone(Backbone):
     """Token ids (B, T), attention mask (B, T), token types (B, T) -> float32 logits (B, K)."""
 
-    def _reads(
+    def embedded(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
-    ) -> Iterator[Tensor]:
+    ) -> tuple[Tensor, dict[str, Tensor | None]]:
         self._check(input_ids)
         mask = None if attention_mask is None else attention_mask.bool()
-        blocks = [partial(block, mask=mask) for block in self.blocks]
-        return self._wired(self.stem(input_ids, token_type_ids), blocks)
+        return self.stem(input_ids, token_type_ids), {"mask": mask}
 
     def _check(self, input_ids: Tensor) -> None:
         if input_ids.is_floating_point() or input_ids.dim() != 2:

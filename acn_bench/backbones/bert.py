@@ -61,8 +61,11 @@ class Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(width, width)
 
+    def pool(self, x: Tensor) -> Tensor:
+        return x[:, 0]
+
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.dense(x[:, 0]))
+        return torch.tanh(self.dense(self.pool(x)))
 
 
 def bert(spec: BertSpec) -> Parts:

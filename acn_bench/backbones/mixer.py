@@ -71,9 +71,11 @@ class MeanOfTokens(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=EPS)
 
+    def pool(self, x: Tensor) -> Tensor:
+        return x.mean(dim=1)
+
     def forward(self, x: Tensor) -> Tensor:
-        normed: Tensor = self.norm(x)
-        return normed.mean(dim=1)
+        return self.pool(self.norm(x))
 
 
 def mixer(spec: MixerSpec) -> Parts:

@@ -76,8 +76,11 @@ class MeanReadout(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=RELEASED_EPS)
 
+    def pool(self, x: Tensor) -> Tensor:
+        return x.mean(dim=1)
+
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm(x.mean(dim=1))
+        out: Tensor = self.norm(self.pool(x))
         return out
 
 

@@ -4,6 +4,8 @@ A wiring says three things: what a block sees, what *join* does with the output 
 the head reads after 0, 1, …, L blocks. `reads(x0, blocks)` yields the last of these in order, so the
 same lines define the forward pass (their last value) and the sub-networks that utilised depth compares.
 A block is called as `block(x, join)` and calls `join(x, branch)` wherever a residual network would add.
+What goes from block to block is a few tensors, the last of which is what the head reads there: `start`
+says which after no block, and `after` which after one more.
 
 x0 is the embedding, (B, T, D). Equations: Dorovatas et al., Auto-Compressing Networks, NeurIPS 2025.
 """
@@ -31,6 +33,9 @@ def branch_alone(x: Tensor, branch: Tensor) -> Tensor:
 class Wiring(nn.Module):
     """The base of all: a rule for `depth` blocks of `width` channels; most have no weights."""
 
+    # i, counted from 0, block i and what is carried to it -> what is carried on
+    after: Callable[..., tuple[Tensor, ...]]
+
     def __init__(self, depth: int = 0, width: int = 0) -> None:
         super().__init__()
 
@@ -40,42 +45,44 @@ class Wiring(nn.Module):
 
     def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
         """Yield what the head reads after 0, 1, …, L blocks."""
-        raise NotImplementedError
+        carried = self.start(x)
+        yield carried[-1]
+        for i, block in enumerate(blocks):
+            carried = self.after(i, block, *carried)
+            yield carried[-1]
+
+    def start(self, x: Tensor) -> tuple[Tensor, ...]:
+        """x_0 -> what is carried to the first block."""
+        return (x,)
 
 
 class Residual(Wiring):
     """x_i = x_{i-1} + f_i(x_{i-1}),  y = x_L (He et al. 2016)."""
 
-    def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
-        """Yield the stream after each block."""
-        yield x
-        for block in blocks:
-            x = block(x, add)
-            yield x
+    def after(self, i: int, block: Block, x: Tensor) -> tuple[Tensor]:
+        """Carry the stream."""
+        return (block(x, add),)
 
 
 class AutoCompressing(Wiring):
     """x_i = f_i(x_{i-1}),  y = x_0 + x_1 + … + x_L (equation 1; the embedding is in the sum)."""
 
-    def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
-        """Yield the sum so far; no block ever sees it."""
-        total = x
-        yield total
-        for block in blocks:
-            x = block(x, branch_alone)
-            total = total + x
-            yield total
+    def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Carry x_0, and the sum so far."""
+        return x, x
+
+    def after(self, i: int, block: Block, x: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        """Carry the last output and the sum so far; no block ever sees the sum."""
+        x = block(x, branch_alone)
+        return x, total + x
 
 
 class Feedforward(Wiring):
     """x_i = f_i(x_{i-1}),  y = x_L."""
 
-    def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
-        """Yield the last output."""
-        yield x
-        for block in blocks:
-            x = block(x, branch_alone)
-            yield x
+    def after(self, i: int, block: Block, x: Tensor) -> tuple[Tensor]:
+        """Carry the last output."""
+        return (block(x, branch_alone),)
 
 
 class DenseNet(Wiring):
@@ -97,13 +104,10 @@ class DenseNet(Wiring):
         """Without the projections of the blocks that are gone."""
         return _with(self, projections=self.projections[:depth])
 
-    def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
-        """Yield the last output."""
-        outputs = [x]
-        yield x
-        for project, block in zip(self.projections, blocks, strict=True):
-            outputs.append(block(project(torch.cat(outputs, dim=-1)).to(x.dtype), branch_alone))
-            yield outputs[-1]
+    def after(self, i: int, block: Block, *outputs: Tensor) -> tuple[Tensor, ...]:
+        """Carry every output."""
+        seen = self.projections[i](torch.cat(outputs, dim=-1))
+        return (*outputs, block(seen.to(outputs[0].dtype), branch_alone))
 
 
 class DenseFormer(Wiring):
@@ -121,14 +125,11 @@ class DenseFormer(Wiring):
         """Without the scalars of the blocks that are gone."""
         return _with(self, scalars=self.scalars[:depth])
 
-    def reads(self, x: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
-        """Yield the last output."""
-        outputs = [x]
-        yield x
-        for scalars, block in zip(self.scalars, blocks, strict=True):
-            seen = sum(a * out for a, out in zip(scalars.unbind(), outputs, strict=True))
-            outputs.append(block(seen, branch_alone))
-            yield outputs[-1]
+    def after(self, i: int, block: Block, *outputs: Tensor) -> tuple[Tensor, ...]:
+        """Carry every output."""
+        scalars = self.scalars[i].unbind()
+        seen = sum(a * out for a, out in zip(scalars, outputs, strict=True))
+        return (*outputs, block(seen, branch_alone))
 
 
 WIRINGS: dict[str, type[Wiring]] = {
