@@ -144,7 +144,15 @@ class Backbone(nn.Module):
         return torch.stack([self.readout(read) for read in reads])
 
     def forward_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
-        """Inputs -> logits of every depth, (L+1, B, K); the last row equals `self(...)`."""
+        """Inputs -> logits of every depth, (L+1, B, K); the last row equals `self(...)`.
+
+        Raises ValueError under Avalanche's `as_multitask`, which keeps the heads to itself.
+        """
+        if isinstance(self.head, nn.Sequential) and len(self.head) == 0:
+            raise ValueError(
+                "the heads of a multi-head network are outside its backbone: "
+                "acn_bench.backbones.depth_logits(model, x, task_labels) gives the logits of every depth"
+            )
         logits: Tensor = self.head(self.feature_depths(*inputs, **named))
         return logits
 
@@ -222,7 +230,7 @@ class TextBackbone(Backbone):
 
 
 class HasDepths(Protocol):
-    """What `depth_logits` needs: a backbone under multi-head heads, as `as_multitask` makes it."""
+    """What `depth_logits` needs: a backbone with its head or heads, as Avalanche's tools make it."""
 
     head: Callable[..., Tensor]
 
@@ -235,9 +243,13 @@ def depth_logits(model: HasDepths, x: Tensor, task_labels: Tensor | int) -> Tens
     """Logits of every depth of a multi-head model, (L+1, B, K), each example through its own head.
 
     `model` is a backbone under Avalanche's `as_multitask(model, "head")`, or any module with
-    `feature_depths` and a `head(features, task_labels)`; `task_labels` is (B,) or one label for all.
+    `feature_depths` and a `head(features, task_labels=…)`; `task_labels` is (B,) or one label for all.
+    With one head for all (a Linear, Avalanche's `IncrementalClassifier`) the labels tell nothing.
     """
-    return torch.stack([model.head(f, task_labels) for f in model.feature_depths(x)])
+    if isinstance(model.head, nn.Linear):
+        logits: Tensor = model.head(model.feature_depths(x))
+        return logits
+    return torch.stack([model.head(f, task_labels=task_labels) for f in model.feature_depths(x)])
 
 
 def truncate(model: Backbone, k: int) -> Backbone:
