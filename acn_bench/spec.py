@@ -79,6 +79,8 @@ class BertSpec(Backbone, frozen=True, kw_only=True, tag="bert"):
     width: Count = 768
     heads: Count = 12
     mlp_ratio: Positive = 4.0
+    dropout: Share = 0.0  # of the embeddings and of what each branch gives; the authors have none
+    attention_dropout: Share = 0.0  # of the attention weights
 
 
 class FactorySpec(Struct, frozen=True, kw_only=True, tag_field="family", tag="factory"):

@@ -76,7 +76,7 @@ def build(
         sizes: of the family; mixer: image_size=32 in_channels=3 patch_size=4 width=128
             token_width=64 channel_width=512; vit: image_size=32 in_channels=3 patch_size=4
             width=192 heads=3 mlp_ratio=4; bert: vocab_size=30522 max_length=512 width=768
-            heads=12 mlp_ratio=4.
+            heads=12 mlp_ratio=4 dropout=0 attention_dropout=0.
 
     Raises:
         LookupError: unknown name or variant. ValueError: a size that cannot be.

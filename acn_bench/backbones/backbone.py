@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones import dropping, wiring
+from acn_bench.backbones import dropping, texts, wiring
 from acn_bench.backbones.direct import direct
 from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
@@ -207,7 +207,11 @@ class ImageBackbone(Backbone):
 
 
 class TextBackbone(Backbone):
-    """Token ids (B, T), attention mask (B, T), token types (B, T) -> float32 logits (B, K)."""
+    """Token ids (B, T), attention mask (B, T), token types (B, T) -> float32 logits (B, K).
+
+    The mask is 1 where a token may be seen and 0 where not, of any dtype; where all of a row is 0, its
+    tokens see nothing, and its logits are finite and mean nothing.
+    """
 
     def embedded(
         self,
@@ -215,18 +219,15 @@ class TextBackbone(Backbone):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor | None]]:
-        self._check(input_ids)
+        texts.check(input_ids, attention_mask, token_type_ids, self.shape[0], self._vocabulary())
         mask = None if attention_mask is None else attention_mask.bool()
         return self.stem(input_ids, token_type_ids), {"mask": mask}
 
-    def _check(self, input_ids: Tensor) -> None:
-        if input_ids.is_floating_point() or input_ids.dim() != 2:
-            raise ValueError(
-                f"expected token ids (B, T) of integers, got {tuple(input_ids.shape)} of "
-                f"{input_ids.dtype}"
-            )
-        if input_ids.shape[1] > self.shape[0]:
-            raise ValueError(f"expected {self.shape[0]} tokens at most, got {input_ids.shape[1]}")
+    def _vocabulary(self) -> int:
+        """Of the embedding as it is, which others may have resized."""
+        word = self.stem.word
+        assert isinstance(word, nn.Embedding)
+        return word.num_embeddings
 
 
 class HasDepths(Protocol):

@@ -2,19 +2,23 @@
 
 A LayerNorm follows each join. In the residual wiring it is Transformers' `BertModel`, tensor for
 tensor; the AC arm has both residual adds removed, as in the authors' code (`bert/pre_b/model.py`),
-so that `released` and `plain` are one network here. There is no dropout.
+so that `released` and `plain` are one network here. There is no dropout unless the spec says so; then
+it falls where BERT's does: on the embeddings, on attention weights, and on what a branch gives.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Parts
 from acn_bench.backbones.sublayers import MLP, Attention
+from acn_bench.backbones.texts import TYPES
 from acn_bench.backbones.wiring import Join
 from acn_bench.spec import BertSpec
 
@@ -24,16 +28,18 @@ EPS = 1e-12  # of the LayerNorms, as in the original
 class BertBlock(nn.Module):
     """Attention, joined, normed; MLP, joined, normed."""
 
-    def __init__(self, width: int, heads: int, hidden: int) -> None:
+    def __init__(self, spec: BertSpec) -> None:
         super().__init__()
-        self.attn = Attention(width, heads)
+        width = spec.width
+        self.attn = Attention(width, spec.heads, dropout=spec.attention_dropout)
         self.norm1 = nn.LayerNorm(width, eps=EPS)
-        self.mlp = MLP(width, hidden)
+        self.mlp = MLP(width, round(width * spec.mlp_ratio))
         self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.dropout = nn.Dropout(spec.dropout)
 
     def forward(self, x: Tensor, join: Join, mask: Tensor | None = None) -> Tensor:  # (B, T, D)
-        x = self.norm1(join(x, self.attn(x, mask)))
-        out: Tensor = self.norm2(join(x, self.mlp(x)))
+        x = self.norm1(join(x, self.dropout(self.attn(x, mask))))
+        out: Tensor = self.norm2(join(x, self.dropout(self.mlp(x))))
         return out
 
 
@@ -44,13 +50,15 @@ class BertEmbedding(nn.Module):
         super().__init__()
         self.word = nn.Embedding(spec.vocab_size, spec.width, padding_idx=0)
         self.position = nn.Embedding(spec.max_length, spec.width)
-        self.token_type = nn.Embedding(2, spec.width)
+        self.token_type = nn.Embedding(TYPES, spec.width)
         self.norm = nn.LayerNorm(spec.width, eps=EPS)
+        self.dropout = nn.Dropout(spec.dropout)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
         places = self.position.weight[: input_ids.shape[1]]
-        out: Tensor = self.norm(self.word(input_ids) + self.token_type(types) + places)
+        x: Tensor = self.norm(self.word(input_ids) + self.token_type(types) + places)
+        out: Tensor = self.dropout(x)
         return out
 
 
@@ -71,36 +79,55 @@ class Pooler(nn.Module):
 def bert(spec: BertSpec) -> Parts:
     """The parts of a BERT. Its modules, and so its initial weights, are the same in every wiring."""
     stem = BertEmbedding(spec)
-    hidden = round(spec.width * spec.mlp_ratio)
-    blocks: list[nn.Module] = [BertBlock(spec.width, spec.heads, hidden) for _ in range(spec.depth)]
+    blocks: list[nn.Module] = [BertBlock(spec) for _ in range(spec.depth)]
     return Parts((spec.max_length,), stem, blocks, Pooler(spec.width), spec.width)
 
 
 # ---------------------------------------------------------------- checkpoints of Transformers
 
+# What Transformers can vary in a BERT and this one cannot.
+FIXED: dict[str, Any] = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "type_vocab_size": TYPES,
+    "layer_norm_eps": EPS,
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+}
+
 
 def spec_of_checkpoint(folder: Path) -> BertSpec:
-    """`config.json` of a Transformers BERT checkpoint -> the spec of the same residual network.
+    """`config.json` of a Transformers BERT checkpoint -> the spec of the same residual network, without dropout.
 
     Raises LookupError where there is no such file, ValueError for another architecture.
     """
     path = folder / "config.json"
     if not path.is_file():
         raise LookupError(f"there is no Transformers checkpoint at {folder}: no config.json")
-    config = json.loads(path.read_text())
-    expected = {"model_type": "bert", "hidden_act": "gelu", "type_vocab_size": 2}
-    for key, value in expected.items():
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as e:
+        raise ValueError(f"{path} is not JSON: {e}") from e
+    refuse_others(config, path)
+    try:
+        return BertSpec(
+            wiring="residual",
+            depth=config["num_hidden_layers"],
+            vocab_size=config["vocab_size"],
+            max_length=config["max_position_embeddings"],
+            width=config["hidden_size"],
+            heads=config["num_attention_heads"],
+            mlp_ratio=config["intermediate_size"] / config["hidden_size"],
+        )
+    except KeyError as e:
+        raise ValueError(f"{path} says nothing of {e}") from None
+
+
+def refuse_others(config: Mapping[str, Any], place: Path | str) -> None:
+    """Raise ValueError where a config of Transformers says what this BERT is not."""
+    for key, value in FIXED.items():
         if config.get(key, value) != value:
-            raise ValueError(f"{path}: {key} is {config[key]!r}, expected {value!r}")
-    return BertSpec(
-        wiring="residual",
-        depth=config["num_hidden_layers"],
-        vocab_size=config["vocab_size"],
-        max_length=config["max_position_embeddings"],
-        width=config["hidden_size"],
-        heads=config["num_attention_heads"],
-        mlp_ratio=config["intermediate_size"] / config["hidden_size"],
-    )
+            raise ValueError(f"{place}: {key} is {config[key]!r}, expected {value!r}")
 
 
 def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
@@ -110,10 +137,18 @@ def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
     """
     path = folder / "model.safetensors"
     if not path.is_file():
-        raise LookupError(f"there is no Transformers checkpoint at {folder}: no model.safetensors")
+        others = sorted(p.name for p in folder.glob("*model*") if p.suffix in (".bin", ".json"))
+        instead = f", but {', '.join(others)}: let Transformers save it as one file" * bool(others)
+        raise LookupError(
+            f"there is no Transformers checkpoint at {folder}: no model.safetensors{instead}"
+        )
+    try:
+        loaded = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as e:
+        raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
     theirs = {
         name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
-        for name, tensor in safetensors.torch.load_file(path).items()
+        for name, tensor in loaded.items()
     }
     try:
         return from_transformers(theirs, spec_of_checkpoint(folder).depth)
@@ -121,15 +156,18 @@ def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: there is no weight {e}; is it a BERT with a pooler?") from None
 
 
-def from_transformers(theirs: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
+def from_transformers(
+    theirs: Mapping[str, Tensor], depth: int, *, pooler: bool = True
+) -> dict[str, Tensor]:
     """The state of `BertModel` -> the state of our stem, blocks and readout. Raises KeyError."""
     names = {
         "stem.word": "embeddings.word_embeddings",
         "stem.position": "embeddings.position_embeddings",
         "stem.token_type": "embeddings.token_type_embeddings",
         "stem.norm": "embeddings.LayerNorm",
-        "readout.dense": "pooler.dense",
     }
+    if pooler:
+        names["readout.dense"] = "pooler.dense"
     for i in range(depth):
         layer = f"encoder.layer.{i}"
         names |= {

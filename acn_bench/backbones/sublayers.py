@@ -93,16 +93,19 @@ class Attention(nn.Module):
     """Multi-head self-attention, (B, T, D) -> (B, T, D).
 
     `mask` (B, T) is true where a token may be seen. `scale_after_softmax` multiplies the weights by
-    1/√d where others divide the scores (the released ViTs).
+    1/√d where others divide the scores (the released ViTs). `dropout` is of the weights, in training.
     """
 
-    def __init__(self, width: int, heads: int, *, scale_after_softmax: bool = False) -> None:
+    def __init__(
+        self, width: int, heads: int, *, scale_after_softmax: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} is not a multiple of heads {heads}")
         self.heads = heads
         self.scale = (width // heads) ** -0.5
         self.scale_after_softmax = scale_after_softmax
+        self.dropout = dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
@@ -116,14 +119,18 @@ class Attention(nn.Module):
         return out
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
         # The fused kernel is slower than these lines in bf16 on a CPU, and knows no scale after.
         if not self.scale_after_softmax and not (q.is_cpu and q.dtype == torch.bfloat16):
-            return functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            return functional.scaled_dot_product_attention(q, k, v, seen, dropout)
         before, after = (1.0, self.scale) if self.scale_after_softmax else (self.scale, 1.0)
         scores = (q * before) @ k.transpose(-2, -1)
-        if seen is not None:
-            scores = scores.masked_fill(~seen, float("-inf"))
-        return (scores.softmax(dim=-1) * after).to(v.dtype) @ v
+        if seen is None:
+            weights = scores.softmax(dim=-1)
+        else:  # finite, then 0: who may see nothing gets 0, as from the fused kernel, and no NaN
+            scores = scores.masked_fill(~seen, torch.finfo(scores.dtype).min)
+            weights = scores.softmax(dim=-1).masked_fill(~seen, 0)
+        return functional.dropout(weights * after, dropout).to(v.dtype) @ v
 
 
 class TokenMixing(nn.Module):

@@ -5,7 +5,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from acn_bench.backbones import build, load_bert
+from acn_bench.backbones import build, load, load_bert, save
 from acn_bench.backbones.bert import from_transformers
 
 
@@ -58,10 +58,25 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     with pytest.raises(ValueError, match="model_type is 'gpt2', expected 'bert'"):
         load_bert(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"layer_norm_eps": 1e-5}))
+    with pytest.raises(ValueError, match="layer_norm_eps is 1e-05, expected 1e-12"):
+        load_bert(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json is not JSON"):
+        load_bert(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="says nothing of 'num_hidden_layers'"):
+        load_bert(tmp_path)
     sizes = {"num_hidden_layers": 1, "vocab_size": 9, "max_position_embeddings": 8,
              "hidden_size": 4, "num_attention_heads": 2, "intermediate_size": 8}  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(sizes))
-    with pytest.raises(LookupError, match=r"no model\.safetensors"):
+    with pytest.raises(LookupError, match=r"no model\.safetensors$"):
+        load_bert(tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(LookupError, match=r"but pytorch_model\.bin: let Transformers save it"):
+        load_bert(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"cut short")
+    with pytest.raises(ValueError, match="is not a whole safetensors file"):
         load_bert(tmp_path)
     safetensors.torch.save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="there is no weight 'embeddings"):
@@ -79,9 +94,96 @@ def test_parameters_of_bert_base():
             assert sum(p.numel() for p in model.parameters()) == base + 2 * D + 2
 
 
-def test_images_too_many_tokens_and_no_integers_are_refused(small):
-    model = small("ac_bert")
-    with pytest.raises(ValueError, match="expected token ids"):
-        model(torch.rand(2, 3))
-    with pytest.raises(ValueError, match="expected 16 tokens at most, got 17"):
-        model(torch.ones(2, 17, dtype=torch.int64))
+IDS = torch.ones(2, 3, dtype=torch.int64)
+REFUSED = {
+    r"expected token ids \(B, T\) of integers, int64 or int32, got \(2, 3\) of torch.float32": (
+        torch.rand(2, 3),
+    ),
+    r"expected token ids \(B, T\).*got \(2, 3, 1\) of torch.int64": (IDS[..., None],),
+    "expected 1 to 16 tokens, got 17": (torch.ones(2, 17, dtype=torch.int64),),
+    "expected 1 to 16 tokens, got 0": (IDS[:, :0],),
+    "expected token ids from 0 to 49, got 50": (50 * IDS,),
+    "expected token ids from 0 to 49, got -1": (-1 * IDS,),
+    r"expected attention mask of the token ids' shape \(2, 3\), got \(2, 4\)": (
+        IDS,
+        torch.ones(2, 4),
+    ),
+    r"attention mask of the token ids' shape \(2, 3\), got \(2, 1, 1, 3\)": (
+        IDS,
+        torch.ones(2, 1, 1, 3),
+    ),
+    r"expected an attention mask of 1 \(seen\) and 0 \(not seen\), got one with -inf": (
+        IDS,
+        torch.tensor([0.0, 0.0, float("-inf")]).expand(2, 3),
+    ),
+    r"expected token types of the token ids' shape \(2, 3\), got \(3,\)": (IDS, None, IDS[0]),
+    "expected token types of integers, int64 or int32, got torch.float32": (IDS, None, 0.0 * IDS),
+    "expected token types from 0 to 1, got 2": (IDS, None, 2 * IDS),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_no_bert_can_read_is_refused_in_one_sentence(small, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        small("ac_bert")(*REFUSED[sentence])
+
+
+@torch.no_grad()
+def test_masks_of_any_dtype_say_the_same(small, inputs):
+    model = small("ac_bert").eval()
+    ids, mask, types = inputs("bert")
+    expected = model(ids, mask, types)
+    for dtype in (torch.bool, torch.int32, torch.float32, torch.float64, torch.bfloat16):
+        assert torch.equal(model(ids, mask.to(dtype), types), expected)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", ["ac_bert", "residual_bert"])
+def test_a_text_of_which_nothing_may_be_seen_is_finite_and_spoils_no_other(
+    small, inputs, name, precision
+):
+    model = small(name, precision=precision)
+    ids, mask, types = inputs("bert")
+    alone = model(ids[1:], mask[1:], types[1:])
+    mask[0] = 0
+    logits = model(ids, mask, types)
+    torch.testing.assert_close(logits[1:], alone)
+    assert logits.isfinite().all()
+    logits.sum().backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@torch.no_grad()
+def test_a_text_of_which_nothing_may_be_seen_gives_what_transformers_gives(small, inputs):
+    model = theirs()
+    ours = small("residual_bert").double().eval()
+    ours.load_state_dict(from_transformers(model.state_dict(), 3), strict=False)
+    ids, mask, types = inputs("bert")
+    mask[0] = 0
+    other = model(ids, attention_mask=mask, token_type_ids=types).pooler_output
+    torch.testing.assert_close(ours.features(ids, mask, types), other, rtol=0, atol=1e-10)
+
+
+@torch.no_grad()
+def test_dropout_falls_where_it_does_in_transformers(small, inputs):
+    model = theirs(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2).train()
+    ours = small("residual_bert", dropout=0.3, attention_dropout=0.2).double().train()
+    ours.load_state_dict(from_transformers(model.state_dict(), 3), strict=False)
+    ids, mask, types = inputs("bert")
+    torch.manual_seed(1)  # and of the same seed the same units fall
+    other = model(ids, attention_mask=mask, token_type_ids=types).pooler_output
+    torch.manual_seed(1)
+    dropped = ours.features(ids, mask, types)
+    torch.testing.assert_close(dropped, other, rtol=0, atol=1e-10)
+    assert not torch.allclose(dropped, ours.features(ids, mask, types))
+
+
+def test_dropout_is_kept_in_a_checkpoint_and_falls_in_bf16_too(small, inputs, tmp_path):
+    save(small("ac_bert", dropout=0.1, attention_dropout=1.0), tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    assert (loaded.spec.dropout, loaded.spec.attention_dropout) == (0.1, 1.0)
+    attention = small("ac_bert", attention_dropout=1.0, precision="bf16").blocks[0].attn
+    x = torch.rand(2, 5, 24)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (attention(x) == attention.proj.bias.bfloat16()).all()  # nothing was mixed
+        assert not (attention.eval()(x) == attention.proj.bias.bfloat16()).all()
