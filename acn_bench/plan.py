@@ -13,6 +13,7 @@ from acn_bench.settings import Base, Setting, full_key, sweep
 from acn_bench.spec import (
     BackboneSpec,
     BertSpec,
+    BuilderSpec,
     FactorySpec,
     Precision,
     RunConfig,
@@ -51,27 +52,33 @@ class Draft:
         return self.configs[0].benchmark.data
 
     @property
-    def factories(self) -> list[str]:
-        """Every `pkg.module:factory` of the plan."""
-        specs = [c.backbone for c in self.configs]
-        return _unique(s.factory for s in specs if isinstance(s, FactorySpec))
+    def functions(self) -> dict[str, str]:
+        """Every `pkg.module:function` of the plan, and what it is."""
+        backbones = [c.backbone for c in self.configs]
+        strategies = [c.strategy for c in self.configs]
+        found = {s.factory: "backbone factory" for s in backbones if isinstance(s, FactorySpec)}
+        builders = {s.builder: "strategy builder" for s in strategies if isinstance(s, BuilderSpec)}
+        return found | builders
 
     def resolve(
         self, fingerprint: str, precision: dict[str, Precision], sources: dict[str, str]
     ) -> list[RunConfig]:
         """The plan: `precision` says what `auto`, `fp32` and `bf16` mean on the device.
 
-        `sources` gives the hash of the file that defines each factory.
+        `sources` gives the hash of the file that defines each of `functions`.
         """
         resolved = []
         for config, wanted in zip(self.configs, self.precisions, strict=True):
-            backbone = config.backbone
+            backbone, strategy = config.backbone, config.strategy
             if isinstance(backbone, FactorySpec):
                 backbone = msgspec.structs.replace(backbone, source=sources[backbone.factory])
+            if isinstance(strategy, BuilderSpec):
+                strategy = msgspec.structs.replace(strategy, source=sources[strategy.builder])
             resolved.append(
                 msgspec.structs.replace(
                     config,
                     backbone=backbone,
+                    strategy=strategy,
                     fingerprint=fingerprint,
                     precision=precision[wanted],
                 )
@@ -96,6 +103,7 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
         _options(n, choices.quick)
         for n in _strategies(choices.strategies or card.defaults.strategies)
     ]
+    _each_once(strategies)
     names = choices.backbones or card.defaults.backbones
     backbones = [_backbone(n, card) for n in _unique(names)]
     bases = [
@@ -218,6 +226,14 @@ def _options(name: str, quick: bool) -> StrategySpec:
     except msgspec.ValidationError as e:
         raise ValueError(f"card {card.name}: [quick]: {e}") from e
     return options
+
+
+def _each_once(strategies: Sequence[StrategySpec]) -> None:
+    """Raise ValueError for two cards of one name: their runs could not be told apart."""
+    names = [s.name for s in strategies]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two strategy cards are named {twice!r}: give one of them another name")
 
 
 def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], tuple[str, ...]]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from acn_bench import backbones, provenance, records
+from acn_bench import provenance, records, reference
 from acn_bench.backbones.checkpoint import Header
 from acn_bench.benchmarks import continual
 from acn_bench.data import images
 from acn_bench.records import Place, RunRecord
-from acn_bench.spec import FactorySpec, RunConfig
+from acn_bench.spec import BuilderSpec, FactorySpec, RunConfig
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
@@ -30,9 +30,9 @@ def run(
     number, OSError where a file cannot be written; then no record exists.
     """
     if isinstance(config.backbone, FactorySpec):
-        source = backbones.factory_source(config.backbone.factory)
-        if source != config.backbone.source:
-            raise ValueError(f"{config.backbone.factory} changed since the run was planned")
+        _check(config.backbone.factory, "backbone factory", config.backbone.source)
+    if isinstance(config.strategy, BuilderSpec):
+        _check(config.strategy.builder, "strategy builder", config.strategy.source)
     data = images.load(config.benchmark.data, data_root)
     if data.fingerprint != config.fingerprint:
         raise ValueError(
@@ -55,6 +55,11 @@ def run(
         safetensors.torch.save_file(measured.weights, part, about | _header(config))
     records.save(record, place.records)
     return record
+
+
+def _check(function: str, what: str, planned: str) -> None:
+    if reference.source(function, what) != planned:
+        raise ValueError(f"{function} changed since the run was planned")
 
 
 def _header(config: RunConfig) -> dict[str, str]:

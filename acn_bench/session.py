@@ -13,7 +13,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from acn_bench import backbones, device, estimate, metrics, provenance, records, reports, workers
+from acn_bench import (
+    device,
+    estimate,
+    metrics,
+    provenance,
+    records,
+    reference,
+    reports,
+    workers,
+)
 from acn_bench.benchmarks.split import split
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.data import images
@@ -62,7 +71,7 @@ class Session:
 
 def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Options) -> Session:
     """Resolve data, device and precision; time a few steps. Raises what the user can mend."""
-    sources = {factory: backbones.factory_source(factory) for factory in drafted.factories}
+    sources = {name: reference.source(name, what) for name, what in drafted.functions.items()}
     chip = device.resolve(options.device)
     precision: dict[str, Precision] = {
         p: device.resolve_precision(p, chip) for p in set(drafted.precisions)

@@ -51,7 +51,7 @@ class Base:
         """Full key -> the part of the run that it is a field of."""
         parts = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seed"}
         parts[f"strategy.{self.strategy.name}"] = "strategy"
-        fixed = {"name", "wiring", "variant", "factory", "source"}
+        fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
         found = {
             f"{prefix}.{field.name}": part
             for prefix, part in parts.items()

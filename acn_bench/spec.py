@@ -198,6 +198,14 @@ class GdumbSpec(Strategy, frozen=True, kw_only=True, tag="gdumb"):
     memory: Count = 500  # examples in all
 
 
+class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
+    """Anybody's own strategy: `pkg.module:builder` makes the learner, as those of `strategies.learner` do."""
+
+    builder: str
+    values: dict[str, Any] = {}  # its hyper-parameters
+    source: str = ""  # hash of the file that defines it, so that an edit is another run
+
+
 StrategySpec = (
     NaiveSpec
     | JointSpec
@@ -213,6 +221,7 @@ StrategySpec = (
     | IcarlSpec
     | ErAceSpec
     | GdumbSpec
+    | BuilderSpec
 )
 
 

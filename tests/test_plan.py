@@ -183,7 +183,7 @@ def test_digits_are_never_mirrored(runs):
 def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
     choices = Choices(backbones=("a.b:make", "ac_mixer"), settings=("depth=5,10",), seeds=(0,))
     drafted = draft(card, choices)
-    assert drafted.factories == ["a.b:make"]
+    assert drafted.functions == {"a.b:make": "backbone factory"}
     assert len(drafted.configs) == 3 * (1 + 2)
     resolved = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
     theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]

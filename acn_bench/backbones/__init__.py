@@ -1,14 +1,12 @@
 """A backbone's name -> a network in plain torch, for any pipeline."""
 
-import hashlib
-import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from acn_bench import reference
 from acn_bench.backbones import checkpoint
 from acn_bench.backbones.backbone import (
     INITIALISATION,
@@ -38,7 +36,6 @@ __all__ = [
     "MultiHead",
     "build",
     "depth_logits",
-    "factory_source",
     "from_factory",
     "from_spec",
     "load",
@@ -168,7 +165,7 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     Raises LookupError where there is no such function, ValueError where it fails, or where what it makes
     has no such head.
     """
-    make = _factory(factory)
+    make = reference.function(factory, "backbone factory")
     try:
         network = make(num_classes=num_classes)
     except Exception as e:  # anybody's code
@@ -180,27 +177,3 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     ):
         raise ValueError(f"{factory} must make an nn.Module whose `.head` is its final nn.Linear")
     return network
-
-
-def factory_source(factory: str) -> str:
-    """8 hex digits of the hash of the file that defines `pkg.module:factory`; empty where there is none."""
-    made = inspect.unwrap(_factory(factory))
-    try:
-        path = inspect.getsourcefile(made)
-    except TypeError:  # a partial, say: the module that names it
-        path = inspect.getsourcefile(importlib.import_module(factory.partition(":")[0]))
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8] if path else ""
-
-
-def _factory(factory: str) -> Callable[..., Any]:
-    module, _, function = factory.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), function)
-    except Exception as e:  # anybody's code
-        why = e if isinstance(e, ImportError | AttributeError) else f"{type(e).__name__}: {e}"
-        raise LookupError(
-            f"there is no backbone factory {factory!r} (pkg.module:factory): {why}"
-        ) from e
-    if not callable(made):
-        raise LookupError(f"{factory} is no function, but a {type(made).__name__}")
-    return made  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ def _varied(flats: Iterable[dict[str, Any]]) -> set[str]:
     for flat in flats:
         for name, value in flat.items():
             values.setdefault(name, set()).add(value)
-    silent = (".variant", ".factory", ".source", ".kind")
+    silent = (".variant", ".factory", ".builder", ".source", ".kind")
     return {n for n, found in values.items() if len(found) > 1 and not n.endswith(silent)}
 
 

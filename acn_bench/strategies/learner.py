@@ -17,8 +17,10 @@ from avalanche.training.supervised import DER, ER_ACE, Cumulative, ICaRL, JointT
 from avalanche.training.templates import SupervisedTemplate
 from torch import nn
 
+from acn_bench import reference
 from acn_bench.spec import (
     AgemSpec,
+    BuilderSpec,
     ContinualSpec,
     CumulativeSpec,
     DerSpec,
@@ -141,6 +143,20 @@ def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTempla
     return _with(GDumb(spec.memory), settings)
 
 
+def builder(spec: BuilderSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
+    """What a builder outside the package makes. Raises ValueError where it fails, or makes no learner."""
+    make = reference.function(spec.builder, "strategy builder")
+    try:
+        made = make(spec, heads, settings)
+    except Exception as e:  # anybody's code
+        raise ValueError(f"{spec.builder} failed: {type(e).__name__}: {e}") from e
+    if not isinstance(made, SupervisedTemplate):
+        raise ValueError(
+            f"{spec.builder} must make a strategy of Avalanche's, not a {type(made).__name__}"
+        )
+    return made
+
+
 BUILDERS: dict[type, Callable[..., SupervisedTemplate]] = {
     NaiveSpec: naive,
     JointSpec: joint,
@@ -156,6 +172,7 @@ BUILDERS: dict[type, Callable[..., SupervisedTemplate]] = {
     IcarlSpec: icarl,
     ErAceSpec: er_ace,
     GdumbSpec: gdumb,
+    BuilderSpec: builder,
 }
 
 
