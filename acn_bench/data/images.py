@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from acn_bench.catalog import closest
 from acn_bench.data import cifar, digits
@@ -27,6 +28,27 @@ class ImageData:
     canonical: bool  # the full original files, so that published figures compare
     flips: bool  # whether a mirrored image is still of its class
     fingerprint: str  # 12 hex digits of the hash of pixels, labels and shapes
+
+    def datasets(self) -> tuple["Examples", "Examples"]:
+        """Training and test side as any pipeline takes them: images in [0, 1] and labels, one by one."""
+        return (
+            Examples(self.train_images, self.train_labels),
+            Examples(self.test_images, self.test_labels),
+        )
+
+
+class Examples(Dataset[tuple[Tensor, int]]):
+    """Images (3, 32, 32) in [0, 1] with their labels; all labels are `targets`, where Avalanche looks."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images = images  # (N, 3, 32, 32) uint8
+        self.targets: list[int] = labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.images[index] / 255, self.targets[index]
 
 
 def load(name: str, root: Path | None = None) -> ImageData:

@@ -76,3 +76,13 @@ def test_a_failure_is_not_remembered(
     root.mkdir()
     (cifar100_root / "cifar-100-python").rename(root / "cifar-100-python")
     assert len(images.load("cifar100", root).train_images) == 7
+
+
+def test_any_pipeline_takes_it_as_images_in_0_1_with_their_labels():
+    digits = images.load("digits10")
+    train, test = digits.datasets()
+    assert (len(train), len(test)) == (len(digits.train_labels), len(digits.test_labels))
+    image, label = train[7]
+    assert torch.equal((image * 255).round().to(torch.uint8), digits.train_images[7])
+    assert label == digits.train_labels[7] == train.targets[7]
+    assert isinstance(label, int)
