@@ -1,147 +1,135 @@
-"""Measure speed side by side: this line against stock Avalanche, on the same rows and network.
+"""Measure speed side by side: this line and stock Avalanche, on the same rows, network and strategies.
 
-Each measure alternates its arms in one run, each on one thread, and takes medians; ratios are of
-medians. Every side has a process of its own: this line with the environment that `run` gives its
-workers, stock Avalanche with the one that a script has. The figures are printed and kept as JSON.
+python tools/bench_line.py [--repetitions 7] [--out reports/<date>-speed]
 
-    python tools/bench_line.py [--repetitions 7] [--out reports/<date>-speed]
+Training is timed at the last experience of 20, where a strategy carries all that it keeps of the 19
+before it; those are short here. Embedded data, so that it runs anywhere: what is timed is the way from a
+row to a step, not what is seen. bf16 is timed only where the processor has instructions for it.
 """
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace as swapped
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import stock
 import torch
-from avalanche.benchmarks import nc_benchmark
-from avalanche.evaluation.metrics import accuracy_metrics
-from avalanche.models import as_multitask
-from avalanche.training.plugins import EvaluationPlugin
-from avalanche.training.supervised import Naive
+from epochs import Gate
 from msgspec.structs import replace
-from PIL import Image
 from stopwatch import Side, Timed, alternate, keep, table
-from torch.utils.data import Dataset
-from torchvision import transforms
 
 from acn_bench import catalog, device, workers
 from acn_bench.backbones import build
 from acn_bench.benchmarks import evaluation
 from acn_bench.benchmarks.continual import ContinualRun
+from acn_bench.benchmarks.split import split
 from acn_bench.data import images
-from acn_bench.spec import (
-    ContinualSpec,
-    MixerSpec,
-    NaiveSpec,
-    Precision,
-    RunConfig,
-    Seeds,
-)
+from acn_bench.data.images import ImageData
+from acn_bench.spec import ContinualSpec, MixerSpec, Precision, RunConfig, Seeds
 
-BATCH = 64
-EXPERIENCES = 5
-# SplitCIFAR100's own, as Avalanche 0.6 has them.
-NORMALISE = transforms.Normalize((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
-TRAIN = transforms.Compose(
-    [
-        transforms.RandomCrop(32, padding=4),
-        transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(),
-        NORMALISE,
-    ]
-)
-EVALUATE = transforms.Compose([transforms.ToTensor(), NORMALISE])
+LAST = 19  # of 20 experiences
+FEW = 10  # training rows of a class in the experiences before it
+NEVER = 10**6  # epochs: the last experience ends with the process
 
 
-class PilImages(Dataset[tuple[Any, int]]):
-    """The rows as PIL images, which is what torchvision's CIFAR classes give Avalanche."""
-
-    def __init__(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
-        self.images = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in pixels]
-        self.targets = labels.tolist()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.images[index], self.targets[index]
+def few_before_the_last() -> ImageData:
+    """The embedded data, with few training rows of each class but those of the last experience."""
+    data = images.load("digits100")
+    per, kept = PROTOCOL.classes_per_experience, []
+    for label in range(len(data.class_names)):
+        rows = (data.train_labels == label).nonzero().flatten()
+        kept.append(rows if label >= LAST * per else rows[:FEW])
+    rows = torch.cat(kept)
+    return swapped(data, train_images=data.train_images[rows], train_labels=data.train_labels[rows])
 
 
-def ours(precision: Precision) -> dict[str, Timed]:
-    """This line: train an epoch of the first experience; evaluate all, also at every depth."""
-    card = catalog.benchmark("split_cifar100")
-    config = RunConfig(
-        benchmark=_protocol(card.protocol),
-        strategy=NaiveSpec(name="naive"),
+def config(strategy: str, precision: Precision) -> RunConfig:
+    """An AC-Mixer of the paper's width by one strategy."""
+    return RunConfig(
+        benchmark=PROTOCOL,
+        strategy=catalog.strategy(strategy).options,
         backbone=MixerSpec(wiring="ac"),
         seeds=Seeds(),
         fingerprint=DATA.fingerprint,
         precision=precision,
     )
-    run = ContinualRun(config, DATA, torch.device("cpu"))
-    experience = run._stream().train_stream[0]
 
-    def train() -> int:
-        run._train(experience)
-        return len(experience.dataset)
+
+def ours(strategy: str, precision: Precision) -> Gate:
+    """This line up to the last experience."""
+    gate, run = Gate(LAST), ContinualRun(config(strategy, precision), DATA, torch.device("cpu"))
+    run.learner.plugins.append(gate)
+    return _to_the_last(gate, run.learner, run._stream())
+
+
+def stocks(strategy: str) -> Gate:
+    """Stock Avalanche up to the last experience."""
+    gate = Gate(LAST)
+    network = build("ac_mixer", num_classes=PROTOCOL.classes_per_experience, mean=None)
+    learner = stock.learner(strategy, network, PROTOCOL, [gate])
+    rows = split(DATA, PROTOCOL, Seeds())
+    return _to_the_last(gate, learner, stock.stream(DATA, rows, PROTOCOL, stock.Transforms()))
+
+
+def _to_the_last(gate: Gate, learner: Any, stream: Any) -> Gate:
+    def train(_: Gate) -> None:
+        for i, experience in enumerate(stream.train_stream):
+            learner.train_epochs = NEVER if i == LAST else 1
+            learner.train(experience, eval_streams=[])
+
+    gate.train(train)
+    return gate
+
+
+def epochs(makes: Callable[[], Gate]) -> Timed:
+    """An epoch of the last experience; what comes before it, at the first call, which is not counted."""
+    made: list[Gate] = []
+
+    def run() -> int:
+        if not made:
+            made.append(makes())
+        return made[0].epoch()
+
+    return run
+
+
+# ---------------------------------------------------------------- evaluation
+
+
+def evaluation_of_ours(precision: Precision) -> dict[str, Timed]:
+    """All test rows through their heads, at full depth and at every depth."""
+    run = ContinualRun(config("naive", precision), DATA, torch.device("cpu"))
 
     def evaluate(depths: bool) -> int:
         with evaluation.evaluating(run.model):
             for j, tests in enumerate(run.split.test):
-                images = run.rows.plain(tests + len(DATA.train_labels))
-                read = evaluation.features(run.model.backbone, images, depths=depths)
+                seen = run.rows.plain(tests + len(DATA.train_labels))
+                read = evaluation.features(run.model.backbone, seen, depths=depths)
                 labels = run.split.label(DATA.test_labels[tests], own_heads=True)
-                evaluation.shares(evaluation.correct(run.model.head[j], read, labels))
+                right = evaluation.correct(run.prediction.logits(read, j), labels)
+                evaluation.shares(right.depths)
         return sum(map(len, run.split.test))
 
     return {
-        f"train {precision}": train,
-        f"evaluate {precision}": lambda: evaluate(False),
-        f"evaluate {precision}, every depth": lambda: evaluate(True),
+        f"evaluate {precision}": partial(evaluate, False),
+        f"evaluate {precision}, every depth": partial(evaluate, True),
     }
 
 
-def stock() -> dict[str, Timed]:
-    """Stock Avalanche: Naive, fp32, PIL images and SplitCIFAR100's transforms, the same rows and network."""
-    config = RunConfig(
-        benchmark=_protocol(catalog.benchmark("split_cifar100").protocol),
-        strategy=NaiveSpec(name="naive"),
-        backbone=MixerSpec(wiring="ac"),
-        seeds=Seeds(),
-        fingerprint=DATA.fingerprint,
-    )
-    split = ContinualRun(config, DATA, torch.device("cpu")).split
-    rows, tests = torch.cat(split.train), torch.cat(split.test)
-    stream = nc_benchmark(
-        PilImages(DATA.train_images[rows], split.position[DATA.train_labels[rows]]),
-        PilImages(DATA.test_images[tests], split.position[DATA.test_labels[tests]]),
-        n_experiences=EXPERIENCES,
-        task_labels=True,
-        shuffle=False,
-        class_ids_from_zero_in_each_exp=True,
-        train_transform=TRAIN,
-        eval_transform=EVALUATE,
-    )
-    model = as_multitask(build("ac_mixer", num_classes=5, mean=None), "head")
-    naive = Naive(
-        model=model,
-        optimizer=torch.optim.AdamW(model.parameters(), 1e-3),
-        criterion=torch.nn.CrossEntropyLoss(),
-        train_mb_size=BATCH,
-        eval_mb_size=BATCH,
-        evaluator=EvaluationPlugin(accuracy_metrics(experience=True)),  # the accuracy matrix
-    )
-
-    def train() -> int:
-        naive.train(stream.train_stream[0], eval_streams=[])
-        return len(split.train[0])
+def evaluation_of_stock() -> Timed:
+    """`strategy.eval` of the test stream, with its accuracy matrix."""
+    network = build("ac_mixer", num_classes=PROTOCOL.classes_per_experience, mean=None)
+    learner = stock.learner("naive", network, PROTOCOL, [])
+    rows = split(DATA, PROTOCOL, Seeds())
+    stream = stock.stream(DATA, rows, PROTOCOL, stock.Transforms())
 
     def evaluate() -> int:
-        naive.eval(stream.test_stream)
-        return len(tests)
+        learner.eval(stream.test_stream)
+        return sum(map(len, rows.test))
 
-    return {"train": train, "evaluate": evaluate}
+    return evaluate
 
 
 def one_pass(precision: Precision) -> dict[str, Timed]:
@@ -164,15 +152,6 @@ def one_pass(precision: Precision) -> dict[str, Timed]:
     }
 
 
-def _protocol(protocol: ContinualSpec) -> ContinualSpec:
-    return replace(protocol, data=DATA.name, experiences=EXPERIENCES, epochs=1, flip=False)
-
-
-def precisions() -> list[Precision]:
-    """What this processor has instructions for."""
-    return ["fp32", "bf16"] if device.has_bf16(torch.device("cpu")) else ["fp32"]
-
-
 def multiplied(dtype: torch.dtype) -> int:
     """Two square matrices, ten times over; the work in MFLOP."""
     n = 1024
@@ -182,13 +161,29 @@ def multiplied(dtype: torch.dtype) -> int:
     return 10 * 2 * n**3 // 10**6
 
 
+# ---------------------------------------------------------------- the sides
+
+
+def precisions() -> list[Precision]:
+    """What this processor has instructions for."""
+    return ["fp32", "bf16"] if device.has_bf16(torch.device("cpu")) else ["fp32"]
+
+
+def avalanche() -> dict[str, Timed]:
+    """Everything that is timed of stock Avalanche, by name."""
+    known = {f"train {s}": epochs(partial(stocks, s)) for s in stock.STRATEGIES}
+    return known | {"evaluate": evaluation_of_stock()}
+
+
 def line() -> dict[str, Timed]:
     """Everything that is timed of this line, by name."""
     known: dict[str, Timed] = {}
-    for precision in precisions():
-        known |= ours(precision) | one_pass(precision)
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        known[f"multiply {precision}"] = partial(multiplied, dtype)
+    for p in precisions():
+        known |= {f"train {s} {p}": epochs(partial(ours, s, p)) for s in stock.STRATEGIES}
+        known |= evaluation_of_ours(p) | one_pass(p)
+        known[f"multiply {p}"] = partial(
+            multiplied, torch.bfloat16 if p == "bf16" else torch.float32
+        )
     return known
 
 
@@ -200,7 +195,7 @@ def main() -> None:
     options = parser.parse_args()
     if len(precisions()) == 1:
         print("this processor has no bf16 instructions: fp32 only")
-    avalanche, here = Side(stock, {}), Side(line, workers.ENVIRONMENT)
+    there, here = Side(avalanche, {}), Side(line, workers.ENVIRONMENT)
 
     def measure(title: str, arms: dict[str, tuple[Side, str]], unit: str = "images/s") -> None:
         found[title] = table(f"{title}  ({unit})", alternate(arms, options.repetitions))
@@ -209,23 +204,27 @@ def main() -> None:
     measure(
         "matrix products", {p: (here, f"multiply {p}") for p in precisions()}, unit="MFLOP/s"
     )  # what the processor allows: no network can gain more from bf16 than they do
-    for work in ("train", "evaluate"):
-        arms = {"stock Avalanche, fp32": (avalanche, work)}
-        arms |= {f"acn_bench, {p}": (here, f"{work} {p}") for p in precisions()}
-        if work == "evaluate":
-            arms |= {
-                f"acn_bench, {p}, every depth": (here, f"evaluate {p}, every depth")
-                for p in precisions()
-            }
-        measure(work, arms)
+    for strategy in stock.STRATEGIES:
+        arms = {"stock Avalanche, fp32": (there, f"train {strategy}")}
+        arms |= {f"acn_bench, {p}": (here, f"train {strategy} {p}") for p in precisions()}
+        measure(f"training at the last experience of 20, {strategy}", arms)
+    arms = {"stock Avalanche, fp32": (there, "evaluate")}
+    arms |= {f"acn_bench, {p}": (here, f"evaluate {p}") for p in precisions()}
+    arms |= {
+        f"acn_bench, {p}, every depth": (here, f"evaluate {p}, every depth") for p in precisions()
+    }
+    measure("evaluation", arms)
     for p in precisions():
         arms = {w: (here, f"{w} {p}") for w in ("model(x)", "forward_depths(x)")}
         measure(f"every depth in one pass, {p}", arms)
-    rows = {"rows": f"{DATA.name} ({DATA.fingerprint})", "batch": BATCH}
+    rows = {"rows": f"{DATA.name} ({DATA.fingerprint})", "batch": PROTOCOL.batch_size}
     keep(options.out, "line", rows | {"speeds": found})
 
 
-DATA = images.load("digits100")
+PROTOCOL: ContinualSpec = replace(
+    catalog.benchmark("split_cifar100").protocol, data="digits100", class_order="natural"
+)
+DATA = few_before_the_last()
 
 if __name__ == "__main__":
     main()

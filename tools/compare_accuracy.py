@@ -1,0 +1,108 @@
+"""Train by this line and by stock Avalanche, seed by seed, and see whether accuracy and forgetting agree.
+
+python tools/compare_accuracy.py [--seeds 5] [--out reports/<date>-speed]
+
+The same rows, network, strategy and values, fp32 on either side; batches and crops are drawn apart, so
+that what is compared is the mean over seeds, paired. SI is left out: on the CPU, Avalanche's SI is Naive.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import stock
+import torch
+from msgspec.structs import asdict, replace
+from stopwatch import keep
+from torchvision import transforms
+
+from acn_bench import catalog, metrics
+from acn_bench.backbones import from_spec
+from acn_bench.benchmarks.continual import measure
+from acn_bench.benchmarks.split import split
+from acn_bench.data import images
+from acn_bench.reports import statistics
+from acn_bench.spec import ContinualSpec, MixerSpec, RunConfig, Seeds
+from acn_bench.strategies.chance import seed_everything
+
+STRATEGIES = tuple(s for s in stock.STRATEGIES if s != "si")
+METRICS = {"average accuracy": metrics.average_accuracy, "forgetting": metrics.forgetting}
+SEEN = stock.Transforms(  # digits are not mirrored, and the network normalises
+    train=transforms.Compose([transforms.RandomCrop(32, padding=2), transforms.ToTensor()]),
+    evaluate=transforms.ToTensor(),
+)
+
+
+def ours(config: RunConfig) -> list[list[float | None]]:
+    """The accuracy matrix of this line."""
+    return measure(config, DATA, torch.device("cpu")).result.accuracy
+
+
+def stocks(config: RunConfig) -> list[list[float]]:
+    """The accuracy matrix of stock Avalanche, by its own accuracy metric."""
+    protocol, rows = config.benchmark, split(DATA, config.benchmark, config.seeds)
+    seed_everything("stock", config.seeds.init)
+    network = from_spec(config.backbone, protocol.classes_per_experience)
+    learner = stock.learner(config.strategy.name, network, protocol, [])
+    stream = stock.stream(DATA, rows, protocol, SEEN)
+    matrix = []
+    for i, experience in enumerate(stream.train_stream):
+        learner.train(experience, eval_streams=[])
+        found = learner.eval(stream.test_stream[: i + 1])
+        names = [f"Task{j:03}/Exp{j:03}" for j in range(i + 1)]
+        matrix.append([found[f"Top1_Acc_Exp/eval_phase/test_stream/{name}"] for name in names])
+    return matrix
+
+
+def main() -> None:
+    """Run both sides, print the paired differences, keep them."""
+    parser = argparse.ArgumentParser(description="Accuracy of this line beside stock Avalanche's.")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found: dict[str, Any] = {}
+    for strategy in STRATEGIES:
+        pairs = []
+        for seed in range(options.seeds):
+            config = RunConfig(
+                benchmark=PROTOCOL,
+                strategy=catalog.strategy(strategy).options,
+                backbone=MixerSpec(wiring="ac", patch_size=8, width=64, channel_width=256),
+                seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+                fingerprint=DATA.fingerprint,
+            )
+            pairs.append((ours(config), stocks(config)))
+        found[strategy] = {name: _told(strategy, name, pairs) for name in METRICS}
+    about = {"rows": f"{DATA.name} ({DATA.fingerprint})", "protocol": asdict(PROTOCOL)}
+    keep(options.out, "accuracy", about | {"seeds": options.seeds, "agreement": found})
+
+
+def _told(strategy: str, name: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    """One metric of both sides in points, and the 95 % interval of their paired difference."""
+    sides = [[100 * METRICS[name](R) for R in side] for side in zip(*pairs, strict=True)]
+    differences = [a - b for a, b in zip(*sides, strict=True)]
+    mean = sum(differences) / len(differences)
+    low, high = statistics.t_interval(differences) or (float("nan"), float("nan"))
+    here, there = (sum(side) / len(side) for side in sides)
+    print(
+        f"{strategy:8} {name:17} acn_bench {here:5.1f}   stock {there:5.1f}   "
+        f"difference {mean:+5.1f} [{low:+5.1f}, {high:+5.1f}]  n = {len(pairs)}",
+        flush=True,
+    )
+    return {"acn_bench": sides[0], "stock": sides[1], "mean": mean, "interval": [low, high]}
+
+
+PROTOCOL: ContinualSpec = replace(
+    catalog.benchmark("split_cifar100").protocol,
+    data="digits100",
+    experiences=4,
+    epochs=4,
+    batch_size=16,
+    crop_padding=2,
+    noise={},
+)
+DATA = images.load("digits100")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The same rows, network and strategies as stock Avalanche runs them: PIL images, per-image transforms, fp32.
+
+What the line is measured beside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from avalanche.benchmarks import nc_benchmark
+from avalanche.core import SupervisedPlugin
+from avalanche.evaluation.metrics import accuracy_metrics
+from avalanche.models import as_multitask
+from avalanche.training.plugins import EvaluationPlugin
+from avalanche.training.supervised import EWC, LwF, Naive, Replay, SynapticIntelligence
+from PIL import Image
+from torch import nn
+from torch.utils.data import Dataset
+from torchvision import transforms
+
+from acn_bench import catalog
+from acn_bench.benchmarks.split import Split
+from acn_bench.data.images import ImageData
+from acn_bench.spec import ContinualSpec, EwcSpec, LwfSpec, NaiveSpec, ReplaySpec, SiSpec
+
+STRATEGIES = ("naive", "si", "ewc", "lwf", "replay")
+
+# SplitCIFAR100's own, as Avalanche 0.6 has them.
+NORMALISE = transforms.Normalize((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
+CROP = transforms.RandomCrop(32, padding=4)
+TRAIN = transforms.Compose(
+    [CROP, transforms.RandomHorizontalFlip(), transforms.ToTensor(), NORMALISE]
+)
+EVALUATE = transforms.Compose([transforms.ToTensor(), NORMALISE])
+
+
+class PilImages(Dataset[tuple[Any, int]]):
+    """The rows as PIL images, which is what torchvision's CIFAR classes give Avalanche."""
+
+    def __init__(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
+        self.images = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in pixels]
+        self.targets = labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.images[index], self.targets[index]
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """What turns a PIL image into what the network sees."""
+
+    train: Any = TRAIN
+    evaluate: Any = EVALUATE
+
+
+def stream(data: ImageData, split: Split, protocol: ContinualSpec, seen: Transforms) -> Any:
+    """The rows of a split as Avalanche's own benchmarks make theirs, a head each."""
+    rows, tests = torch.cat(split.train), torch.cat(split.test)
+    return nc_benchmark(
+        PilImages(data.train_images[rows], split.position[data.train_labels[rows]]),
+        PilImages(data.test_images[tests], split.position[data.test_labels[tests]]),
+        n_experiences=protocol.experiences,
+        task_labels=True,
+        shuffle=False,
+        class_ids_from_zero_in_each_exp=True,
+        train_transform=seen.train,
+        eval_transform=seen.evaluate,
+    )
+
+
+def learner(
+    name: str, network: nn.Module, protocol: ContinualSpec, plugins: Sequence[SupervisedPlugin]
+) -> Any:
+    """A strategy of stock Avalanche at the values of our card; the network's head becomes one an experience."""
+    model = as_multitask(network, "head")
+    settings = {
+        "model": model,
+        "optimizer": torch.optim.AdamW(
+            model.parameters(), protocol.learning_rate, weight_decay=protocol.weight_decay
+        ),
+        "criterion": nn.CrossEntropyLoss(),
+        "train_mb_size": protocol.batch_size,
+        "eval_mb_size": protocol.batch_size,
+        "train_epochs": protocol.epochs,
+        "plugins": list(plugins),
+        "evaluator": EvaluationPlugin(accuracy_metrics(experience=True)),  # the accuracy matrix
+    }
+    match catalog.strategy(name).options:
+        case NaiveSpec():
+            return Naive(**settings)
+        case SiSpec() as si:
+            return SynapticIntelligence(si_lambda=si.strength, eps=si.damping, **settings)
+        case EwcSpec() as ewc:
+            return EWC(ewc_lambda=ewc.strength, **settings)
+        case LwfSpec() as lwf:
+            return LwF(alpha=lwf.alpha, temperature=lwf.temperature, **settings)
+        case ReplaySpec() as replay:
+            return Replay(mem_size=replay.memory, **settings)
+    raise LookupError(f"no stock side for {name!r}. Known: {', '.join(STRATEGIES)}")
