@@ -22,7 +22,7 @@ demo: setup ## the main benchmark on embedded data, three seeds, with its report
 	$(PY) tools/check_demo.py runs/demo/split_cifar100
 
 test: setup ## the tests, less those that need a GPU, real data, the network or patience
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "$(MARK)" $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "$(MARK)" -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, and who imports whom
 	$(PY) -m ruff format --check .
