@@ -48,7 +48,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
     """What is run where the command line does not say."""
 
     backbones: tuple[str, ...]
-    strategies: tuple[str, ...]
+    strategies: tuple[str, ...] = ()  # none where nothing can be forgotten
     seeds: tuple[int, ...]
     depth: int = 5
     sizes: dict[str, dict[str, Any]] = {}  # family -> sizes of its backbones, beside their depth

@@ -6,9 +6,8 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from acn_bench import backbones
-from acn_bench.benchmarks.work import work
-from acn_bench.data.images import ImageData
+from acn_bench import backbones, kinds
+from acn_bench.kinds import Data
 from acn_bench.spec import EwcSpec, FactorySpec, LwfSpec, MasSpec, RunConfig, SiSpec
 
 STEPS = 2  # timed, after one that is not
@@ -18,7 +17,7 @@ TEACHER = 4 / 3  # and a frozen network that is asked, too
 START = 8.0  # seconds until a worker has imported everything
 
 
-def seconds(configs: Sequence[RunConfig], data: ImageData, device: torch.device) -> list[float]:
+def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> list[float]:
     """Wall-clock seconds of each run in one worker. Times the distinct networks, on this process's threads.
 
     Raises ValueError for a network that cannot take a step.
@@ -29,18 +28,18 @@ def seconds(configs: Sequence[RunConfig], data: ImageData, device: torch.device)
         key = (config.backbone, config.precision, config.benchmark.batch_size)
         if key not in known:
             try:
-                known[key] = _seconds_an_image(config, device)
+                classes = kinds.of(config).classes(config, data)
+                known[key] = _seconds_an_image(config, classes, device)
             except RuntimeError as e:  # a factory for other images; no memory
                 why = str(e).partition("\n")[0]
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
         factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec | MasSpec) else 1.0
         factor = TEACHER if isinstance(config.strategy, LwfSpec) else factor
-        found.append(work(config, data) * known[key] * factor * OVERHEAD)
+        found.append(kinds.of(config).work(config, data) * known[key] * factor * OVERHEAD)
     return found
 
 
-def _seconds_an_image(config: RunConfig, device: torch.device) -> float:
-    classes = config.benchmark.classes_per_experience
+def _seconds_an_image(config: RunConfig, classes: int, device: torch.device) -> float:
     with torch.random.fork_rng():
         if isinstance(config.backbone, FactorySpec):
             network = backbones.from_factory(config.backbone.factory, classes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -12,18 +12,24 @@ from acn_bench.naming import backbone_spec
 from acn_bench.settings import Base, Setting, full_key, sweep
 from acn_bench.spec import (
     BackboneSpec,
+    BenchmarkSpec,
     BertSpec,
     BuilderSpec,
+    ContinualSpec,
     FactorySpec,
     Precision,
     RunConfig,
+    Scheme,
     Seeds,
     StrategySpec,
+    TransferSpec,
 )
 from acn_bench.support import refusal
 
 _BOUNDS = ("joint", "naive")  # nothing against forgetting, and nothing to forget
 NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
+TARGETS = {"cifar100": "cifar10", "digits100": "digits10"}  # a source -> what is transferred to
+SCHEMES: tuple[str, ...] = get_args(Scheme)
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,9 @@ class Draft:
     refused: tuple[str, ...] = ()  # "strategy: why it does not serve the scenario"
 
     @property
-    def data(self) -> str:
-        """The name of the data that every run uses."""
-        return self.configs[0].benchmark.data
+    def datasets(self) -> tuple[str, ...]:
+        """The names of the data sets that every run uses, in the protocol's order."""
+        return self.configs[0].benchmark.datasets
 
     @property
     def functions(self) -> dict[str, str]:
@@ -96,21 +102,15 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
     card = _quick(card) if choices.quick else card
-    data = choices.data or card.protocol.data
-    mirrored = card.protocol.flip and data not in NEVER_MIRRORED
-    protocol = msgspec.structs.replace(card.protocol, data=data, flip=mirrored)
-    strategies = [
-        _options(n, choices.quick)
-        for n in _strategies(choices.strategies or card.defaults.strategies)
-    ]
-    _each_once(strategies)
+    protocol = _on(card.protocol, choices.data or card.protocol.data)
+    strategies = _learners(card, choices)
     names = choices.backbones or card.defaults.backbones
-    backbones = [_backbone(n, card) for n in _unique(names)]
+    arms = [_arm(n, card, protocol) for n in _unique(names)]
     bases = [
         Base(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
         for s in _unique(choices.seeds or card.defaults.seeds)
         for strategy in strategies
-        for backbone in backbones
+        for protocol, backbone in arms
     ]
     keys = [full_key(setting, bases) for setting in settings]
     twice = next((key for key in keys if keys.count(key) > 1), None)
@@ -194,6 +194,33 @@ def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> Benchm
         raise ValueError(f"card {card.name}: [{table}]: {e}") from e
 
 
+def _on(protocol: BenchmarkSpec, data: str) -> BenchmarkSpec:
+    """The protocol on other data; what goes to a target goes to its counterpart."""
+    changes: dict[str, Any] = {"data": data}
+    if isinstance(protocol, TransferSpec) and data != protocol.data:
+        if data not in TARGETS:
+            raise LookupError(
+                f"--data {data}: no target is known to transfer to. {closest(data, TARGETS)}"
+            )
+        changes["target"] = TARGETS[data]
+    made = msgspec.structs.replace(protocol, **changes)
+    mirrored = protocol.flip and not set(made.datasets) & set(NEVER_MIRRORED)
+    return msgspec.structs.replace(made, flip=mirrored)
+
+
+def _arm(
+    word: str, card: BenchmarkCard, protocol: BenchmarkSpec
+) -> tuple[BenchmarkSpec, BackboneSpec]:
+    """`residual_mixer`, or `residual_mixer+aligned`: the network, and the protocol with its scheme."""
+    name, plus, scheme = word.partition("+")
+    backbone = _backbone(name, card)
+    if not plus:
+        return protocol, backbone
+    if scheme not in SCHEMES:
+        raise LookupError(f"unknown scheme {scheme!r} of {name}. {closest(scheme, SCHEMES)}")
+    return msgspec.structs.replace(protocol, scheme=scheme), backbone
+
+
 def _backbone(name: str, card: BenchmarkCard) -> BackboneSpec:
     """The network of that name at the card's depth, and of the sizes that it gives the family."""
     family = name.partition(":")[0].rpartition("_")[2]
@@ -205,6 +232,21 @@ def _sees_images(backbone: BackboneSpec) -> BackboneSpec:
     if isinstance(backbone, BertSpec):
         raise LookupError(f"{backbone.name} reads text, and this benchmark has images")
     return backbone
+
+
+def _learners(card: BenchmarkCard, choices: Choices) -> list[StrategySpec | None]:
+    """What resists forgetting; None alone where nothing can be forgotten."""
+    if card.protocol.forgets:
+        names = _strategies(choices.strategies or card.defaults.strategies)
+        learners = [_options(name, choices.quick) for name in names]
+        _each_once(learners)
+        return list(learners)
+    if choices.strategies:
+        raise ValueError(
+            f"--strategies {','.join(choices.strategies)}: {card.name} has no experiences, so there is nothing "
+            "that a strategy could keep from being forgotten; leave --strategies out"
+        )
+    return [None]
 
 
 def _strategies(names: Sequence[str]) -> list[str]:
@@ -245,14 +287,17 @@ def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], 
     refused: list[str] = []
     for run in runs:
         _trains_by_scheme(run)
-        reason = refusal(run.strategy, run.benchmark)
-        sentence = f"{run.strategy.name}: {reason}"
-        if reason and run.strategy.name in named:
-            raise ValueError(sentence)
-        if reason:
-            refused.append(sentence)
-        else:
+        strategy, protocol = run.strategy, run.benchmark
+        reason = None
+        if strategy is not None and isinstance(protocol, ContinualSpec):
+            reason = refusal(strategy, protocol)
+        if strategy is None or reason is None:
             supported.append(run)
+            continue
+        sentence = f"{strategy.name}: {reason}"
+        if strategy.name in named:
+            raise ValueError(sentence)
+        refused.append(sentence)
     if not supported:
         raise ValueError("; ".join(_unique(refused)))
     return supported, tuple(_unique(refused))

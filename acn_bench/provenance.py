@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -13,59 +14,74 @@ import torch
 from acn_bench.data.images import ImageData
 from acn_bench.device import describe
 from acn_bench.records import DataProvenance, Guard, Provenance
-from acn_bench.spec import RunConfig
+from acn_bench.spec import ContinualSpec, RunConfig
 
 PACKAGE = Path(__file__).parent
-PROTOCOLS = ("acn_bench.benchmarks.continual",)
+PROTOCOLS = {
+    "continual": "acn_bench.benchmarks.continual"
+}  # the kind of a benchmark -> its protocol
 LIBRARIES = ("acn_bench", "torch", "torchvision", "avalanche-lib", "numpy", "scikit-learn")
 
 
 @lru_cache
-def code() -> str:
-    """Hash, in 8 hex digits, of those files of the package that training and evaluation import."""
+def code(kind: str) -> str:
+    """Hash, in 8 hex digits, of those files of the package that training and evaluation import.
+
+    By the kind of benchmark, so that an edit to one protocol repeats no run of another.
+    """
     digest = hashlib.sha256()
-    for path in sorted(_imported(PROTOCOLS)):
+    for path in sorted(_imported((PROTOCOLS[kind],))):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
 def provenance(
-    config: RunConfig, data: ImageData, device: torch.device, guards: list[Guard]
+    config: RunConfig, data: Sequence[ImageData], device: torch.device, guards: list[Guard]
 ) -> Provenance:
-    """What made the record, as of now."""
+    """What made the record, as of now; `data` in the protocol's order."""
     why_not = _not_comparable(config, data, guards)
+    first, *further = map(_data, data)
     return Provenance(
-        code=code(),
+        code=code(config.benchmark.kind),
         commit=_commit(),
         versions=versions(),
         device=describe(device),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        data=DataProvenance(
-            name=data.name,
-            fingerprint=data.fingerprint,
-            canonical=data.canonical,
-            train=len(data.train_labels),
-            test=len(data.test_labels),
-        ),
+        data=first,
+        further=further,
         comparable=not why_not,
         why_not=why_not,
         guards=guards,
     )
 
 
-def _not_comparable(config: RunConfig, data: ImageData, guards: list[Guard]) -> list[str]:
+def _data(data: ImageData) -> DataProvenance:
+    return DataProvenance(
+        name=data.name,
+        fingerprint=data.fingerprint,
+        canonical=data.canonical,
+        train=len(data.train_labels),
+        test=len(data.test_labels),
+    )
+
+
+def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[Guard]) -> list[str]:
     reasons = []
     if config.quick:
         reasons.append("--quick: a shortened protocol")
-    if not data.canonical:
-        reasons.append(
-            f"{data.name} is not the full original data: {len(data.train_labels):,} training and "
-            f"{len(data.test_labels):,} test images"
-        )
+    reasons += [
+        f"{d.name} is not the full original data: {len(d.train_labels):,} training and "
+        f"{len(d.test_labels):,} test images"
+        for d in data
+        if not d.canonical
+    ]
     protocol = config.benchmark
-    arrive = protocol.experiences * protocol.classes_per_experience
-    if arrive < len(data.class_names):
-        reasons.append(f"only {arrive} of the {len(data.class_names)} classes of {data.name}")
+    if isinstance(protocol, ContinualSpec):
+        arrive = protocol.experiences * protocol.classes_per_experience
+        if arrive < len(data[0].class_names):
+            reasons.append(
+                f"only {arrive} of the {len(data[0].class_names)} classes of {data[0].name}"
+            )
     reasons += [f"check failed: {g.name} ({g.detail})" for g in guards if not g.passed]
     return reasons
 

@@ -1,6 +1,6 @@
 """What was measured: one JSON file a run, raw measurements only; save and load.
 
-`RunResult` and `RunRecord` keep evidence, not conclusions: `metrics` computes what follows from it
+A `RunResult` and its `RunRecord` keep evidence, not conclusions: `metrics` computes what follows from it
 when a record is read. A file is written beside its place and then moved there, so that a file that
 has the name of a record is whole.
 """
@@ -50,8 +50,19 @@ class Seconds(Struct, frozen=True, kw_only=True):
     evaluate: float
 
 
-class RunResult(Struct, frozen=True, kw_only=True):
-    """What was found: raw measurements of a continual run. T experiences, L blocks."""
+class Result(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What a run of any kind leaves; the subclass is the kind, and adds what was measured. L blocks."""
+
+    parameters: list[int]  # (L+1,) of the network cut to k blocks, all its heads included
+    flops: list[int]  # (L+1,) of one image forward, 2 per multiply-add
+    seconds: Seconds
+    peak_memory: int  # bytes: of the process on the CPU, of the allocator on a GPU
+    images_seen: int  # in training steps, replayed ones included
+    precision: Precision
+
+
+class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
+    """Raw measurements of a continual run. T experiences, L blocks."""
 
     classes: list[list[int]]  # original ids, a list per experience
     accuracy: Matrix  # (T, T) on test images
@@ -64,12 +75,55 @@ class RunResult(Struct, frozen=True, kw_only=True):
     validation: Validation
     test_counts: list[int]  # test examples of each experience
     train_loss: list[list[float]]  # per experience and epoch
-    parameters: list[int]  # (L+1,) of the network cut to k blocks, all its heads included
-    flops: list[int]  # (L+1,) of one image forward, 2 per multiply-add
-    seconds: Seconds
-    peak_memory: int  # bytes: of the process on the CPU, of the allocator on a GPU
-    images_seen: int  # in training steps, replayed ones included
-    precision: Precision
+
+
+class Accuracy(Struct, frozen=True, kw_only=True):
+    """On both sets of rows after 0 … L blocks, (L+1,); one value where the network has no depths."""
+
+    validation: list[float]  # on held-out training rows
+    test: list[float]
+
+
+class Trained(Struct, frozen=True, kw_only=True):
+    """One training on one data set, and the network that it ended with."""
+
+    train_loss: list[float]  # per epoch
+    held_out: list[float]  # accuracy at full depth on the held-out rows, after each epoch
+    accuracy: Accuracy  # after the last epoch, through the head that was trained
+    # (L+1, 2) over the held-out rows: how many each depth loses, and gains, against full depth
+    changes: list[list[int]]
+
+
+class Probed(Struct, frozen=True, kw_only=True):
+    """Linear probes on the frozen features of every depth, each a head of its own."""
+
+    accuracy: Accuracy
+    penalties: list[float]  # (L+1,) L2, as the held-out rows chose it
+
+
+class Examples(Struct, frozen=True, kw_only=True):
+    """How many rows of a data set served for what."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
+    """Raw measurements of a transfer. Costs are of the fine-tuned network; seconds are of all parts."""
+
+    source: Trained  # its last epoch is the one whose network was transferred
+    cut: int | None  # blocks that are enough on held-out source rows; null where none can be said
+    probed: Probed  # of the network as the source left it, on the target
+    finetuned: Trained  # all blocks
+    finetuned_cut: Trained | None  # cut to `cut` blocks, and then fine-tuned
+    source_rows: Examples
+    target_rows: Examples
+    source_classes: int
+    target_classes: int
+
+
+RunResult = ContinualResult | TransferResult
 
 
 class DataProvenance(Struct, frozen=True, kw_only=True):
@@ -98,10 +152,16 @@ class Provenance(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     device: str
     time: str  # ISO 8601, UTC, when the run ended
-    data: DataProvenance
+    data: DataProvenance  # what is trained on, first where there are several
+    further: list[DataProvenance] = []  # the others, in the protocol's order
     comparable: bool  # with published figures
     why_not: list[str]
     guards: list[Guard]
+
+    @property
+    def datasets(self) -> list[DataProvenance]:
+        """Every data set of the run, in the protocol's order."""
+        return [self.data, *self.further]
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
@@ -112,6 +172,18 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     config: RunConfig
     result: RunResult
     provenance: Provenance
+
+    @property
+    def continual(self) -> ContinualResult:
+        """The result of a run that is known to be continual."""
+        assert isinstance(self.result, ContinualResult)
+        return self.result
+
+    @property
+    def transfer(self) -> TransferResult:
+        """The result of a run that is known to be a transfer."""
+        assert isinstance(self.result, TransferResult)
+        return self.result
 
 
 @dataclass(frozen=True)
@@ -187,6 +259,8 @@ def _decode(raw: bytes, place: str) -> RunRecord:
         head = msgspec.json.decode(raw, type=dict[str, Any])
         if head.get("schema") != SCHEMA:
             raise ValueError(f"its schema is {head.get('schema')!r}; this version reads {SCHEMA}")
+        if isinstance(result := head.get("result"), dict):
+            result.setdefault("kind", "continual")  # of a time when there was no other
         return msgspec.convert(head, RunRecord)
     except ValueError as e:  # msgspec's errors are ValueErrors too
         raise ValueError(f"{place} is not a record that can be read: {e}") from e

@@ -1,5 +1,6 @@
 """RunConfig -> RunRecord: run the protocol of its kind, and keep what it found."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,10 @@ import torch
 
 from acn_bench import provenance, records, reference
 from acn_bench.backbones.checkpoint import Header
-from acn_bench.benchmarks import continual
+from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.data import images
 from acn_bench.records import Place, RunRecord
 from acn_bench.spec import BuilderSpec, FactorySpec, RunConfig
-
-Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
 
 def run(
@@ -33,13 +32,14 @@ def run(
         _check(config.backbone.factory, "backbone factory", config.backbone.source)
     if isinstance(config.strategy, BuilderSpec):
         _check(config.strategy.builder, "strategy builder", config.strategy.source)
-    data = images.load(config.benchmark.data, data_root)
-    if data.fingerprint != config.fingerprint:
+    data = [images.load(name, data_root) for name in config.benchmark.datasets]
+    found = images.fingerprint(data)
+    if found != config.fingerprint:
+        names = " or ".join(config.benchmark.datasets)
         raise ValueError(
-            f"{data.name} changed since the run was planned: its fingerprint is {data.fingerprint}, "
-            f"not {config.fingerprint}"
+            f"{names} changed since the run was planned: the fingerprint is {found}, not {config.fingerprint}"
         )
-    measured = continual.measure(config, data, device, progress)
+    measured = _measure(config)(config, *data, device, progress)
     record = RunRecord(
         schema=records.SCHEMA,
         run_id=config.run_id,
@@ -47,7 +47,8 @@ def run(
         result=measured.result,
         provenance=provenance.provenance(config, data, device, measured.guards),
     )
-    name = records.free_path(place.records, records.stem(record.run_id, provenance.code())).stem
+    stem = records.stem(record.run_id, record.provenance.code)
+    name = records.free_path(place.records, stem).stem
     about = {"run_id": record.run_id, "config": records.encode(config)}
     with records.atomic(place.records / f"{name}.safetensors") as part:
         safetensors.torch.save_file(measured.examples, part, about)
@@ -60,6 +61,13 @@ def run(
 def _check(function: str, what: str, planned: str) -> None:
     if reference.source(function, what) != planned:
         raise ValueError(f"{function} changed since the run was planned")
+
+
+def _measure(config: RunConfig) -> Callable[..., Measured]:
+    """`measure(config, a data set or more, device, progress)` of the protocol of its kind."""
+    protocol = importlib.import_module(provenance.PROTOCOLS[config.benchmark.kind])
+    found: Callable[..., Measured] = protocol.measure
+    return found
 
 
 def _header(config: RunConfig) -> dict[str, str]:

@@ -7,26 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import msgspec
 import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from acn_bench import (
-    device,
-    estimate,
-    metrics,
-    provenance,
-    records,
-    reference,
-    reports,
-    workers,
-)
-from acn_bench.benchmarks.split import split
+from acn_bench import device, estimate, kinds, provenance, records, reference, reports, workers
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.data import images
-from acn_bench.data.images import ImageData
+from acn_bench.kinds import Data
 from acn_bench.plan import Draft
 from acn_bench.records import Place, RunRecord
 from acn_bench.reports import tables
@@ -54,7 +45,7 @@ class Session:
     card_source: Path
     configs: list[RunConfig]
     seconds: list[float]  # roughly, of each config in one worker
-    data: ImageData
+    data: Data
     job: Job
     jobs: int
     refused: tuple[str, ...] = ()  # strategies that do not serve the scenario, and why
@@ -76,16 +67,16 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
     precision: dict[str, Precision] = {
         p: device.resolve_precision(p, chip) for p in set(drafted.precisions)
     }
-    data = images.load(drafted.data, options.data_root)
-    configs = drafted.resolve(data.fingerprint, precision, sources)
-    _check_split(configs, data)
+    data = [images.load(name, options.data_root) for name in drafted.datasets]
+    configs = drafted.resolve(images.fingerprint(data), precision, sources)
+    _check(configs, data)
     jobs = options.jobs or (device.cores() if chip.type == "cpu" else 1)
     jobs = min(jobs, len(configs))
     threads = max(1, device.cores() // jobs)
     torch.set_num_threads(threads)
     job = Job(
         place=Place(options.out / card.name),
-        code=provenance.code(),
+        code=provenance.code(card.protocol.kind),
         data_root=options.data_root,
         device=chip.type,
         threads=threads,
@@ -103,15 +94,11 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
     )
 
 
-def _check_split(configs: list[RunConfig], data: ImageData) -> None:
+def _check(configs: list[RunConfig], data: Data) -> None:
     """Raise ValueError for too few classes or rows now, not in each run."""
-    distinct = {
-        (b.experiences, b.classes_per_experience, b.validation, c.seeds): b
-        for c in configs
-        for b in [c.benchmark]
-    }
-    for (*_, seeds), protocol in distinct.items():
-        split(data, protocol, seeds)
+    distinct = {msgspec.json.encode((c.benchmark, c.seeds)): c for c in configs}
+    for config in distinct.values():
+        kinds.of(config).check(config, data)
 
 
 # ---------------------------------------------------------------- before
@@ -121,23 +108,18 @@ def print_plan(session: Session, console: Console) -> None:
     """What will run, on what data, for roughly how long."""
     finished = [not session.job.again and session.record(c) is not None for c in session.configs]
     left = [s for s, done in zip(session.seconds, finished, strict=True) if not done]
-    data = session.data
-    part = "" if data.canonical else ", not the full original set"
-    protocol = session.configs[0].benchmark
     console.print(
         f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
     )
-    console.print(
-        f"data       {data.name}, {len(data.train_labels):,} training and "
-        f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",
-        soft_wrap=True,
-    )
-    console.print(
-        f"protocol   {protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
-        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {protocol.epochs} epochs, "
-        f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}",
-        soft_wrap=True,
-    )
+    for k, data in enumerate(session.data):
+        part = "" if data.canonical else ", not the full original set"
+        console.print(
+            f"{'' if k else 'data':<10} {data.name}, {len(data.train_labels):,} training and "
+            f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",
+            soft_wrap=True,
+        )
+    sentence = kinds.of(session.configs[0]).sentence(session.configs[0])
+    console.print(f"protocol   {sentence}", soft_wrap=True)
     console.print(
         f"machine    {device.describe(torch.device(session.job.device))}; "
         f"{session.jobs} run(s) at a time, {session.configs[0].precision}",
@@ -154,21 +136,27 @@ def print_plan(session: Session, console: Console) -> None:
 
 
 def _plan_table(session: Session, finished: list[bool]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("strategy", "backbone", "depth", "seeds", "to do"):
-        table.add_column(title, justify="right" if title == "to do" else "left")
-    rows: dict[tuple[str, str, str], list[tuple[RunConfig, bool]]] = {}
+    rows: dict[tuple[str, ...], list[tuple[RunConfig, bool]]] = {}
     for config, done in zip(session.configs, finished, strict=True):
         rows.setdefault(_arm(config), []).append((config, done))
+    said = [k for k, words in enumerate(zip(*rows, strict=True)) if any(words)]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    titles = ("strategy", "backbone", "scheme", "depth")
+    for title in (*(titles[k] for k in said), "seeds", "to do"):
+        table.add_column(title, justify="right" if title == "to do" else "left")
     for words, runs in rows.items():
         seeds = ", ".join(dict.fromkeys(_seeds(c) for c, _ in runs))
-        table.add_row(*map(escape, words), seeds, str(sum(not done for _, done in runs)))
+        cells = [escape(words[k]) for k in said]
+        table.add_row(*cells, seeds, str(sum(not done for _, done in runs)))
     return table
 
 
-def _arm(config: RunConfig) -> tuple[str, str, str]:
+def _arm(config: RunConfig) -> tuple[str, ...]:
+    """Strategy, backbone, what else tells arms apart, depth; each empty where there is none."""
     depth = "" if isinstance(config.backbone, FactorySpec) else str(config.backbone.depth)
-    return config.strategy.name, config.backbone.name, depth
+    strategy = config.strategy.name if config.strategy else ""
+    arm = " ".join(str(getattr(config.benchmark, name)) for name in config.benchmark.arm)
+    return strategy, config.backbone.name, arm, depth
 
 
 def _seeds(config: RunConfig) -> str:
@@ -279,19 +267,13 @@ class _Watch:
 
 
 def _name(config: RunConfig) -> str:
-    strategy, backbone, depth = _arm(config)
-    return f"{strategy} {backbone}{' d' + depth if depth else ''} seed {_seeds(config)}"
+    *words, depth = _arm(config)
+    said = [word for word in words if word] + ([f"d{depth}"] if depth else [])
+    return f"{' '.join(said)} seed {_seeds(config)}"
 
 
 def _figures(record: RunRecord | None) -> str:
-    if record is None:
-        return ""
-    accuracy = metrics.average_accuracy(record.result.accuracy)
-    forgetting = metrics.forgetting(record.result.accuracy)
-    words = [f"accuracy {100 * accuracy:.1f} %"] if accuracy is not None else []
-    if forgetting is not None:
-        words.append(f"forgetting {100 * forgetting:.1f} points")
-    return ", ".join(words)
+    return "" if record is None else kinds.of(record.config).figures(record)
 
 
 # ---------------------------------------------------------------- after

@@ -42,7 +42,7 @@ class Base:
     """A run before data and device are known."""
 
     benchmark: BenchmarkSpec
-    strategy: StrategySpec
+    strategy: StrategySpec | None
     backbone: BackboneSpec
     seed: Seeds
     precision: str
@@ -50,7 +50,8 @@ class Base:
     def keys(self) -> dict[str, str]:
         """Full key -> the part of the run that it is a field of."""
         parts = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seed"}
-        parts[f"strategy.{self.strategy.name}"] = "strategy"
+        if self.strategy is not None:
+            parts[f"strategy.{self.strategy.name}"] = "strategy"
         fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
         found = {
             f"{prefix}.{field.name}": part
@@ -58,7 +59,8 @@ class Base:
             for field in msgspec.structs.fields(getattr(self, part))
             if field.name not in fixed
         }
-        del found["benchmark.data"]  # --data has a say in more than this field
+        for name in ("data", "target"):  # --data has a say in more than these fields
+            found.pop(f"benchmark.{name}", None)
         return found | {"precision": "precision"}
 
     def having(self, key: str, text: str) -> "Base":

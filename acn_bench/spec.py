@@ -6,7 +6,7 @@ is the old behaviour. For the same reason a default, once released, never change
 """
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -228,10 +228,30 @@ StrategySpec = (
 # ---------------------------------------------------------------- benchmarks
 
 
-class ContinualSpec(Struct, frozen=True, kw_only=True, tag_field="kind", tag="continual"):
-    """Classes that arrive in experiences, one after the other."""
+class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What is measured, and by which protocol; the subclass is the kind of protocol."""
+
+    forgets: ClassVar[bool] = False  # whether something can be forgotten, so that strategies apply
+    arm: ClassVar[tuple[str, ...]] = ()  # settings that tell arms apart, as the wiring does
 
     name: str
+
+    @property
+    def kind(self) -> str:
+        """The protocol's tag, e.g. `continual`."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of all data sets that a run reads, the one that is trained on first."""
+        raise NotImplementedError
+
+
+class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
+    """Classes that arrive in experiences, one after the other."""
+
+    forgets: ClassVar[bool] = True
+
     data: str = "cifar100"
     experiences: Count = 20
     classes_per_experience: Count = 5
@@ -258,8 +278,47 @@ class ContinualSpec(Struct, frozen=True, kw_only=True, tag_field="kind", tag="co
             if share > 1:
                 raise ValueError(f"salt_and_pepper is a share of pixels, at most 1, not {share:g}")
 
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.data,)
 
-BenchmarkSpec = ContinualSpec
+
+class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
+    """A network trained on a source, then fine-tuned, and read by linear probes, on a target."""
+
+    arm: ClassVar[tuple[str, ...]] = ("scheme",)
+
+    data: str = "cifar100"  # the source
+    target: str = "cifar10"
+    scheme: Scheme = "plain"  # of the training on the source
+    epochs: Count = 100  # on the source, at most
+    source_accuracy: Share | None = None  # held-out: who reaches it stops; null: equal epochs
+    finetune_epochs: Count = 20
+    finetune_scheme: Literal["plain", "source"] = "plain"  # `source`: the one of the source
+    batch_size: Count = 64
+    optimizer: Literal["adamw"] = "adamw"  # a new one for each training; no schedule
+    learning_rate: Positive = 1e-3
+    finetune_learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    crop_padding: Annotated[int, msgspec.Meta(ge=0, le=32)] = 4  # pixels; 0: no random crop
+    flip: bool = True  # horizontal; never on digits
+    validation: Annotated[float, msgspec.Meta(gt=0, lt=1)] = (
+        0.1  # share of the training rows of each class that is held out, in both data sets
+    )
+    tolerance: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01  # of the depth that it is cut to
+    probe_penalties: tuple[NotNegative, ...] = (1e-5, 1e-3, 1e-1)  # L2, chosen on held-out rows
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where there is nothing to choose the probes' penalty from."""
+        if not self.probe_penalties:
+            raise ValueError("probe_penalties is empty: a linear probe needs one penalty or more")
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.data, self.target)
+
+
+BenchmarkSpec = ContinualSpec | TransferSpec
 
 
 # ---------------------------------------------------------------- a run
@@ -278,13 +337,25 @@ class RunConfig(Struct, frozen=True, kw_only=True):
     """Everything that decides a run's outcome, resolved."""
 
     benchmark: BenchmarkSpec
-    strategy: StrategySpec
+    strategy: StrategySpec | None  # null where nothing can be forgotten
     backbone: BackboneSpec
     seeds: Seeds
-    fingerprint: str  # of the data: the same name with other rows is another run
+    fingerprint: str  # of the data: the same name with other rows is another run; joined by "+"
     precision: Precision = "fp32"
     quick: bool = False  # the card's [quick] values: figures are not comparable
     preset: str = ""  # the card's [preset.…] whose values were asked for
+
+    @property
+    def continual(self) -> ContinualSpec:
+        """The protocol of a run that is known to be continual."""
+        assert isinstance(self.benchmark, ContinualSpec)
+        return self.benchmark
+
+    @property
+    def transfer(self) -> TransferSpec:
+        """The protocol of a run that is known to be a transfer."""
+        assert isinstance(self.benchmark, TransferSpec)
+        return self.benchmark
 
     @property
     def run_id(self) -> str:
@@ -298,7 +369,13 @@ class RunConfig(Struct, frozen=True, kw_only=True):
         s = self.seeds
         varied = {s.order, s.init, s.data, s.noise}
         seed = f"s{s.order}" if len(varied) == 1 else f"s{s.order}.{s.init}.{s.data}.{s.noise}"
-        return "-".join([self.strategy.name, *words, seed, digest])
+        if self.strategy is not None:
+            words = [self.strategy.name, *words]
+        else:
+            words += [
+                v for v in (getattr(self.benchmark, f) for f in self.benchmark.arm) if v != "plain"
+            ]
+        return "-".join([*words, seed, digest])
 
 
 def _canonical(config: RunConfig) -> bytes:

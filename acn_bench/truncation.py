@@ -19,6 +19,7 @@ from acn_bench.benchmarks import cost, evaluation, throughput
 from acn_bench.benchmarks.throughput import Throughput
 from acn_bench.records import RunRecord
 from acn_bench.reports import measures
+from acn_bench.reports.final import final
 from acn_bench.spec import FactorySpec, Struct
 
 SCHEMA = 1
@@ -123,7 +124,7 @@ def truncate(
         blocks=Count(before=whole.depth, after=k),
         chosen=choice.name,
         tolerance=None if by_hand else choice.tolerance,
-        held_out=None if by_hand or not record else sum(record.result.validation.counts),
+        held_out=None if by_hand or not record else final(record).held_out,
         validation_accuracy=_accuracy(record, "validation", k),
         test_accuracy=_accuracy(record, "test", k),
         parameters=Count(before=cost.parameters(whole), after=cost.parameters(cut)),
@@ -255,7 +256,7 @@ def _chosen(record: RunRecord | None, beside: Path, choice: Choice) -> int:
     find = measures.sufficient_depth if choice.by_test else measures.utilised_depth
     k = find(record, choice.tolerance)
     if k is None:  # by test alone: what else could be missing was told above
-        count = sum(record.result.validation.counts)
+        count = final(record).held_out
         few = not noninferiority.shown(0, 0, count, choice.tolerance)
         raise ValueError(
             f"{count} held-out examples are too few to show that less than {choice.tolerance:g} is lost; "

@@ -229,7 +229,7 @@ def _run(config: RunConfig, job: Job, progress: Callable[[float], None]) -> RunR
 
     from acn_bench import provenance, runner
 
-    if provenance.code() != job.code:
+    if provenance.code(config.benchmark.kind) != job.code:
         raise ValueError(
             "the package's files changed while the plan ran: run the same command again"
         )

@@ -15,6 +15,8 @@ from acn_bench.data import images
 from acn_bench.records import Guard
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 
+KIND = "continual"
+
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
@@ -27,8 +29,8 @@ def package(tmp_path, monkeypatch):
 
 def test_the_hash_is_of_the_content_and_not_of_the_place(package):
     _, code = package
-    assert code() == provenance.code()
-    assert len(code()) == 8
+    assert code(KIND) == provenance.code(KIND)
+    assert len(code(KIND)) == 8
 
 
 @pytest.mark.parametrize(
@@ -47,10 +49,10 @@ def test_the_hash_is_of_the_content_and_not_of_the_place(package):
 )
 def test_a_file_that_training_or_evaluation_imports_is_part_of_the_code(package, file):
     copy, code = package
-    before = code()
+    before = code(KIND)
     with (copy / file).open("a") as f:
         f.write("\n# edited\n")
-    assert code() != before
+    assert code(KIND) != before
 
 
 @pytest.mark.parametrize(
@@ -59,10 +61,10 @@ def test_a_file_that_training_or_evaluation_imports_is_part_of_the_code(package,
 )
 def test_what_neither_imports_is_not(package, file):
     copy, code = package
-    before = code()
+    before = code(KIND)
     with (copy / file).open("a") as f:
         f.write("\n# edited\n")
-    assert code() == before
+    assert code(KIND) == before
 
 
 def test_whatever_is_imported_when_a_run_is_measured_is_in_the_hash():
@@ -74,7 +76,7 @@ def test_whatever_is_imported_when_a_run_is_measured_is_in_the_hash():
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    hashed = {str(p) for p in provenance._imported(provenance.PROTOCOLS)}
+    hashed = {str(p) for p in provenance._imported((provenance.PROTOCOLS[KIND],))}
     loaded = {f for f in done.stdout.split() if "/acn_bench/" in f}
     empty = {f for f in loaded - hashed if f.endswith("__init__.py")}
     assert loaded - hashed - empty == set()
@@ -97,16 +99,16 @@ def config():
 
 def test_only_the_full_original_data_compares_with_published_figures(config):
     data = images.load("digits100")
-    (reason,) = provenance._not_comparable(config, data, [])
+    (reason,) = provenance._not_comparable(config, [data], [])
     assert "digits100 is not the full original data: 12,000 training and 4,000 test" in reason
-    assert provenance._not_comparable(config, replace(data, canonical=True), []) == []
+    assert provenance._not_comparable(config, [replace(data, canonical=True)], []) == []
 
 
 def test_a_failed_check_or_a_shortened_protocol_is_a_reason_too(config):
     data = replace(images.load("digits100"), canonical=True)
     guards = [Guard(name="a", passed=True, detail=""), Guard(name="b", passed=False, detail="why")]
     quick = msgspec.structs.replace(config, quick=True)
-    assert provenance._not_comparable(quick, data, guards) == [
+    assert provenance._not_comparable(quick, [data], guards) == [
         "--quick: a shortened protocol",
         "check failed: b (why)",
     ]

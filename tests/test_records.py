@@ -11,12 +11,12 @@ import pytest
 from acn_bench import records
 from acn_bench.records import (
     SCHEMA,
+    ContinualResult,
     DataProvenance,
     Guard,
     NoiseResult,
     Provenance,
     RunRecord,
-    RunResult,
     Seconds,
     Validation,
 )
@@ -61,7 +61,7 @@ def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, *
         schema=SCHEMA,
         run_id=config.run_id,
         config=config,
-        result=RunResult(**(found | result)),
+        result=ContinualResult(**(found | result)),
         provenance=Provenance(
             code=code,
             commit=None,
@@ -98,6 +98,15 @@ def test_a_record_is_json_that_anything_reads(tmp_path):
     raw = json.loads(records.save(record(), tmp_path).read_text())
     assert list(raw) == ["schema", "run_id", "config", "result", "provenance"]
     assert raw["result"]["accuracy"] == [[0.75, None], [0.5, 1]]
+
+
+def test_a_record_of_a_time_when_there_was_one_kind_of_benchmark_is_read(tmp_path):
+    path = records.save(record(), tmp_path)
+    raw = json.loads(path.read_text())
+    assert raw["result"].pop("kind") == "continual"
+    del raw["provenance"]["further"]
+    path.write_text(json.dumps(raw))
+    assert records.load(path) == record()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -38,7 +38,7 @@ def config(seed=0):
 
 def job(folder, **changes):
     settings = {
-        "place": Place(folder), "code": provenance.code(), "data_root": None,
+        "place": Place(folder), "code": provenance.code("continual"), "data_root": None,
         "device": "cpu", "threads": 1, "again": False,
     }  # fmt: skip
     return Job(**settings | changes)

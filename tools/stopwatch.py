@@ -88,7 +88,7 @@ def keep(folder: Path, name: str, found: dict[str, Any]) -> None:
     about = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device.describe(torch.device("cpu")),
-        "code": provenance.code(),
+        "code": provenance.code("continual"),
         "versions": provenance.versions(),
     }
     path.write_text(json.dumps(about | found, indent=1) + "\n")

@@ -1,8 +1,7 @@
-"""RunConfig of a continual benchmark -> RunResult: train on one experience after the other, and measure."""
+"""RunConfig of a continual benchmark -> ContinualResult: train on one experience after the other, and measure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +12,7 @@ from acn_bench import backbones
 from acn_bench.benchmarks import cost, evaluation, guards
 from acn_bench.benchmarks.evaluation import Right
 from acn_bench.benchmarks.matrix import Table
+from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.benchmarks.network import row_model
 from acn_bench.benchmarks.schemed import Schemed
 from acn_bench.benchmarks.split import split
@@ -20,7 +20,7 @@ from acn_bench.benchmarks.work import EVALUATED, work
 from acn_bench.data import noise
 from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
-from acn_bench.records import Guard, NoiseResult, RunResult, Seconds, Validation
+from acn_bench.records import ContinualResult, Guard, NoiseResult, Seconds, Validation
 from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
 from acn_bench.strategies.chance import Seeded, generators_kept
 from acn_bench.strategies.learner import learner, prediction
@@ -28,20 +28,6 @@ from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
 from acn_bench.support import refusal
 from acn_bench.training.schemes import scheme
-
-Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a run leaves: the record's result, what lies beside it, and the checks that ran."""
-
-    result: RunResult
-    examples: dict[
-        str, Tensor
-    ]  # correct or not, per example; what a strategy predicts with beside its head
-    weights: dict[str, Tensor]
-    guards: list[Guard]
 
 
 def measure(
@@ -63,8 +49,9 @@ class ContinualRun:
         progress: Progress = lambda _: None,
     ) -> None:
         self.config, self.data, self.device = config, data, device
-        self.protocol = config.benchmark
+        self.protocol = config.continual
         self.own_heads = self.protocol.heads == "each"
+        assert config.strategy is not None
         if why := refusal(config.strategy, self.protocol):
             raise ValueError(f"{config.strategy.name}: {why}")
         self.split = split(data, self.protocol, config.seeds)
@@ -136,7 +123,7 @@ class ContinualRun:
         has_depths = self.prediction.every_depth and isinstance(
             self.model.backbone, backbones.Backbone
         )
-        result = RunResult(
+        result = ContinualResult(
             classes=self.split.classes,
             accuracy=tests.accuracy,
             masked_accuracy=None if self.own_heads else masked.accuracy,

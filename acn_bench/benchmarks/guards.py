@@ -129,7 +129,7 @@ def _drawn(
     """What each seed decides, through the functions that a run uses."""
 
     def order() -> Tensor:
-        return torch.tensor(split(data, config.benchmark, config.seeds).classes)
+        return torch.tensor(split(data, config.continual, config.seeds).classes)
 
     def init() -> Tensor:
         rows, s = Rows(data.train_images[:1], seed=config.seeds.data), config.seeds
@@ -143,7 +143,7 @@ def _drawn(
 
     def noise() -> Tensor:
         first = data.test_images[:2].float() / 255
-        levels = [(n, level) for n, levels in config.benchmark.noise.items() for level in levels]
+        levels = [(n, level) for n, levels in config.continual.noise.items() for level in levels]
         noisy = [
             corruption(n, level, config.seeds)(first, indices=torch.arange(2))
             for n, level in levels

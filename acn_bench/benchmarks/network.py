@@ -14,7 +14,7 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
 
     Sets the global generators.
     """
-    protocol, seed = config.benchmark, config.seeds.init
+    protocol, seed = config.continual, config.seeds.init
     per = protocol.classes_per_experience
     seed_everything("backbone", seed)
     network = _network(config, per)

@@ -8,7 +8,7 @@ from torch import Tensor
 from acn_bench import orders
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
-from acn_bench.spec import ContinualSpec, Seeds
+from acn_bench.spec import BenchmarkSpec, ContinualSpec, Seeds
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
 
 
 def hold_out(
-    data: ImageData, label: int, protocol: ContinualSpec, seeds: Seeds
+    data: ImageData, label: int, protocol: BenchmarkSpec, seeds: Seeds
 ) -> tuple[Tensor, Tensor]:
     """The rows of a class, in order: those to train on, and the held-out ones."""
     rows = (data.train_labels == label).nonzero().squeeze(1)

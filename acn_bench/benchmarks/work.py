@@ -23,7 +23,7 @@ EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pas
 
 def work(config: RunConfig, data: ImageData) -> float:
     """Images trained, and those evaluated for what they cost."""
-    protocol = config.benchmark
+    protocol = config.continual
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     rows = classes * len(data.train_labels) * (1 - protocol.validation)
     trained = rows * protocol.epochs * passes(config.strategy, protocol, rows)
@@ -36,7 +36,7 @@ def work(config: RunConfig, data: ImageData) -> float:
     return trained + EVALUATED * classes * (measured * (tests + held) + noisy * tests)
 
 
-def passes(strategy: StrategySpec, protocol: ContinualSpec, rows: float) -> float:
+def passes(strategy: StrategySpec | None, protocol: ContinualSpec, rows: float) -> float:
     """Images that pass forward and backward, for each row of the stream in each epoch."""
     T = protocol.experiences
     match strategy:
@@ -55,7 +55,7 @@ def passes(strategy: StrategySpec, protocol: ContinualSpec, rows: float) -> floa
     return 1 + _beside(strategy, T) * (T - 1) / T / protocol.batch_size
 
 
-def _beside(strategy: StrategySpec, experiences: int) -> float:
+def _beside(strategy: StrategySpec | None, experiences: int) -> float:
     """Images of a memory beside each batch, on average from the second experience on."""
     match strategy:
         case ReplaySpec() | DerSpec() | ErAceSpec():

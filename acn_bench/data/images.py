@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -62,6 +63,11 @@ def load(name: str, root: Path | None = None) -> ImageData:
     if name in digits.NAMES:
         return _embedded(name)
     return _cifar(name, (root or default_root()).expanduser().absolute())
+
+
+def fingerprint(data: Sequence[ImageData]) -> str:
+    """Of all data sets of a run, in the protocol's order, joined by "+"."""
+    return "+".join(d.fingerprint for d in data)
 
 
 def default_root() -> Path:

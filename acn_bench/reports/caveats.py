@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from acn_bench.records import DataProvenance, RunRecord
-from acn_bench.reports import measures
+from acn_bench.reports import kinds, measures
 from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.final import outcome
 from acn_bench.reports.groups import Difference, Group
 from acn_bench.reports.wording import listed, plural
 
@@ -31,6 +32,7 @@ def caveats(comparison: Comparison) -> list[str]:
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
+        *kinds.of(comparison.records[0]).caveats(comparison.records),
         *_chance(comparison.groups),
         *_points(comparison),
         *_many(comparison),
@@ -67,8 +69,12 @@ def not_comparable(comparison: Comparison) -> Iterator[str]:
 
 
 def _data(records: Sequence[RunRecord]) -> Iterator[str]:
-    found = {r.provenance.data.fingerprint: r.provenance.data for r in records}
-    which = "Every figure" if len(found) == 1 else "Some of the figures"
+    found = {d.fingerprint: d for r in records for d in r.provenance.datasets}
+    which = (
+        "Every figure"
+        if len(found) == len(records[0].provenance.datasets)
+        else "Some of the figures"
+    )
     for data in found.values():
         if not data.canonical:
             yield f"{which} on this page stands on {data_title(data)}, not on a published data set in full."
@@ -111,7 +117,7 @@ def _repeats(comparison: Comparison) -> Iterator[str]:
     if not comparison.repeats:
         return
     runs = {new.run_id for _, new in comparison.repeats}
-    other = {n.run_id for o, n in comparison.repeats if o.result.accuracy != n.result.accuracy}
+    other = {n.run_id for o, n in comparison.repeats if outcome(o) != outcome(n)}
     places = sorted({r.provenance.device for pair in comparison.repeats for r in pair})
     which = f"in {len(other)} of them" if len(runs) > 1 else "here"
     said = f"accuracies differ {which}" if other else "accuracies are the same"
@@ -168,7 +174,7 @@ def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
 def _chance(groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         for arm in group.arms.values():
-            runs = [r for r in arm.records if r.result.validation.depth_accuracy]
+            runs = [r for r in arm.records if measures.depth_curve(r, "validation")]
             guessing = sum(measures.utilised_depth(r) is None for r in runs)
             if guessing:
                 yield (

@@ -20,11 +20,11 @@ _ONE = "there is one experience"
 
 
 def _not_in_turn(record: RunRecord) -> str:
-    return _ONE if len(record.result.accuracy) == 1 else _JOINT
+    return _ONE if len(record.continual.accuracy) == 1 else _JOINT
 
 
 def _not_ahead(record: RunRecord) -> str:
-    if record.config.benchmark.heads == "each":
+    if record.config.continual.heads == "each":
         return (
             "each experience has a head of its own, and that of one yet to be learned is untrained"
         )
@@ -44,28 +44,28 @@ def _not_beside_joint(record: RunRecord) -> str:
 
 def chance(record: RunRecord) -> float:
     """The accuracy of guessing: among an experience's classes with a head each, else among all."""
-    sizes = [len(classes) for classes in record.result.classes]
-    if record.config.benchmark.heads == "each":
+    sizes = [len(classes) for classes in record.continual.classes]
+    if record.config.continual.heads == "each":
         return sum(1 / size for size in sizes) / len(sizes)
     return 1 / sum(sizes)
 
 
 def learned_in_turn(record: RunRecord) -> bool:
     """Whether the accuracy was measured more than once along the stream; joint has its end only."""
-    return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
+    return sum(any(v is not None for v in row) for row in record.continual.accuracy) > 1
 
 
 def forgetting(
     record: RunRecord, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> float | None:
     """Mean over all experiences but the last; None for joint, which has one row."""
-    return metrics.forgetting(record.result.accuracy, kind)
+    return metrics.forgetting(record.continual.accuracy, kind)
 
 
 def _intransigence(
     kind: Literal["last", "mean"], record: RunRecord, joint: RunRecord
 ) -> float | None:
-    return metrics.intransigence(record.result.accuracy, joint.result.accuracy[-1], kind)
+    return metrics.intransigence(record.continual.accuracy, joint.continual.accuracy[-1], kind)
 
 
 _ACCURACY = [
@@ -76,7 +76,7 @@ _ACCURACY = [
         "higher",
         "mean over j of R[T−1][j]",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.average_accuracy(r.result.accuracy),
+        lambda r: metrics.average_accuracy(r.continual.accuracy),
         chance=chance,
         printed_by="mammoth (Accuracy for T tasks), FACIL (Avg. of the last row)",
     ),
@@ -88,7 +88,7 @@ _ACCURACY = [
         "right test examples of all experiences at the end, of all there are: accuracy at the end where "
         "experiences have as many each",
         "a count",
-        lambda r: metrics.stream_accuracy(r.result.accuracy, r.result.test_counts),
+        lambda r: metrics.stream_accuracy(r.continual.accuracy, r.continual.test_counts),
         chance=chance,
         printed_by="Avalanche (Top1_Acc_Stream), PyCIL (end of its top1 curve)",
     ),
@@ -99,7 +99,7 @@ _ACCURACY = [
         "higher",
         "mean over j of R[j][j]",
         "Riemer et al. 2019 (MER)",
-        lambda r: metrics.learning_accuracy(r.result.accuracy),
+        lambda r: metrics.learning_accuracy(r.continual.accuracy),
         _not_in_turn,
         chance,
         _NOBODY,
@@ -111,7 +111,7 @@ _ACCURACY = [
         "higher",
         "mean over i of the mean over j ≤ i of R[i][j]",
         "Rebuffi et al. 2017 (iCaRL)",
-        lambda r: metrics.average_incremental_accuracy(r.result.accuracy),
+        lambda r: metrics.average_incremental_accuracy(r.continual.accuracy),
         _not_in_turn,
         chance,
         "PyCIL (Average Accuracy, over examples in place of experiences)",
@@ -124,7 +124,7 @@ _ACCURACY = [
         "mean of every R[i][j] with j ≤ i, each once",
         "Díaz-Rodríguez et al. 2018 (A); the average anytime accuracy of Caccia et al. 2022, taken after each "
         "experience, is the average incremental accuracy",
-        lambda r: metrics.anytime_accuracy(r.result.accuracy),
+        lambda r: metrics.anytime_accuracy(r.continual.accuracy),
         _not_in_turn,
         chance,
         _NOBODY,
@@ -171,7 +171,7 @@ _FORGETTING = [
         "higher",
         "mean over j < T−1 of R[T−1][j] − R[j][j]: minus forgetting",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.backward_transfer(r.result.accuracy),
+        lambda r: metrics.backward_transfer(r.continual.accuracy),
         _not_in_turn,
         printed_by="Avalanche (StreamBWT), mammoth (bwt)",
     ),
@@ -182,7 +182,7 @@ _FORGETTING = [
         "higher",
         "mean over every j < i of R[i][j] − R[j][j]",
         "Díaz-Rodríguez et al. 2018",
-        lambda r: metrics.backward_transfer(r.result.accuracy, "diaz_rodriguez"),
+        lambda r: metrics.backward_transfer(r.continual.accuracy, "diaz_rodriguez"),
         _not_in_turn,
         printed_by=_NOBODY,
     ),
@@ -195,7 +195,7 @@ _AHEAD = [
         "higher",
         "mean over j ≥ 1 of R[j−1][j] − b[j], b: before any training",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.forward_transfer(r.result.accuracy, r.result.initial_accuracy),
+        lambda r: metrics.forward_transfer(r.continual.accuracy, r.continual.initial_accuracy),
         _not_ahead,
         printed_by="Avalanche (StreamForwardTransfer), mammoth (fwt)",
     ),
@@ -206,7 +206,7 @@ _AHEAD = [
         "higher",
         "mean over j ≥ 1 of R[j−1][j]",
         "as Lopez-Paz & Ranzato 2017, without b",
-        lambda r: metrics.forward_transfer(r.result.accuracy, kind="no_initial"),
+        lambda r: metrics.forward_transfer(r.continual.accuracy, kind="no_initial"),
         _not_ahead,
         printed_by=_NOBODY,
     ),
@@ -217,7 +217,7 @@ _AHEAD = [
         "higher",
         "mean over every i < j of R[i][j]",
         "Díaz-Rodríguez et al. 2018",
-        lambda r: metrics.forward_transfer(r.result.accuracy, kind="diaz_rodriguez"),
+        lambda r: metrics.forward_transfer(r.continual.accuracy, kind="diaz_rodriguez"),
         _not_ahead,
         printed_by=_NOBODY,
     ),

@@ -127,8 +127,8 @@ class Group:
 
     @property
     def strategy(self) -> str:
-        """The strategy's name."""
-        return self.config.strategy.name
+        """The strategy's name; empty where nothing can be forgotten."""
+        return self.config.strategy.name if self.config.strategy else ""
 
     @property
     def family(self) -> str | None:

@@ -13,11 +13,15 @@ def settings(record: RunRecord) -> dict[str, Any]:
     """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
     raw = msgspec.to_builtins(record.config)
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
-    del raw["seeds"], backbone["family"], strategy["name"]
+    del raw["seeds"], backbone["family"]
     backbone.pop("wiring", None)
+    for name in record.config.benchmark.arm:
+        del raw["benchmark"][name]
     tag = family(record.config) or "factory"
     # a depth among Mixers, a strength among runs of SI: other families and strategies do not count
-    raw |= {"backbone": {tag: backbone}, "strategy": {record.config.strategy.name: strategy}}
+    raw["backbone"] = {tag: backbone}
+    if strategy is not None:
+        raw["strategy"] = {strategy.pop("name"): strategy}
     return dict(_flat(raw)) | {"code": record.provenance.code[:8]}
 
 
@@ -42,7 +46,8 @@ def named(examples: dict[bytes, RunRecord]) -> dict[bytes, tuple[str, str]]:
     letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
     found = {}
     for key, record in examples.items():
-        words = [record.config.strategy.name, _backbone_words(record.config, len(families) > 1)]
+        words = [record.config.strategy.name] if record.config.strategy else []
+        words.append(_backbone_words(record.config, len(families) > 1))
         words += [
             _setting(n, v) for n, v in flats[key].items() if n in varied & _depths(flats[key])
         ]

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from acn_bench.reports import views, wording
+from acn_bench.reports import kinds, views, wording
 from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.definitions import LEDGER
+from acn_bench.reports.measures import METRICS
 from acn_bench.reports.metric import Metric
 from acn_bench.reports.views import QualityRow
 
@@ -24,8 +24,9 @@ class Entry:
 
 
 def ledger(comparison: Comparison) -> list[Entry]:
-    """One entry a definition, in the order of `LEDGER`."""
-    return [_entry(comparison, metric) for metric in LEDGER.values()]
+    """One entry a definition; empty where the kind of benchmark has none that compete."""
+    names = kinds.of(comparison.records[0]).ledger
+    return [_entry(comparison, METRICS[name]) for name in names]
 
 
 def _entry(comparison: Comparison, metric: Metric) -> Entry:

@@ -10,7 +10,8 @@ from typing import Literal
 from acn_bench import metrics, noninferiority
 from acn_bench.records import RunRecord
 from acn_bench.reports import definitions
-from acn_bench.reports.definitions import LEDGER, chance
+from acn_bench.reports.definitions import LEDGER
+from acn_bench.reports.final import final, over_experiences
 from acn_bench.reports.metric import Measure, Metric
 from acn_bench.reports.robustness import NOISE
 
@@ -20,22 +21,22 @@ TOLERANCE = 0.01  # of utilised depth, in shares: one point
 def depth_curve(
     record: RunRecord, split: Literal["test", "validation"], after: int = -1
 ) -> list[float] | None:
-    """(L+1,) accuracy after 0 … L blocks, mean over the experiences learned by then.
+    """(L+1,) accuracy of the final model after 0 … L blocks, mean over experiences where there are several.
 
-    Of the final model, or of that after experience `after`.
+    Of a continual run also that of the model after experience `after`, over the experiences learned by then.
     """
-    result = record.result
-    matrix = result.depth_accuracy if split == "test" else result.validation.depth_accuracy
-    learned = (matrix[after] if after < 0 else matrix[after][: after + 1]) if matrix else []
-    rows = [row for row in learned if row is not None]
-    if not rows or len(rows) != len(learned):
-        return None
-    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
+    if after < 0:
+        model = final(record)
+        return model.test if split == "test" else model.validation
+    result = record.continual
+    return over_experiences(
+        result.depth_accuracy if split == "test" else result.validation.depth_accuracy, after
+    )
 
 
 def forgetting_by_depth(record: RunRecord) -> list[float | None] | None:
     """(L+1,) forgetting, first less last, with the head reading after 0 … L blocks; None where nothing was cut."""
-    matrix = record.result.depth_accuracy
+    matrix = record.continual.depth_accuracy
     if matrix is None or not definitions.learned_in_turn(record):
         return None
     return metrics.forgetting_by_depth(matrix)
@@ -49,15 +50,15 @@ def truncated_forgetting(record: RunRecord) -> float | None:
 
 def masked_chance(record: RunRecord) -> float | None:
     """The accuracy of guessing among an experience's own classes; None with a head each, where it is `chance`."""
-    sizes = [len(classes) for classes in record.result.classes]
-    if record.config.benchmark.heads == "each":
+    sizes = [len(classes) for classes in record.continual.classes]
+    if record.config.continual.heads == "each":
         return None
     return sum(1 / size for size in sizes) / len(sizes)
 
 
 def masked_accuracy(record: RunRecord) -> float | None:
     """At the end of a class-incremental stream, each experience among its own classes alone."""
-    R = record.result.masked_accuracy
+    R = record.continual.masked_accuracy
     return None if R is None else metrics.average_accuracy(R)
 
 
@@ -69,15 +70,15 @@ def utilised_depth(record: RunRecord, tolerance: float = TOLERANCE) -> int | Non
 
 def _telling_curve(record: RunRecord) -> list[float] | None:
     """The held-out depth curve, where its end is above chance by two standard errors."""
-    curve = depth_curve(record, "validation")
-    count = sum(record.result.validation.counts)
-    telling = curve is not None and metrics.above_chance(curve[-1], chance(record), count)
+    model = final(record)
+    curve = model.validation
+    telling = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
     return curve if telling else None
 
 
 def sufficient_depth(record: RunRecord, epsilon: float = TOLERANCE) -> int | None:
     """Blocks of which held-out rows show that they are enough; None where they could not have shown it."""
-    changes, count = record.result.validation.changes, sum(record.result.validation.counts)
+    changes, count = final(record).changes, final(record).held_out
     if changes is None or _telling_curve(record) is None:
         return None
     if not noninferiority.shown(0, 0, count, epsilon):  # too few, even if no example changed

@@ -7,13 +7,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from acn_bench.reports import figures, presets, published, views, wording
+from acn_bench.reports import figures, kinds, presets, published, views, wording
 from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
 from acn_bench.reports.groups import Difference
 from acn_bench.reports.ledger import ledger
-from acn_bench.reports.measures import COST, METRICS, QUALITY
+from acn_bench.reports.measures import METRICS
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -28,6 +28,7 @@ def render(comparison: Comparison) -> str:
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
+    kind = kinds.of(comparison.records[0])
     return {
         "benchmark": comparison.benchmark,
         "card": comparison.card,
@@ -47,12 +48,12 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "hero": _drawn(figures.hero(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),
-        "cost_columns": views.cost_columns(),
+        "cost_columns": views.cost_columns(comparison),
         "costs": [
             (
                 group.label,
                 views.runs(group),
-                [(a.title, views.cost(group, a.name)) for a in group.arms.values()],
+                [(a.title, views.cost(comparison, group, a.name)) for a in group.arms.values()],
             )
             for group in comparison.groups
         ],
@@ -60,11 +61,11 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "ledger_caption": views.LEDGER_CAPTION,
         "metrics": [
             (views.metric_title(m.name), m.definition, m.source)
-            for m in map(METRICS.__getitem__, QUALITY + COST)
+            for m in map(METRICS.__getitem__, kind.quality + kind.cost)
         ],
         "provenance": list(views.provenance(comparison)),
         "guards": views.guards(comparison),
-        "run_columns": views.run_columns(),
+        "run_columns": views.run_columns(comparison),
         "runs": [
             (r.run_id, r.provenance.code[:8], views.seeds(r), views.run(r))
             for r in comparison.records

@@ -74,7 +74,7 @@ def _here(key: str, record: RunRecord) -> str:
     if key == "memory":
         sizes = [getattr(strategy, n, None) for n in ("memory", "memory_per_experience")]
         held = next((size for size in sizes if size), None)
-        return f"{held or 'none'} ({strategy.name})"
+        return f"{held or 'none'} ({strategy.name if strategy else 'no strategy'})"
     said: dict[str, Any] = {
         "optimizer": f"AdamW at {protocol.learning_rate:g}, weight decay {protocol.weight_decay:g}",
         "schedule": "a constant learning rate",

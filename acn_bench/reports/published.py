@@ -12,16 +12,11 @@ import msgspec
 
 from acn_bench.catalog import BenchmarkCard, Published
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats
+from acn_bench.reports import caveats, kinds
 from acn_bench.reports.comparison import Comparison, seeds_varied
 from acn_bench.reports.groups import Cell, Difference, Group, arm_order
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.wording import plural
-
-# Another value in one of these is another experiment.
-_STREAM = ("data", "experiences", "classes_per_experience", "heads")
-# Said elsewhere, or no part of training.
-_UNLISTED = {"name", "noise", "noise_after", "validation"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +84,9 @@ def _beside(card: BenchmarkCard, group: Group) -> Beside | None:
     if not rows:
         return None
     record = group.records[0]
-    stream = list(_different(card, record, _STREAM))
-    others = [key for key in card.published_protocol if key not in _STREAM]
+    decisive = kinds.of(record).other_experiment
+    stream = list(_different(card, record, decisive))
+    others = [key for key in card.published_protocol if key not in decisive]
     known = [*stream, *_different(card, record, others), *_besides_protocol(card, group)]
     return Beside(
         group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
@@ -138,10 +134,10 @@ def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
 
 def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
     """Our values of the settings that the publication does not name."""
-    ours = msgspec.to_builtins(record.config.benchmark)
+    ours, unlisted = msgspec.to_builtins(record.config.benchmark), kinds.of(record).unlisted
     tag = record.config.benchmark.__struct_config__.tag_field
     for key, value in ours.items():
-        if key not in card.published_protocol and key not in _UNLISTED and key != tag:
+        if key not in card.published_protocol and key not in unlisted and key != tag:
             yield f"{_word(key)} {_value(value)}"
     yield f"precision {record.config.precision}"
 

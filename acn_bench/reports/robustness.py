@@ -8,24 +8,24 @@ from acn_bench.reports.metric import Metric
 
 def noisy_accuracy(record: RunRecord) -> float | None:
     """Mean over corruptions and levels of the accuracy at the end of the stream."""
-    noise = record.result.noise
+    noise = record.continual.noise
     return metrics.mean([metrics.mean(n.accuracy[-1]) for n in noise]) if noise else None
 
 
 def noise_drop(record: RunRecord) -> float | None:
     """Clean less noisy accuracy at the end of the stream."""
-    clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
+    clean, noisy = metrics.average_accuracy(record.continual.accuracy), noisy_accuracy(record)
     return None if clean is None or noisy is None else clean - noisy
 
 
 def robust_forgetting(record: RunRecord) -> float | None:
     """Forgetting of the accuracies under noise, mean over corruptions and levels."""
-    noise = record.result.noise
+    noise = record.continual.noise
     return metrics.mean([metrics.forgetting(n.accuracy) for n in noise]) if noise else None
 
 
 def _not_noisy_in_turn(record: RunRecord) -> str:
-    if not record.result.noise:
+    if not record.continual.noise:
         return "no noise was measured"
     if not definitions.learned_in_turn(record):
         return "joint training learns all experiences at once and has only its end"

@@ -4,11 +4,10 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from acn_bench.reports import views, wording
+from acn_bench.reports import kinds, views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.ledger import ledger
-from acn_bench.reports.measures import METRICS
 from acn_bench.reports.presets import departures
 
 _LATEX = {
@@ -118,7 +117,7 @@ def comma_separated(comparison: Comparison) -> str:
         for arm in group.arms.values():
             for record in arm.records:
                 seeds = record.config.seeds
-                for metric in METRICS.values():
+                for metric in kinds.of(record).metrics.values():
                     value = arm.value(record, metric.name)
                     writer.writerow(
                         [

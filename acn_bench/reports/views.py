@@ -4,23 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from acn_bench import orders
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, definitions, measures, wording
+from acn_bench.reports import caveats, kinds, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
 from acn_bench.reports.groups import Cell, Difference, Group
-from acn_bench.reports.measures import COST, METRICS, QUALITY
+from acn_bench.reports.measures import METRICS
+from acn_bench.reports.wording import each
 from acn_bench.spec import ContinualSpec, FactorySpec
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
-_PER_RUN = (
-    "forgetting",
-    "average_accuracy",
-    "noise_drop",
-    "utilised_depth",
-    "seconds",
-)
-OVERVIEW = ("average_accuracy", "masked_accuracy", "forgetting")  # the strategies side by side
 LEDGER_CAPTION = (
     "The same word has several definitions. Each stands here with its formula, its source and where Avalanche, "
     "mammoth, PyCIL or FACIL print it, computed from the same accuracy matrices: R[i][j] is the test accuracy on experience j after "
@@ -53,7 +45,7 @@ def cell(metric: str, value: Cell, expected: int | None = None) -> str:
 
 def quality(comparison: Comparison, group: Group) -> list[QualityRow]:
     """The rows of one group; metrics that no arm has a value for are left out."""
-    rows = [row(comparison, group, name) for name in QUALITY]
+    rows = [row(comparison, group, name) for name in kinds.of(group.records[0]).quality]
     return [r for r in rows if r is not None]
 
 
@@ -87,7 +79,9 @@ def metric_title(name: str) -> str:
 def guessing(name: str, group: Group) -> str:
     """What guessing would have of an accuracy; with a head each it is the same everywhere, and said once."""
     chance, record = METRICS[name].chance, group.records[0]
-    value = chance(record) if chance and record.config.benchmark.heads == "one" else None
+    protocol = record.config.benchmark
+    everywhere = not isinstance(protocol, ContinualSpec) or protocol.heads == "each"
+    value = chance(record) if chance and not everywhere else None
     return "" if value is None else f"; guessing {wording.number(100 * value, 1)}"
 
 
@@ -110,7 +104,7 @@ def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, li
         return [], []
     shown = [
         name
-        for name in OVERVIEW
+        for name in kinds.of(comparison.records[0]).overview
         if any(g.cell(a, name).n for g in comparison.groups for a in comparison.arms)
     ]
     rows = [
@@ -196,17 +190,18 @@ def _tested(verdict: Verdict) -> str:
 # ---------------------------------------------------------------- cost
 
 
-def cost_columns() -> list[tuple[str, str]]:
+def cost_columns(comparison: Comparison) -> list[tuple[str, str]]:
     """(name, heading) of the columns of the cost table; those at utilised depth share their neighbour's."""
     shared = {"parameters_utilised", "flops_utilised"}
-    columns = [(n, f"{METRICS[n].title}, {METRICS[n].unit}") for n in COST if n not in shared]
+    names = [n for n in kinds.of(comparison.records[0]).cost if n not in shared]
+    columns = [(n, f"{METRICS[n].title}, {METRICS[n].unit}") for n in names]
     return [(n, h.replace(", images", "")) for n, h in columns]
 
 
-def cost(group: Group, arm: str) -> list[str]:
+def cost(comparison: Comparison, group: Group, arm: str) -> list[str]:
     """The cells of one arm's row: full size, then → at utilised depth where there is one."""
     cells = []
-    for name, _ in cost_columns():
+    for name, _ in cost_columns(comparison):
         text = cell(name, group.cell(arm, name), runs(group))
         if name in ("parameters", "flops"):
             cut = group.cell(arm, f"{name}_utilised")
@@ -218,15 +213,15 @@ def cost(group: Group, arm: str) -> list[str]:
 # ---------------------------------------------------------------- runs
 
 
-def run_columns() -> list[str]:
+def run_columns(comparison: Comparison) -> list[str]:
     """The metrics of the appendix, one column each."""
-    return [metric_title(name) for name in _PER_RUN]
+    return [metric_title(name) for name in kinds.of(comparison.records[0]).per_run]
 
 
 def run(record: RunRecord) -> list[str]:
     """One run's metrics; depths are whole numbers here."""
     cells = []
-    for name in _PER_RUN:
+    for name in kinds.of(record).per_run:
         value, unit = METRICS[name].of(record), METRICS[name].unit
         whole = unit == "blocks" and value is not None
         cells.append(f"{value:.0f}" if whole else wording.shown(unit, value))
@@ -246,65 +241,28 @@ def seeds(record: RunRecord) -> str:
 
 def setting(comparison: Comparison) -> list[tuple[str, str]]:
     """What was run, as (word, sentence); where groups differ, each way of it once."""
-    records = comparison.records
-    specs = [r.config.benchmark for r in records]
+    records, kind = comparison.records, kinds.of(comparison.records[0])
+    strategies = [g.strategy for g in comparison.groups if g.strategy]
     return [
-        ("Data", _each(caveats.data_title(r.provenance.data) for r in records)),
-        ("Stream", _each(_stream(spec) for spec in specs)),
-        *_order(comparison),
-        ("Training", _each(_training(spec) for spec in specs)),
+        ("Data", each(data_titles(r) for r in records)),
+        *kind.protocol(records),
         ("Networks", _networks(comparison)),
-        ("Strategies", wording.listed(list(dict.fromkeys(g.strategy for g in comparison.groups)))),
+        *([("Strategies", wording.listed(list(dict.fromkeys(strategies))))] if strategies else []),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
-        ("Guessing", _each(_guesses(r) for r in records)),
+        ("Guessing", each(kind.guessing(r) for r in records)),
     ]
 
 
-def _guesses(record: RunRecord) -> str:
-    said = f"{100 * definitions.chance(record):.3g} % accuracy"
-    masked = measures.masked_chance(record)
-    return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
-
-
-def _order(comparison: Comparison) -> list[tuple[str, str]]:
-    """The order of the classes, where it is not each seed's own."""
-    said = []
-    for record in comparison.records:
-        order = record.config.benchmark.class_order
-        fixed = orders.fixed(order)
-        if fixed is not None:
-            name = order if isinstance(order, str) else "given as a list"
-            said.append(f"{name}, the same for every seed (hash {orders.digest(fixed)})")
-    return [("Class order", _each(said))] if said else []
+def data_titles(record: RunRecord) -> str:
+    """The data sets of a run, in the protocol's order."""
+    return "; ".join(caveats.data_title(data) for data in record.provenance.datasets)
 
 
 def _letters(comparison: Comparison) -> list[tuple[str, str]]:
     """What the letters in the groups' labels stand for."""
     found = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
     return [(f"Setting {letter}", words) for letter, words in sorted(found.items())]
-
-
-def _stream(spec: ContinualSpec) -> str:
-    heads = (
-        "a head each (task-incremental: the experience is known when tested)"
-        if spec.heads == "each"
-        else "one head for all (class-incremental: the experience is not known when tested; the head holds "
-        "all classes from the start, and the loss is over all of them)"
-    )
-    return f"{spec.experiences} experiences of {spec.classes_per_experience} classes, {heads}"
-
-
-def _training(spec: ContinualSpec) -> str:
-    augmented = [f"random crop ({spec.crop_padding} px)"] if spec.crop_padding else []
-    augmented += ["horizontal flip"] if spec.flip else []
-    return (
-        f"{wording.plural(spec.epochs, 'epoch')} per experience, batches of {spec.batch_size}, "
-        f"{spec.optimizer.replace('adamw', 'AdamW')} at {spec.learning_rate:g}, weight decay "
-        f"{spec.weight_decay:g}; {' and '.join(augmented) or 'no augmentation'}; "
-        f"{'' if spec.scheme == 'plain' else f'scheme {spec.scheme}; '}"
-        f"{100 * spec.validation:g} % of the training rows held out"
-    )
 
 
 def _networks(comparison: Comparison) -> str:
@@ -331,10 +289,6 @@ def _depths(depths: Iterable[int]) -> str:
     return wording.listed([str(d) for d in sorted(depths)])
 
 
-def _each(sentences: Iterable[str]) -> str:
-    return "; or ".join(dict.fromkeys(sentences))
-
-
 # ---------------------------------------------------------------- provenance
 
 
@@ -344,15 +298,16 @@ def provenance(comparison: Comparison) -> Iterator[tuple[str, str]]:
     times = sorted(p.time for p in made)
     yield "Runs", str(len(made))
     yield "Made", times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
-    yield "Code", _each(p.code[:16] for p in made)
-    yield "Commit", _each(p.commit or "not known" for p in made)
-    yield "Device", _each(p.device for p in made)
-    yield "Precision", _each(r.result.precision for r in comparison.records)
+    yield "Code", each(p.code[:16] for p in made)
+    yield "Commit", each(p.commit or "not known" for p in made)
+    yield "Device", each(p.device for p in made)
+    yield "Precision", each(r.result.precision for r in comparison.records)
     packages = sorted({package for p in made for package in p.versions})
     for package in packages:
-        yield package, _each(p.versions.get(package, "none") for p in made)
-    yield "Data", _each(caveats.data_title(p.data) for p in made)
-    yield "Data fingerprint", _each(p.data.fingerprint for p in made)
+        yield package, each(p.versions.get(package, "none") for p in made)
+    yield "Data", each(data_titles(r) for r in comparison.records)
+    prints = ("+".join(d.fingerprint for d in p.datasets) for p in made)
+    yield "Data fingerprint", each(prints)
 
 
 def guards(comparison: Comparison) -> list[tuple[str, str, str]]:

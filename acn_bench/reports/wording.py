@@ -1,5 +1,6 @@
 """Numbers -> words: units, signs, and no more digits than the spread supports."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor, log10
 
@@ -104,3 +105,15 @@ def plural(count: int, noun: str) -> str:
 def listed(words: list[str]) -> str:
     """Words as in a sentence: "a, b and c"."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def each(sentences: Iterable[str]) -> str:
+    """Every way of it once, in order: "this; or that"."""
+    return "; or ".join(dict.fromkeys(sentences))
+
+
+def augmented(crop_padding: int, flip: bool) -> str:
+    """What is done to an image before it is trained on."""
+    done = [f"random crop ({crop_padding} px)"] if crop_padding else []
+    done += ["horizontal flip"] if flip else []
+    return listed(done) or "no augmentation"

@@ -12,12 +12,12 @@ from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.records import (
     SCHEMA,
+    ContinualResult,
     DataProvenance,
     Guard,
     NoiseResult,
     Provenance,
     RunRecord,
-    RunResult,
     Seconds,
     Validation,
 )
@@ -102,7 +102,7 @@ def make_record(
         schema=SCHEMA,
         run_id=config.run_id,
         config=config,
-        result=RunResult(**made),
+        result=ContinualResult(**made),
         provenance=Provenance(**(found | (provenance or {}))),
     )
 

@@ -1,6 +1,6 @@
 """Comparison -> [Drawing]: the figures of a report, in its order, as SVG text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import costs, curves, layers, matrices, noise, pairs, sweeps
@@ -8,16 +8,19 @@ from acn_bench.reports.figures.style import Drawing
 
 
 def hero(comparison: Comparison) -> Drawing | None:
-    """The figure that a reader sees first: forgetting, seed by seed; accuracy where nothing can forget."""
-    return pairs.draw(comparison, "forgetting") or pairs.draw(comparison, "average_accuracy")
+    """The figure that a reader sees first: one metric, seed by seed."""
+    names = _KINDS[comparison.records[0].config.benchmark.kind][0]
+    drawn = (pairs.draw(comparison, name) for name in names)
+    return next((figure for figure in drawn if figure is not None), None)
 
 
 def draw(comparison: Comparison) -> list[Drawing]:
     """All figures but the first; those that the records have no measurements for are left out."""
-    return [figure for figure in _drawn(comparison) if figure is not None]
+    drawn = _KINDS[comparison.records[0].config.benchmark.kind][1]
+    return [figure for figure in drawn(comparison) if figure is not None]
 
 
-def _drawn(comparison: Comparison) -> Iterator[Drawing | None]:
+def _continual(comparison: Comparison) -> Iterator[Drawing | None]:
     yield sweeps.draw(comparison, "forgetting")
     yield sweeps.draw(comparison, "average_accuracy")
     yield curves.seen(comparison)
@@ -34,3 +37,9 @@ def _drawn(comparison: Comparison) -> Iterator[Drawing | None]:
     yield costs.work(comparison)
     yield costs.time(comparison)
     yield curves.loss(comparison)
+
+
+# kind -> metrics of the first figure, in order of preference; the other figures
+_KINDS: dict[str, tuple[tuple[str, ...], Callable[[Comparison], Iterator[Drawing | None]]]] = {
+    "continual": (("forgetting", "average_accuracy"), _continual),
+}

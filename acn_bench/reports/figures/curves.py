@@ -22,7 +22,7 @@ def seen(comparison: Comparison) -> Drawing | None:
     """Mean accuracy over the experiences seen so far, as the stream goes on."""
 
     def series(record: RunRecord) -> Series:
-        R = record.result.accuracy
+        R = record.continual.accuracy
         return [metrics.mean(R[i][: i + 1]) for i in range(len(R))]
 
     def panel(ax: Axes, group: Group) -> None:
@@ -48,7 +48,7 @@ def seen(comparison: Comparison) -> Drawing | None:
 
 
 def _seen_top(record: RunRecord) -> float:
-    return max(v for row in record.result.accuracy for v in row if v is not None)
+    return max(v for row in record.continual.accuracy for v in row if v is not None)
 
 
 def depth(comparison: Comparison) -> Drawing | None:
@@ -102,15 +102,15 @@ def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
 
 def loss(comparison: Comparison) -> Drawing | None:
     """Training loss over the epochs of the stream."""
-    groups = [g for g in comparison.groups if any(r.result.train_loss for r in g.records)]
+    groups = [g for g in comparison.groups if any(r.continual.train_loss for r in g.records)]
 
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
-            rows = [[v for e in r.result.train_loss for v in e] for r in arm.records]
+            rows = [[v for e in r.continual.train_loss for v in e] for r in arm.records]
             panels.line(
                 ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0
             )
-        stream = group.records[0].result.train_loss
+        stream = group.records[0].continual.train_loss
         ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
         for end in ends:
             ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
@@ -145,7 +145,7 @@ def experiences(comparison: Comparison) -> Drawing | None:
 
 def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
     """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
-    matrices = [r.result.accuracy for r in arm.records]
+    matrices = [r.continual.accuracy for r in arm.records]
     T = len(matrices[0])
     streams = []
     for j in range(T):
@@ -176,7 +176,7 @@ def _experiences(group: Group, name: str) -> Part:
                     alpha=0.6,
                 )
             rows = [
-                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)]
+                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.continual.accuracy)]
                 for r in arm.records
             ]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)

@@ -55,12 +55,12 @@ def stream(comparison: Comparison) -> Drawing | None:
 
 
 def _learned_at_depths(record: RunRecord) -> bool:
-    return record.result.depth_accuracy is not None and definitions.learned_in_turn(record)
+    return record.continual.depth_accuracy is not None and definitions.learned_in_turn(record)
 
 
 def _stream(group: Group, name: str) -> Part:
     arms = [a for a in group.arms.values() if any(_learned_at_depths(r) for r in a.records)]
-    T = len(group.records[0].result.accuracy)
+    T = len(group.records[0].continual.accuracy)
     after = sorted({round(k * (T - 1) / (SHOWN - 1)) for k in range(SHOWN)})
     columns = min(3, max(2, len(arms)))
     with style.canvas(WIDTH, 0.3 + 2.0 * -(-len(arms) // columns)) as figure:

@@ -59,7 +59,7 @@ def _part(group: Group, name: str) -> Part:
 
 def _mean(records: list[RunRecord]) -> Array:
     """(T, T) mean over seeds; NaN where a cell was not measured in every one."""
-    stack = np.array([r.result.accuracy for r in records], dtype=np.float64)  # None becomes NaN
+    stack = np.array([r.continual.accuracy for r in records], dtype=np.float64)  # None becomes NaN
     return np.asarray(stack.mean(axis=0))
 
 

@@ -33,7 +33,7 @@ _FORGETTING = _Reading(metrics.forgetting, "forgetting, points", False)
 
 def accuracy(comparison: Comparison) -> Drawing | None:
     """Accuracy at the end of the stream."""
-    groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
+    groups = [g for g in comparison.groups if any(r.continual.noise for r in g.records)]
     parts = tuple(_part(g, _ACCURACY, f"noise-{k}") for k, g in enumerate(groups))
     caption = (
         "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
@@ -58,11 +58,11 @@ def forgetting(comparison: Comparison) -> Drawing | None:
 
 
 def _part(group: Group, reading: _Reading, name: str) -> Part:
-    kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
+    kinds = sorted({n.corruption for r in group.records for n in r.continual.noise})
     height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
     with style.canvas(WIDTH, height) as figure:
         axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
-        top = max(metrics.average_accuracy(r.result.accuracy) or 0.0 for r in group.records)
+        top = max(metrics.average_accuracy(r.continual.accuracy) or 0.0 for r in group.records)
         for ax, kind in zip(axes, kinds, strict=True):
             for arm in group.arms.values():
                 levels, rows = _rows(arm, kind, reading)
@@ -80,12 +80,14 @@ def _part(group: Group, reading: _Reading, name: str) -> Part:
 
 
 def _rows(arm: Arm, kind: str, reading: _Reading) -> tuple[list[float], list[Series]]:
-    levels = sorted({n.level for r in arm.records for n in r.result.noise if n.corruption == kind})
+    levels = sorted(
+        {n.level for r in arm.records for n in r.continual.noise if n.corruption == kind}
+    )
     rows: list[Series] = []
     for record in arm.records:
         found = {
-            n.level: reading.of(n.accuracy) for n in record.result.noise if n.corruption == kind
+            n.level: reading.of(n.accuracy) for n in record.continual.noise if n.corruption == kind
         }
-        clean = reading.of(record.result.accuracy)
+        clean = reading.of(record.continual.accuracy)
         rows.append([clean, *(found.get(level) for level in levels)])
     return [0.0, *levels], rows

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from acn_bench.reports import definitions
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+from acn_bench.reports.final import final
 from acn_bench.reports.groups import Group, arm_order
 from acn_bench.reports.wording import plural
 
@@ -40,7 +40,7 @@ def draw(
                 panel(ax, group)
                 ax.set_title(group.label)
                 if top:
-                    style.accuracy_axis(ax, highest, definitions.chance(group.records[0]))
+                    style.accuracy_axis(ax, highest, final(group.records[0]).chance)
             from_zero(axes)
             for ax in axes[::columns]:
                 ax.set_ylabel(ylabel)

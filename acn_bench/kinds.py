@@ -1,0 +1,67 @@
+"""A kind of benchmark -> what a session must know of its protocol: before anything runs, and after each run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from acn_bench import metrics
+from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.work import work
+from acn_bench.data.images import ImageData
+from acn_bench.records import RunRecord
+from acn_bench.spec import RunConfig
+
+Data = Sequence[ImageData]  # in the protocol's order
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of benchmark, in functions of its runs."""
+
+    sentence: Callable[[RunConfig], str]  # the protocol, in one line
+    check: Callable[[RunConfig, Data], None]  # raises ValueError for too few classes or rows
+    classes: Callable[[RunConfig, Data], int]  # the width of a head while most of it is trained
+    work: Callable[
+        [RunConfig, Data], float
+    ]  # images trained, and those evaluated for what they cost
+    figures: Callable[[RunRecord], str]  # what a run came to, in a few words
+
+
+def of(config: RunConfig) -> Kind:
+    """The kind of a run's benchmark."""
+    return KINDS[config.benchmark.kind]
+
+
+# ---------------------------------------------------------------- continual
+
+
+def _stream(config: RunConfig) -> str:
+    protocol = config.continual
+    return (
+        f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
+        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {protocol.epochs} epochs, "
+        f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}"
+    )
+
+
+def _deal(config: RunConfig, data: Data) -> None:
+    split(data[0], config.continual, config.seeds)
+
+
+def _forgotten(record: RunRecord) -> str:
+    accuracy = metrics.average_accuracy(record.continual.accuracy)
+    forgetting = metrics.forgetting(record.continual.accuracy)
+    words = [f"accuracy {100 * accuracy:.1f} %"] if accuracy is not None else []
+    if forgetting is not None:
+        words.append(f"forgetting {100 * forgetting:.1f} points")
+    return ", ".join(words)
+
+
+CONTINUAL = Kind(
+    sentence=_stream,
+    check=_deal,
+    classes=lambda config, _: config.continual.classes_per_experience,
+    work=lambda config, data: work(config, data[0]),
+    figures=_forgotten,
+)
+
+KINDS = {"continual": CONTINUAL}

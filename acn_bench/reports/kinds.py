@@ -1,0 +1,12 @@
+"""Records -> what a report shows of their kind of benchmark."""
+
+from acn_bench.records import RunRecord
+from acn_bench.reports.continual import CONTINUAL
+from acn_bench.reports.kind import Kind
+
+KINDS = {"continual": CONTINUAL}
+
+
+def of(record: RunRecord) -> Kind:
+    """The kind of a record's benchmark."""
+    return KINDS[record.config.benchmark.kind]
