@@ -340,6 +340,17 @@ def test_a_run_that_two_machines_made_counts_once_and_is_named(tmp_path):
 # ---------------------------------------------------------------- names
 
 
+def test_every_backbone_is_listed_in_words_and_for_programs():
+    from acn_bench.naming import BACKBONES, variants
+
+    words = " ".join(call("list", "backbones").output.split())
+    listed = json.loads(call("list", "backbones", "--json").output)["backbones"]
+    assert list(listed) == list(BACKBONES)
+    for name in BACKBONES:
+        assert f"{name} {listed[name]}" in words
+        assert listed[name].endswith(f"({', '.join(variants(name))})")
+
+
 def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
     words = " ".join(call("list", "metrics").output.split())
     listed = json.loads(call("list", "metrics", "--json").output)["metrics"]
