@@ -4,7 +4,7 @@
 measured. A metric that needs a cell that was not measured is `None`, never a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Literal, TypeVar
 
@@ -224,6 +224,31 @@ def sufficient_depth_of_changes(
             break
         depth -= 1
     return depth
+
+
+def flops_saved(
+    exit_depths: Sequence[int], flops: Mapping[int, int] | Sequence[int], full: int | None = None
+) -> float:
+    """Share of the FLOPs of full depth that is not needed where examples leave early (ACN paper, Table 7).
+
+    Args:
+        exit_depths: the blocks that each example took.
+        flops: `flops[k]`, what an example costs that leaves after k blocks.
+        full: what one costs that is given the whole network and asks no exit; default the last of `flops`.
+
+    s saved is a speed-up of 1 / (1 - s); below 0, asking the exits costs more than leaving gains. Raises
+    ValueError where there are no examples, LookupError for a depth that `flops` does not tell.
+    """
+    if not exit_depths:
+        raise ValueError("no examples, so nothing that they could have saved")
+    depths = flops.keys() if isinstance(flops, Mapping) else range(len(flops))
+    unknown = set(exit_depths) - set(depths)
+    if unknown:
+        raise LookupError(
+            f"there are no FLOPs of depth {min(unknown)}, but of {', '.join(map(str, depths))}"
+        )
+    whole = flops[max(depths)] if full is None else full
+    return 1 - sum(flops[k] for k in exit_depths) / len(exit_depths) / whole
 
 
 def above_chance(accuracy: float, chance: float, count: int) -> bool:

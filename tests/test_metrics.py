@@ -254,3 +254,23 @@ def test_a_reference_that_loses_nothing_is_no_reference():
         metrics.mean_corruption_error({"fog": [0.2]}, {"fog": [0.0]})
     with pytest.raises(ValueError, match="'fog'"):
         metrics.relative_mean_corruption_error({"fog": [0.2]}, 0.1, {"fog": [0.1]}, 0.1)
+
+
+# ---------------------------------------------------------------- early exit
+
+
+def test_flops_saved_are_those_that_leaving_early_did_not_need():
+    # two of four leave after 1 block of 4, one after 2, one takes all: (2 + 2 + 4 + 8) / 4 = 4 of 8
+    flops = [0, 2, 4, 6, 8]
+    assert metrics.flops_saved([1, 1, 2, 4], flops) == pytest.approx(0.5)
+    assert metrics.flops_saved([4, 4], flops) == 0
+    # against a network of another cost, and with exits that cost more than leaving gains
+    assert metrics.flops_saved([1, 2], {1: 3, 2: 5}, full=16) == pytest.approx(0.75)
+    assert metrics.flops_saved([2], {1: 3, 2: 10}, full=8) == pytest.approx(-0.25)
+
+
+def test_flops_of_no_example_or_of_an_unknown_depth_are_refused():
+    with pytest.raises(ValueError, match="no examples"):
+        metrics.flops_saved([], [1, 2])
+    with pytest.raises(LookupError, match="no FLOPs of depth 3, but of 1, 2"):
+        metrics.flops_saved([1, 3], {1: 3, 2: 5})

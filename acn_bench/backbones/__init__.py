@@ -21,6 +21,7 @@ from acn_bench.backbones.backbone import (
     truncate,
 )
 from acn_bench.backbones.bert import bert, checkpoint_weights, spec_of_checkpoint
+from acn_bench.backbones.early_exit import EarlyExit, add_branches
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.mixer import mixer
 from acn_bench.backbones.vit import vit
@@ -32,8 +33,10 @@ from acn_bench.spec import BertSpec, FactorySpec, MixerSpec, Precision, Variant,
 __all__ = [
     "INITIALISATION",
     "Backbone",
+    "EarlyExit",
     "Heads",
     "MultiHead",
+    "add_branches",
     "build",
     "depth_logits",
     "from_factory",

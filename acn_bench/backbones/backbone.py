@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones import dropping, texts, wiring
+from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.direct import direct
 from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
@@ -90,7 +91,7 @@ class Parts:
     shape: tuple[int, ...]  # of an image, (C, H, W); of a text, (tokens at most,)
     stem: nn.Module  # images (B, C, H, W), or token ids (B, T) and types -> x_0 (B, T, D)
     blocks: list[nn.Module]  # (B, T, D), join -> (B, T, D)
-    readout: nn.Module  # a read (B, T, D) -> features (B, D)
+    readout: Readout  # a read (B, T, D) -> features (B, D)
     width: int  # D
 
 
@@ -101,6 +102,8 @@ class Backbone(nn.Module):
     bf16 by autocast in here, while the stream, the long sum and the logits stay float32. With `dg_only`
     set, the same logits train blocks by the direct part of their gradients alone (module `direct`).
     """
+
+    readout: Readout
 
     def __init__(
         self, *, parts: Parts, wires: wiring.Wiring, head: nn.Module, precision: Precision
@@ -115,6 +118,7 @@ class Backbone(nn.Module):
         self.precision = precision
         self.dg_only = False
         self.dropping: dropping.Dropping | None = None  # of blocks, in training mode
+        self.branches: Branches | None = None  # what `early_exit.add_branches` made
         self.spec: MixerSpec | ViTSpec | BertSpec | None = None  # what it was built from, uncut
 
     @property
@@ -129,7 +133,7 @@ class Backbone(nn.Module):
 
     def read(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> what is read out at full depth, (B, T, D)."""
-        with self._autocast():
+        with self.autocast():
             return wiring.last(self._reads(*inputs, **named))
 
     def features(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
@@ -139,7 +143,7 @@ class Backbone(nn.Module):
 
     def feature_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> what the head reads after 0, 1, …, L blocks, (L+1, B, D)."""
-        with self._autocast():
+        with self.autocast():
             reads = list(self._reads(*inputs, **named))
         return torch.stack([self.readout(read) for read in reads])
 
@@ -156,6 +160,22 @@ class Backbone(nn.Module):
         logits: Tensor = self.head(self.feature_depths(*inputs, **named))
         return logits
 
+    def exit_logits(self, *inputs: Tensor | None, **named: Tensor | None) -> dict[int, Tensor]:
+        """Inputs -> logits (B, K) of each branch, by the blocks it comes after, and last of the head, by L."""
+        branches = self.branches.depths if self.branches else ()
+        wanted = {*branches, self.depth}
+        with self.autocast():
+            found = enumerate(self._reads(*inputs, **named))
+            reads = {k: read for k, read in found if k in wanted}
+        logits = {k: self.branched(k, reads[k]) for k in branches}
+        return logits | {self.depth: self.head(self.readout(reads[self.depth]))}
+
+    def branched(self, k: int, read: Tensor) -> Tensor:
+        """What is read after k blocks, (B, T, D), -> logits (B, K) of the branch there."""
+        assert self.branches is not None
+        logits: Tensor = self.branches[str(k)](self.readout.pool(read))
+        return logits
+
     def embedded(self, *inputs: Any, **named: Any) -> tuple[Tensor, dict[str, Tensor | None]]:
         """Inputs -> x_0 (B, T, D), and what blocks are told of each example beside it, (B, …) each."""
         raise NotImplementedError
@@ -166,8 +186,8 @@ class Backbone(nn.Module):
         return self._wired(x0, [partial(b, **told) for b in self.blocks] if told else self.blocks)
 
     def _wired(self, x0: Tensor, blocks: Iterable[wiring.Block]) -> Iterator[Tensor]:
-        """x_0 (B, T, D) -> the reads; the stream is float32 also where autocast made x_0 bf16."""
-        x0 = x0.float() if torch.is_autocast_enabled(x0.device.type) else x0
+        """x_0 (B, T, D) -> the reads."""
+        x0 = stream(x0)
         if self.dg_only and torch.is_grad_enabled():
             blocks = map(direct, blocks)
         if self.training and self.dropping is not None:
@@ -175,7 +195,8 @@ class Backbone(nn.Module):
             return dropping.reads(self.wiring, x0, blocks, there)
         return self.wiring.reads(x0, blocks)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
+    def autocast(self) -> AbstractContextManager[Any]:
+        """What stem and blocks run in; readout, head and branches do not."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(next(self.parameters()).device.type, dtype=torch.bfloat16)
@@ -256,13 +277,21 @@ def depth_logits(model: HasDepths, x: Tensor, task_labels: Tensor | int) -> Tens
 def truncate(model: Backbone, k: int) -> Backbone:
     """A copy of `model` with its first k blocks: its output equals `model.forward_depths(x)[k]`.
 
+    Branches that come before the cut stay.
+
     Raises ValueError where k is not in 0 … L.
     """
     if not 0 <= k <= model.depth:
         raise ValueError(f"cannot truncate to {k} blocks: the network has {model.depth}")
-    blocks, wires = model.blocks, model.wiring
+    blocks, wires, branches = model.blocks, model.wiring, model.branches
     try:
         model.blocks, model.wiring = blocks[:k], wires.cut(k)
+        model.branches = branches.before(k) if branches else None
         return copy.deepcopy(model)
     finally:
-        model.blocks, model.wiring = blocks, wires
+        model.blocks, model.wiring, model.branches = blocks, wires, branches
+
+
+def stream(x0: Tensor) -> Tensor:
+    """x_0 as it enters the stream: float32 also where autocast made it bf16."""
+    return x0.float() if torch.is_autocast_enabled(x0.device.type) else x0

@@ -1,7 +1,7 @@
 """A network <-> one safetensors file that rebuilds it: weights, and in its header what they are weights of.
 
 Tensors are named `backbone.…` and `head.…` (`head.<e>.…` with a head each), as the runs of the benchmarks
-name theirs. The header holds the family, wiring and sizes as JSON, and to how many blocks it was cut.
+name theirs; branches are part of the backbone, `backbone.branches.<block>.…`. The header holds the family, wiring and sizes as JSON, and to how many blocks it was cut.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, truncate
+from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.records import atomic
 from acn_bench.spec import BackboneSpec, FactorySpec, Precision
@@ -110,6 +111,7 @@ def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
         raise ValueError("there is no head")
     whole = build(said.backbone, max(wide.values()), precision=said.precision, **norms)
     cut = truncate(whole, said.depth)
+    cut.branches = _branches(tensors)
     if list(wide) == ["head.weight"]:
         return cut
     assert isinstance(cut.head, nn.Linear)
@@ -117,6 +119,17 @@ def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
     return MultiHead(
         cut, Heads([nn.Linear(width, wide[f"head.{e}.weight"]) for e in range(len(wide))])
     )
+
+
+def _branches(tensors: dict[str, Tensor]) -> Branches | None:
+    """Those whose weights are there: their names say after which blocks."""
+    prefix, ending = "backbone.branches.", ".fc2.weight"
+    last = {k: t for k, t in tensors.items() if k.startswith(prefix) and k.endswith(ending)}
+    if not last:
+        return None
+    after = [int(name.removeprefix(prefix).removesuffix(ending)) for name in last]
+    classes, hidden = next(iter(last.values())).shape
+    return Branches(after, hidden // 2, classes)
 
 
 def _without(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -127,7 +127,7 @@ class TimmModel(ImageBackbone):
         if output_fmt not in ("NCHW", "NLC"):
             raise ValueError(f"output_fmt may be 'NCHW' or 'NLC', not {output_fmt!r}")
         taken, last = feature_take_indices(self.depth, indices)
-        with self._autocast():
+        with self.autocast():
             reads = list(islice(self._reads(x), 1, last + 2 if stop_early else None))
         chosen = [self._normed(reads[i]) if norm else reads[i] for i in taken]
         found: list[Any] = [tokens[:, self.num_prefix_tokens :] for tokens in chosen]

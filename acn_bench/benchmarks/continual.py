@@ -27,7 +27,7 @@ from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
 from acn_bench.support import refusal
-from acn_bench.training.schemes import scheme
+from acn_bench.training.schemes import DepthScheme, scheme
 
 
 def measure(
@@ -76,9 +76,10 @@ class ContinualRun:
             device,
             [Seeded(config.seeds.data, self.rows), self.watch],
         )
-        if self.protocol.scheme != "plain":
+        trained_by = scheme(self.protocol.scheme)
+        if isinstance(trained_by, DepthScheme):
             afresh = isinstance(config.strategy, GdumbSpec)
-            Schemed(self.learner, scheme(self.protocol.scheme), afresh=afresh)
+            Schemed(self.learner, trained_by, afresh=afresh)
         self.prediction = prediction(self.learner, self.model)
 
     # ------------------------------------------------------------ the protocol

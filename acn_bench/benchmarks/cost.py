@@ -2,14 +2,18 @@
 
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from acn_bench.backbones import Backbone, truncate
+from acn_bench.backbones import Backbone, EarlyExit, truncate
 from acn_bench.benchmarks.evaluation import evaluating
 
 
@@ -30,6 +34,15 @@ def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list
     return [parameters(cut) + own for cut in cuts], work
 
 
+def by_exit(exits: EarlyExit, *inputs: Tensor | None) -> dict[int, int]:
+    """FLOPs of one example that leaves after k blocks, for each exit: blocks and every exit asked by then.
+
+    `inputs` are those of one example; FLOPs as of `by_depth`. `metrics.flops_saved` reads them.
+    """
+    passes = {k: partial(exits.leaving_after, k, *inputs) for k in exits.depths}
+    return {k: _counted(exits.model, forward) for k, forward in passes.items()}
+
+
 def parameters(module: nn.Module) -> int:
     """How many weights a module has."""
     return sum(p.numel() for p in module.parameters())
@@ -37,10 +50,14 @@ def parameters(module: nn.Module) -> int:
 
 def flops(module: nn.Module, image: Tensor) -> int:
     """FLOPs of one forward pass, two per multiply-add."""
-    # with gradients: without, a network may take kernels that the counter does not know
-    counter = FlopCounterMode(display=False)
-    with evaluating(module), torch.inference_mode(False), torch.enable_grad(), counter:
-        module(image)
+    return _counted(module, lambda: module(image))
+
+
+def _counted(module: nn.Module, forward: Callable[[], Any]) -> int:
+    # with gradients, and attention by plain products: else there are kernels that the counter does not know
+    counter, products = FlopCounterMode(display=False), sdpa_kernel(SDPBackend.MATH)
+    with evaluating(module), torch.inference_mode(False), torch.enable_grad(), products, counter:
+        forward()
     return int(counter.get_total_flops())
 
 

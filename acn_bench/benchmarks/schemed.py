@@ -11,7 +11,7 @@ from torch import Tensor
 
 from acn_bench.backbones import Heads
 from acn_bench.strategies.model import view
-from acn_bench.training.schemes import Scheme, dropped
+from acn_bench.training.schemes import DepthScheme, dropped
 
 
 class Schemed:
@@ -21,7 +21,7 @@ class Schemed:
     steps; the later ones fine-tune (`afresh`: the strategy starts each from scratch).
     """
 
-    def __init__(self, learner: Any, scheme: Scheme, *, afresh: bool = False) -> None:
+    def __init__(self, learner: Any, scheme: DepthScheme, *, afresh: bool = False) -> None:
         self.learner = learner
         self.scheme = scheme
         self.afresh = afresh

@@ -1,9 +1,10 @@
 """A network, a batch and a step -> the loss of a named training scheme, for anybody's loop.
 
-A scheme says two things of a step: how much the loss of each depth weighs, and how often each block is
-dropped. The loss of depth k is that of the network's one head after k blocks; depth 0, the embedding
-alone, is never trained. `plain`, `aligned`, `layerskip` and `layerdrop` are what the paper's section 7
-compares AC with, and any wiring can be trained by each.
+`plain` is the loss of the output. A scheme of depths says two things of a step: how much the loss of each
+depth weighs, and how often each block is dropped; the loss of depth k is that of the network's one head
+after k blocks, and depth 0, the embedding alone, is never trained. `aligned`, `layerskip` and `layerdrop`
+are of this kind; the paper's section 7 compares AC with them. `branches` adds the losses of classifiers of
+their own. Any wiring can be trained by each.
 
 >>> scheme = schemes.scheme("aligned")
 >>> for step, (x, y) in enumerate(batches):
@@ -12,7 +13,7 @@ compares AC with, and any wiring can be trained by each.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -23,12 +24,35 @@ from acn_bench.backbones import Backbone
 from acn_bench.backbones.dropping import Dropping
 from acn_bench.catalog import closest
 
+Inputs = Tensor | Sequence[Tensor | None]  # a network's input, or all of its inputs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """`plain`: the loss of the output, and no block is dropped. The others differ where they say so."""
+    """`plain`: the loss of the output, of any network. The others differ where they say so."""
 
     criterion: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+
+    def loss(
+        self, model: nn.Module, x: Inputs, y: Tensor, step: int = 0, total_steps: int | None = None
+    ) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            model: a `Backbone`; for `plain` any network will do.
+            x: its input, or all of its inputs.
+            y: (B,), what the criterion wants.
+            step: counts from 0.
+            total_steps: how many steps there are; None is fine-tuning, where nothing is ramped up.
+
+        Raises TypeError for a network that has no depths, ValueError for one that lacks the branches.
+        """
+        return self.criterion(model(*_given(x)), y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthScheme(Scheme):
+    """Of the losses of all depths, by one head, only the last, and no block is dropped."""
 
     def weights(self, depth: int, step: int = 0) -> tuple[float, ...]:
         """Of the losses after 0, 1, …, L blocks, (L+1,); their sum is 1."""
@@ -41,33 +65,13 @@ class Scheme:
         return None
 
     def loss(
-        self,
-        model: nn.Module,
-        x: Tensor | Sequence[Tensor | None],
-        y: Tensor,
-        step: int = 0,
-        total_steps: int | None = None,
+        self, model: nn.Module, x: Inputs, y: Tensor, step: int = 0, total_steps: int | None = None
     ) -> Tensor:
-        """The loss of a batch.
-
-        Args:
-            model: a `Backbone`; for `plain` any network will do.
-            x: its input, or all of its inputs.
-            y: (B,), what the criterion wants.
-            step: counts from 0.
-            total_steps: how many steps there are; None is fine-tuning, where nothing is ramped up.
-
-        Raises TypeError for a network that has no depths.
-        """
-        given = (x,) if isinstance(x, Tensor) else tuple(x)
-        if type(self) is Scheme:
-            return self.criterion(model(*given), y)
-        if not isinstance(model, Backbone):
-            raise TypeError(f"a {type(model).__name__} has no blocks to train apart: no Backbone")
-        with dropped(model, self.dropping(model.depth, step, total_steps)):
-            if self.weights(model.depth, step)[-1] == 1:
-                return self.criterion(model(*given), y)
-            return self.of_depths(model.forward_depths(*given), y, step)
+        backbone = _with_depths(model)
+        with dropped(backbone, self.dropping(backbone.depth, step, total_steps)):
+            if self.weights(backbone.depth, step)[-1] == 1:
+                return self.criterion(backbone(*_given(x)), y)
+            return self.of_depths(backbone.forward_depths(*_given(x)), y, step)
 
     def of_depths(self, logits: Sequence[Tensor] | Tensor, y: Tensor, step: int = 0) -> Tensor:
         """The loss from the logits of every depth, (L+1, B, K), whichever heads gave them.
@@ -80,7 +84,7 @@ class Scheme:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aligned(Scheme):
+class Aligned(DepthScheme):
     """One head trained at every depth, the deeper the more: w_l = 2(l+1) / (L(L+1)), l = 0 … L-1.
 
     Jiang et al., Tracing Representation Progression, ICLR 2025; l counts blocks from 0, so that after k
@@ -92,7 +96,7 @@ class Aligned(Scheme):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSkip(Scheme):
+class LayerSkip(DepthScheme):
     """Blocks that drop the more often the deeper and the later, and losses of a few depths in turn.
 
     Elhoushi et al. 2024: block l = 0 … L-1 drops for an example with p = S(t) D(l) p_max, where D(l) =
@@ -105,9 +109,18 @@ class LayerSkip(Scheme):
     max_rate: float = 0.1  # p_max
     exit_scale: float = 0.2  # e_scale
     every: int | None = None  # R; None is L-1
+    shift: int = 1  # blocks that the curriculum moves on in each step
     last_always: bool = (
         True  # as LayerSkip's authors have it; in the ACN paper's code it takes turns
     )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be."""
+        _check_share("max_rate", self.max_rate)
+        if not self.exit_scale >= 0:
+            raise ValueError(f"exit_scale is a weight, 0 or more, not {self.exit_scale}")
+        if self.every is not None and self.every < 1:
+            raise ValueError(f"every (R) is a number of blocks, 1 or more, not {self.every}")
 
     def weights(self, depth: int, step: int = 0) -> tuple[float, ...]:
         on = self.curriculum(depth, step)
@@ -121,7 +134,7 @@ class LayerSkip(Scheme):
     def curriculum(self, depth: int, step: int) -> tuple[bool, ...]:
         """C(t, l): which losses are on, (L,)."""
         every = self.every or max(depth - 1, 1)
-        on = [(i - step) % depth % every == 0 for i in range(depth)]
+        on = [(i - self.shift * step) % depth % every == 0 for i in range(depth)]
         return (*on[:-1], on[-1] or self.last_always)
 
     def dropping(self, depth: int, step: int = 0, total_steps: int | None = None) -> Dropping:
@@ -130,13 +143,53 @@ class LayerSkip(Scheme):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerDrop(Scheme):
+class LayerDrop(DepthScheme):
     """Each block drops for a whole batch with one probability (Fan et al. 2020, and fairseq)."""
 
     rate: float = 0.2  # p
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no probability."""
+        _check_share("rate", self.rate)
+
     def dropping(self, depth: int, step: int = 0, total_steps: int | None = None) -> Dropping:
         return Dropping((self.rate,) * depth, per_example=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchScheme(Scheme):
+    """The loss of the output, and of each branch with a fixed weight (ACN paper, appendix H).
+
+    `backbones.add_branches` makes the branches. The weights are in the order of the blocks; the defaults are
+    the paper's, for branches after 4, 8 and 12 of 16 blocks.
+    """
+
+    exit_weights: tuple[float, ...] = (0.8, 0.6, 0.4)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a weight below 0."""
+        if not all(w >= 0 for w in self.exit_weights):
+            raise ValueError(f"exit_weights are 0 or more, not {self.exit_weights}")
+
+    def loss(
+        self, model: nn.Module, x: Inputs, y: Tensor, step: int = 0, total_steps: int | None = None
+    ) -> Tensor:
+        backbone = _with_depths(model)
+        after = backbone.branches.depths if backbone.branches else ()
+        if not after:
+            raise ValueError(
+                "the network has no branches: backbones.add_branches(model, after=(…))"
+            )
+        if len(after) != len(self.exit_weights):
+            raise ValueError(
+                f"{len(self.exit_weights)} exit_weights {self.exit_weights} for {len(after)} branches, after "
+                f"{', '.join(map(str, after))}: give one for each"
+            )
+        *branches, output = backbone.exit_logits(*_given(x)).values()
+        losses = [self.criterion(output, y)]
+        for weight, logits in zip(self.exit_weights, branches, strict=True):
+            losses.append(weight * self.criterion(logits, y))
+        return torch.stack(losses).sum()
 
 
 SCHEMES: dict[str, type[Scheme]] = {
@@ -144,13 +197,21 @@ SCHEMES: dict[str, type[Scheme]] = {
     "aligned": Aligned,
     "layerskip": LayerSkip,
     "layerdrop": LayerDrop,
+    "branches": BranchScheme,
 }
 
 
 def scheme(name: str, **options: Any) -> Scheme:
-    """The scheme of that name, e.g. `scheme("layerdrop", rate=0.1)`. Raises LookupError."""
+    """The scheme of that name, e.g. `scheme("layerdrop", rate=0.1)`.
+
+    Raises LookupError for a name or an option that is unknown, ValueError for a value that cannot be.
+    """
     if name not in SCHEMES:
         raise LookupError(f"unknown scheme {name!r}. {closest(name, SCHEMES)}")
+    known = [field.name for field in fields(SCHEMES[name])]
+    for option in options:
+        if option not in known:
+            raise LookupError(f"{name} has no option {option!r}. {closest(option, known)}")
     return SCHEMES[name](**options)
 
 
@@ -163,6 +224,21 @@ def dropped(model: Backbone, dropping: Dropping | None) -> Iterator[None]:
         yield
     finally:
         model.dropping = before
+
+
+def _with_depths(model: nn.Module) -> Backbone:
+    if not isinstance(model, Backbone):
+        raise TypeError(f"a {type(model).__name__} has no blocks to train apart: no Backbone")
+    return model
+
+
+def _given(x: Inputs) -> tuple[Tensor | None, ...]:
+    return (x,) if isinstance(x, Tensor) else tuple(x)
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} is a probability, from 0 to 1, not {share}")
 
 
 def _ramp(i: int, count: int) -> float:

@@ -1,9 +1,10 @@
 """What a network costs, against arithmetic."""
 
+import pytest
 import torch
 from torch import nn
 
-from acn_bench.backbones import build
+from acn_bench.backbones import EarlyExit, add_branches, build
 from acn_bench.benchmarks import cost
 
 STEM = 16 * 2 * 192 * 24  # 4·4 tokens, each 3·8·8 values times a matrix; 2 per multiply-add
@@ -53,3 +54,40 @@ def test_counting_leaves_the_network_in_the_mode_that_it_was_in():
 def test_peak_memory_is_that_of_this_process():
     cost.reset_peak_memory(torch.device("cpu"))
     assert 2**25 < cost.peak_memory(torch.device("cpu")) < 2**36
+
+
+BRANCH = 2 * 24 * 48 + 2 * 48 * 5
+
+
+def exits_of(by, **options):
+    made = build(
+        "ac_mixer", 5, depth=3, patch_size=8, width=24, token_width=12, channel_width=32, **options
+    )
+    add_branches(made, after=(1, 2))
+    return EarlyExit(made, by=by)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_exit_costs_its_blocks_and_every_exit_that_was_asked_in_vain(precision):
+    image = torch.rand(1, 3, 32, 32)
+    assert cost.by_exit(exits_of("head", precision=precision), image) == {
+        k: STEM + k * BLOCK + k * HEAD for k in (1, 2, 3)
+    }
+    assert cost.by_exit(exits_of("branches", precision=precision), image) == {
+        1: STEM + BLOCK + BRANCH,
+        2: STEM + 2 * BLOCK + 2 * BRANCH,
+        3: STEM + 3 * BLOCK + 2 * BRANCH + HEAD,
+    }
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_attention_is_counted_and_the_pooler_of_a_text_is_part_of_asking_the_head(precision):
+    made = build(
+        "residual_bert", 5, depth=2, vocab_size=50, max_length=8, width=24, heads=3,
+        precision=precision,
+    )  # fmt: skip
+    layers = 2 * 8 * (4 * 24 * 24 + 2 * 24 * 96)  # qkv and projection, MLP
+    attention = 2 * (2 * 8 * 8 * 24)  # scores, and what they mix
+    pooler = 2 * 24 * 24
+    found = cost.by_exit(EarlyExit(made), torch.ones(1, 8, dtype=torch.long))
+    assert found == {k: k * (layers + attention + pooler + HEAD) for k in (1, 2)}
