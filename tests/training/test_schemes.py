@@ -188,8 +188,8 @@ def test_any_loss_will_do_and_so_will_the_heads_of_anybody(small, batch):
         def feature_depths(self, x):
             return self.backbone.feature_depths(x)
 
-        def head(self, features, task):
-            return self.heads[task](features)
+        def head(self, features, task_labels):
+            return self.heads[task_labels](features)
 
     x, y = batch
     model = Heads(small("ac_mixer"))
