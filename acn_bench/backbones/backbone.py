@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from acn_bench.backbones import dropping, texts, wiring
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.direct import direct
+from acn_bench.backbones.recomputing import recomputed
 from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
 
 INITIALISATION = "pytorch-default"
@@ -101,6 +102,8 @@ class Backbone(nn.Module):
     `head` is the final `nn.Linear`; replace it freely. Under bf16 the blocks' matrix products run in
     bf16 by autocast in here, while the stream, the long sum and the logits stay float32. With `dg_only`
     set, the same logits train blocks by the direct part of their gradients alone (module `direct`).
+    With `checkpointing` set, training holds what each block saw and runs it again in the backward pass:
+    the same gradients from less memory, in more time (module `recomputing`).
     """
 
     readout: Readout
@@ -126,7 +129,16 @@ class Backbone(nn.Module):
         """L, the number of blocks."""
         return len(self.blocks)
 
-    def forward(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
+    @property
+    def checkpointing(self) -> bool:
+        """Whether blocks run again in the backward pass, so that their activations need not be held."""
+        return self.wiring.checkpointing
+
+    @checkpointing.setter
+    def checkpointing(self, on: bool) -> None:
+        self.wiring.checkpointing = on
+
+    def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """Inputs -> logits (B, K)."""
         logits: Tensor = self.head(self.features(*inputs, **named))
         return logits
@@ -190,6 +202,8 @@ class Backbone(nn.Module):
         x0 = stream(x0)
         if self.dg_only and torch.is_grad_enabled():
             blocks = map(direct, blocks)
+        if self.checkpointing:
+            blocks = map(recomputed, blocks)
         if self.training and self.dropping is not None:
             there = self.dropping.draw(len(x0))
             return dropping.reads(self.wiring, x0, blocks, there)
@@ -208,6 +222,9 @@ class ImageBackbone(Backbone):
     def __init__(self, *, normalise: nn.Module, **parts: Any) -> None:
         super().__init__(**parts)
         self.normalise = normalise
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
 
     def embedded(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor | None]]:
         self._check(x)
@@ -233,6 +250,14 @@ class TextBackbone(Backbone):
     The mask is 1 where a token may be seen and 0 where not, of any dtype; where all of a row is 0, its
     tokens see nothing, and its logits are finite and mean nothing.
     """
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        return super().forward(input_ids, attention_mask, token_type_ids)
 
     def embedded(
         self,

@@ -14,6 +14,7 @@ A layer is a block: inside it, between its two joins, gradients flow as ever.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -45,9 +46,15 @@ def direct(block: Block) -> Block:
 def _around(block: Block, x: Tensor, branches: list[Tensor]) -> Tensor:
     """The stream through `block`, whose branches say what they said; gradients reach x alone."""
     said = iter(branches)
-    devices = [x.device] if x.is_cuda else []
-    with torch.random.fork_rng(devices):  # dropout in a branch draws once
+    with _drawn_once(x):
         return _frozen(block)(x, lambda stream, _: add(stream, next(said)))
+
+
+def _drawn_once(x: Tensor) -> AbstractContextManager[Any]:
+    """Dropout in a branch draws once; what is compiled has random numbers of its own."""
+    if torch.compiler.is_compiling():
+        return nullcontext()
+    return torch.random.fork_rng([x.device] if x.is_cuda else [])
 
 
 def _frozen(block: Block) -> Callable[..., Tensor]:

@@ -61,7 +61,7 @@ class ClassToken(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x: Tensor = self.patches(images)
-        return torch.cat([self.token.to(x.dtype).expand(len(x), -1, -1), x], dim=1)
+        return torch.cat([self.token.to(x.dtype).expand(x.shape[0], -1, -1), x], dim=1)
 
 
 class MeanOfTokens(nn.Module):

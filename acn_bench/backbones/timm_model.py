@@ -57,7 +57,7 @@ class TimmModel(ImageBackbone):
         self.global_pool = self._pool(self.pooling if global_pool is None else global_pool)
         self.head_drop = nn.Dropout(drop_rate)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # images alone
+    def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
     def forward_features(self, x: Tensor) -> Tensor:
@@ -99,6 +99,10 @@ class TimmModel(ImageBackbone):
                     f"these weights are of a network with {name} {there}; here timm's loaders normalise, by {here}"
                 )
         return super().load_state_dict(ours, strict, assign)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Train in less memory, or not: `checkpointing`."""
+        self.checkpointing = enable
 
     def no_weight_decay(self) -> set[str]:
         """Names of parameters that are no matrices, though they have their form."""

@@ -65,7 +65,7 @@ class Embedding(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x: Tensor = self.patches(images)
-        cls = self.cls_token.to(x.dtype).expand(len(x), -1, -1)
+        cls = self.cls_token.to(x.dtype).expand(x.shape[0], -1, -1)
         return torch.cat([cls, x], dim=1) + self.pos_embed
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from acn_bench.backbones.recomputing import recomputed
+
 Join = Callable[[Tensor, Tensor], Tensor]
 Block = Callable[[Tensor, Join], Tensor]
 
@@ -33,6 +35,7 @@ def branch_alone(x: Tensor, branch: Tensor) -> Tensor:
 class Wiring(nn.Module):
     """The base of all: a rule for `depth` blocks of `width` channels; most have no weights."""
 
+    checkpointing = False  # what is combined for a block is made again for its gradient, not kept
     # i, counted from 0, block i and what is carried to it -> what is carried on
     after: Callable[..., tuple[Tensor, ...]]
 
@@ -106,8 +109,13 @@ class DenseNet(Wiring):
 
     def after(self, i: int, block: Block, *outputs: Tensor) -> tuple[Tensor, ...]:
         """Carry every output."""
-        seen = self.projections[i](torch.cat(outputs, dim=-1))
-        return (*outputs, block(seen.to(outputs[0].dtype), branch_alone))
+        combine = recomputed(self._combined) if self.checkpointing else self._combined
+        return (*outputs, block(combine(i, *outputs), branch_alone))
+
+    def _combined(self, i: int, *outputs: Tensor) -> Tensor:
+        """The projection of all outputs so far; the concatenation is as large as they are together."""
+        seen: Tensor = self.projections[i](torch.cat(outputs, dim=-1))
+        return seen.to(outputs[0].dtype)
 
 
 class DenseFormer(Wiring):

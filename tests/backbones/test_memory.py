@@ -1,4 +1,4 @@
-"""What the long sum costs: no more than one activation beside what a residual network needs."""
+"""What the long sum costs, no more than one activation beside a residual network; what checkpointing saves."""
 
 import weakref
 
@@ -8,6 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from acn_bench.backbones import build
+from acn_bench.backbones.wiring import WIRINGS
 
 SIZES = {
     "vit": {"width": 32, "heads": 2, "depth": 8},
@@ -42,9 +43,10 @@ class Watermark(TorchDispatchMode):
         self.alive -= size
 
 
-def peak(name, *, train):
+def peak(name, *, train, checkpointing=False, **sizes):
     torch.manual_seed(0)
-    model = build(name, num_classes=4, **SIZES[name.partition("_")[2]])
+    model = build(name, num_classes=4, **SIZES[name.partition("_")[2]] | sizes)
+    model.checkpointing = checkpointing
     images = torch.rand(4, 3, 32, 32)
     with torch.set_grad_enabled(train), Watermark() as mark:
         loss = model(images).sum()
@@ -72,3 +74,24 @@ def test_the_watermark_counts_what_is_alive_together():
 def test_the_long_sum_holds_one_activation_at_most(family, train):
     more = peak(f"ac_{family}", train=train) - peak(f"residual_{family}", train=train)
     assert more <= activation(family)
+
+
+def a_block_more(name, *, checkpointing):
+    """By how many activations the peak of a training step grows, less the gradients of the weights."""
+
+    def held(depth):
+        model = build(name, num_classes=4, **SIZES[name.partition("_")[2]] | {"depth": depth})
+        weights = sum(p.numel() * p.element_size() for p in model.parameters())
+        return peak(name, train=True, checkpointing=checkpointing, depth=depth) - weights
+
+    return (held(12) - held(8)) / 4 / activation(name.partition("_")[2])
+
+
+@pytest.mark.parametrize("family", SIZES)
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_checkpointing_holds_what_blocks_saw_and_little_more(wiring, family):
+    kept = a_block_more(f"{wiring}_{family}", checkpointing=False)
+    again = a_block_more(f"{wiring}_{family}", checkpointing=True)
+    assert again < kept / 3
+    if wiring in ("ac", "residual", "feedforward"):  # the others hold every output, too
+        assert again < 2 < kept

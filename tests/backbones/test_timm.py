@@ -333,3 +333,15 @@ def test_weights_that_were_trained_on_images_of_other_statistics_are_refused(
     save(build("ac_vit", num_classes=3, mean=(0.4, 0.4, 0.4), **sizes), path)
     with pytest.raises(ValueError, match=r"normalise.mean \(0.4"):
         create("ac_vit", num_classes=3, checkpoint_path=str(path))
+
+
+def test_timms_switch_for_checkpointing_is_ours(create, images):
+    model = create("densenet_vit", num_classes=3)
+    gradients = []
+    for on in (False, True):
+        model.set_grad_checkpointing(on)
+        assert model.checkpointing is on
+        model.zero_grad()
+        model(images).square().sum().backward()
+        gradients.append([p.grad for p in model.parameters()])
+    assert all(torch.equal(kept, again) for kept, again in zip(*gradients, strict=True))
