@@ -35,7 +35,9 @@ def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> l
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
         factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec | MasSpec) else 1.0
         factor = TEACHER if isinstance(config.strategy, LwfSpec) else factor
-        found.append(kinds.of(config).work(config, data) * known[key] * factor * OVERHEAD)
+        kind = kinds.of(config)
+        worked = kind.work(config, data) * known[key] * factor
+        found.append((worked + kind.seconds(config)) * OVERHEAD)
     return found
 
 

@@ -82,6 +82,11 @@ def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[G
             reasons.append(
                 f"only {arrive} of the {len(data[0].class_names)} classes of {data[0].name}"
             )
+        if protocol.seconds:
+            reasons.append(
+                f"budget {protocol.budget}: how much is learned in a time depends on the machine, and no "
+                "run can be repeated exactly"
+            )
     reasons += [f"check failed: {g.name} ({g.detail})" for g in guards if not g.passed]
     return reasons
 

@@ -70,7 +70,8 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
     data = [images.load(name, options.data_root) for name in drafted.datasets]
     configs = drafted.resolve(images.fingerprint(data), precision, sources)
     _check(configs, data)
-    jobs = options.jobs or (device.cores() if chip.type == "cpu" else 1)
+    counted = any(kinds.of(c).seconds(c) for c in configs)  # nothing may run beside such a run
+    jobs = options.jobs or (device.cores() if chip.type == "cpu" and not counted else 1)
     jobs = min(jobs, len(configs))
     threads = max(1, device.cores() // jobs)
     torch.set_num_threads(threads)

@@ -6,6 +6,7 @@ is the old behaviour. For the same reason a default, once released, never change
 """
 
 import hashlib
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -270,10 +271,22 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
     noise_after: Literal["last", "every"] = "last"  # experience
     scheme: Scheme = "plain"  # which depths the loss is of, and which blocks drop
     class_order: str | tuple[int, ...] = "seed"  # drawn by seeds.order; a named order; or a list
+    # what ends an experience: "epochs"; "images", as many as its epochs hold, replayed ones among them; or
+    # seconds of training, "20s"
+    budget: str = "epochs"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an order or a noise level that cannot be: later would be too late."""
+        """Raises ValueError for an order, a budget or a noise level that cannot be: later would be too late."""
         orders.check(self.class_order)
+        if self.budget not in ("epochs", "images") and not self.seconds:
+            raise ValueError(
+                f"unknown budget {self.budget!r}. Known: epochs, images, or the seconds of an experience: 20s"
+            )
+        if self.budget != "epochs" and self.scheme != "plain":
+            raise ValueError(
+                f"scheme={self.scheme} changes with the epochs that are to come, and budget={self.budget} "
+                "does not know them: only budget=epochs will do"
+            )
         for share in self.noise.get("salt_and_pepper", ()):
             if share > 1:
                 raise ValueError(f"salt_and_pepper is a share of pixels, at most 1, not {share:g}")
@@ -281,6 +294,12 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
     @property
     def datasets(self) -> tuple[str, ...]:
         return (self.data,)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long an experience is trained on, where seconds are its budget."""
+        said = re.fullmatch(r"(\d+(?:\.\d+)?)s", self.budget)
+        return float(said[1]) if said else None
 
 
 class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):

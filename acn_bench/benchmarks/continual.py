@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +23,7 @@ from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.records import ContinualResult, Guard, NoiseResult, Seconds, Validation
 from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
+from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.chance import Seeded, generators_kept
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.stream import NumberedRows, class_stream
@@ -68,13 +70,19 @@ class ContinualRun:
             flip=self.protocol.flip and data.flips,
         )
         self.model = row_model(config, self.rows).to(device)
-        self.watch = Watch(self.rows, self._advance)
+        timed = self.protocol.seconds is not None
+        self.watch = Watch(self.rows, (lambda _: None) if timed else self._advance)
+        self.budget = self._budget()
         self.learner = learner(
             config.strategy,
             self.model,
             self.protocol,
             device,
-            [Seeded(config.seeds.data, self.rows), self.watch],
+            [
+                *([self.budget] if self.budget else []),  # its clock starts first
+                Seeded(config.seeds.data, self.rows, self.protocol.epochs),
+                self.watch,
+            ],
         )
         trained_by = scheme(self.protocol.scheme)
         if isinstance(trained_by, DepthScheme):
@@ -180,6 +188,25 @@ class ContinualRun:
 
     # ------------------------------------------------------------ training
 
+    def _budget(self) -> Budget | None:
+        """What ends each experience, where its epochs do not."""
+        protocol = self.protocol
+        # as many as naive sees in its epochs
+        images = [protocol.epochs * len(rows) for rows in self.split.train]
+        if isinstance(self.config.strategy, JointSpec):
+            images = [sum(images)]
+        if protocol.budget == "epochs":
+            return None
+        if protocol.seconds is None:
+            return Budget(images, lambda: self.rows.trained)
+        each = protocol.seconds * protocol.experiences / len(images)
+        work = sum(images) / len(images)
+        return Budget(
+            [each] * len(images),
+            partial(cost.seconds, self.device),
+            lambda share: self._advance(share * work),
+        )
+
     def _train(self, experiences: Any) -> None:
         self.learner.train(experiences, eval_streams=[], num_workers=0)
 
@@ -273,6 +300,10 @@ class ContinualRun:
         ]
         if not self.own_heads:
             self.guards.append(guards.masked(first))
+        if self.budget:
+            self.guards.append(guards.budget(self.budget.experiences, self.protocol.budget))
+        if self.budget and self.protocol.seconds:
+            self.guards.append(guards.processor(self.budget.experiences))
 
     @contextmanager
     def _unnoticed(self, what: str) -> Iterator[None]:

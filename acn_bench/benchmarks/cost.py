@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -59,6 +60,13 @@ def _counted(module: nn.Module, forward: Callable[[], Any]) -> int:
     with evaluating(module), torch.inference_mode(False), torch.enable_grad(), products, counter:
         forward()
     return int(counter.get_total_flops())
+
+
+def seconds(device: torch.device) -> float:
+    """The clock, once the device has done all that it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter()
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -20,9 +20,11 @@ from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.records import Guard
 from acn_bench.spec import ContinualSpec, RunConfig, Seeds
+from acn_bench.strategies.budget import Spent
 from acn_bench.strategies.chance import generators_kept, seed_everything
 from acn_bench.strategies.prediction import Prediction
 
+UNDISTURBED = 0.75  # share of the seconds in which a thread runs that waits for its helpers alone
 ROUNDING = 0.005  # share of examples: other slices round otherwise, and a near tie may turn
 
 Corruption = Callable[[str, float, Seeds], Callable[..., Tensor]]
@@ -193,6 +195,29 @@ def masked(right: Sequence[Right]) -> Guard:
         name="masking to the experience makes nothing wrong that was right",
         passed=not lost,
         detail=f"{lost} of {sum(len(own) for _, own in pairs)} examples",
+    )
+
+
+def budget(experiences: Sequence[Spent], what: str) -> Guard:
+    """Every experience had what it was to have, and its last step alone went beyond."""
+    apart = [e for e in experiences if not e.limit <= e.total < e.limit + max(e.last_step, 1e-9)]
+    most = max((e.total / e.limit for e in experiences), default=0.0)
+    return Guard(
+        name="every experience ended with its budget",
+        passed=bool(experiences) and not apart,
+        detail=f"{what}: {len(experiences)} trained, {len(apart)} of them with less or more; at most "
+        f"{most:.2f} times what they had",
+    )
+
+
+def processor(experiences: Sequence[Spent]) -> Guard:
+    """While seconds were counted, nothing else took the processor away."""
+    total = sum(e.total for e in experiences)
+    share = sum(e.processor for e in experiences) / total if total else 0.0
+    return Guard(
+        name="training in seconds had the processor to itself",
+        passed=share >= UNDISTURBED,
+        detail=f"its thread ran {share:.0%} of the time",
     )
 
 

@@ -27,18 +27,27 @@ def work(config: RunConfig, data: ImageData) -> float:
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     rows = classes * len(data.train_labels) * (1 - protocol.validation)
     trained = rows * protocol.epochs * passes(config.strategy, protocol, rows)
+    return trained + evaluated(config, data)
+
+
+def evaluated(config: RunConfig, data: ImageData) -> float:
+    """The images that are evaluated, in images trained."""
+    protocol = config.continual
+    classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     held = protocol.validation * len(data.train_labels)
     T = protocol.experiences
     measured = (T + 1) / 2 if protocol.heads == "each" else T + 1  # times all rows, over the stream
     levels = sum(len(levels) for levels in protocol.noise.values())
     noisy = levels * (measured if protocol.noise_after == "every" else 1)
     tests = len(data.test_labels)
-    return trained + EVALUATED * classes * (measured * (tests + held) + noisy * tests)
+    return EVALUATED * classes * (measured * (tests + held) + noisy * tests)
 
 
 def passes(strategy: StrategySpec | None, protocol: ContinualSpec, rows: float) -> float:
     """Images that pass forward and backward, for each row of the stream in each epoch."""
     T = protocol.experiences
+    if protocol.budget != "epochs":  # memories are in it, importance comes after it
+        return 1 + isinstance(strategy, EwcSpec | MasSpec) / protocol.epochs
     match strategy:
         case CumulativeSpec():
             return (T + 1) / 2

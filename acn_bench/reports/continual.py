@@ -44,8 +44,13 @@ def _order(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
 
 
 def _training(spec: ContinualSpec) -> str:
+    ends = f"{wording.plural(spec.epochs, 'epoch')} per experience"
+    if spec.budget == "images":
+        ends = f"as many images per experience as {wording.plural(spec.epochs, 'epoch')} hold"
+    if spec.seconds:
+        ends = f"{spec.seconds:g} s per experience"
     return (
-        f"{wording.plural(spec.epochs, 'epoch')} per experience, batches of {spec.batch_size}, "
+        f"{ends}, batches of {spec.batch_size}, "
         f"{spec.optimizer.replace('adamw', 'AdamW')} at {spec.learning_rate:g}, weight decay "
         f"{spec.weight_decay:g}; {wording.augmented(spec.crop_padding, spec.flip)}; "
         f"{'' if spec.scheme == 'plain' else f'scheme {spec.scheme}; '}"

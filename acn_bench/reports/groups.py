@@ -126,6 +126,11 @@ class Group:
         return _identity(self.records[0], but="code")
 
     @property
+    def but_budget(self) -> bytes:
+        """All that its records share, other than what ends an experience."""
+        return _identity(self.records[0], but="benchmark.budget")
+
+    @property
     def strategy(self) -> str:
         """The strategy's name; empty where nothing can be forgotten."""
         return self.config.strategy.name if self.config.strategy else ""

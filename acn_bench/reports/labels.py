@@ -92,9 +92,17 @@ def _setting(name: str, value: Any) -> str:
         return f"data {str(value)[:8]}"
     if name == "benchmark.data":
         return str(value)
+    if name == "benchmark.budget":
+        return fair(str(value))
     if isinstance(value, tuple):
         value = "/".join(f"{v:g}" for v in value)
     return f"{word} {value}"
+
+
+def fair(budget: str) -> str:
+    """A budget as what it keeps equal: "equal epochs", "equal seconds (20 s)"."""
+    seconds = f"seconds ({budget.removesuffix('s')} s)"
+    return f"equal {budget if budget in ('epochs', 'images') else seconds}"
 
 
 def family(config: RunConfig) -> str | None:

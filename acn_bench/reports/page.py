@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from acn_bench.reports import figures, kinds, presets, published, views, wording
+from acn_bench.reports import fairness, figures, kinds, presets, published, views, wording
 from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
@@ -48,6 +48,10 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "hero": _drawn(figures.hero(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),
+        "fairness": fairness.fairness(comparison),
+        "fairness_said": fairness.views_run(comparison),
+        "fair": list(fairness.definitions(fairness.fairness(comparison))),
+        "fairness_titles": [views.metric_title(name) for name in fairness.SHOWN],
         "cost_columns": views.cost_columns(comparison),
         "costs": [
             (

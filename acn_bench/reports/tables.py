@@ -7,6 +7,7 @@ from io import StringIO
 from acn_bench.reports import kinds, views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
+from acn_bench.reports.fairness import SHOWN, definitions, fairness, views_run
 from acn_bench.reports.ledger import ledger
 from acn_bench.reports.presets import departures
 
@@ -63,7 +64,36 @@ def markdown(comparison: Comparison) -> str:
         align = ["---", *["---:"] * (len(header) - 1)]
         lines += ["", f"### {label}, n = {n}", ""]
         lines += [f"| {' | '.join(row)} |" for row in [header, align, *rows]]
-    return "\n".join([*lines, "", *_ledger(comparison)]) + "\n"
+    return "\n".join([*lines, *_fairness(comparison), "", *_ledger(comparison)]) + "\n"
+
+
+def _fairness(comparison: Comparison) -> Iterator[str]:
+    """The same comparison at equal epochs, images and seconds, in one table; nothing for a single view."""
+    entries = fairness(comparison)
+    if not entries:
+        return
+    said = "; ".join(f"{view}: {words}" for view, words in definitions(entries))
+    yield from (
+        "",
+        "## Three views of fairness",
+        "",
+        f"{said}. Run here: {views_run(comparison)}.",
+        "",
+    )
+    header = ["Group", "View", "Images seen", "Training, s"]
+    for name in SHOWN:
+        header += [
+            f"{views.metric_title(name)}: AC",
+            "residual",
+            "AC \N{MINUS SIGN} residual",
+            "95 % interval",
+        ]
+    yield from (f"| {' | '.join(header)} |", f"| --- | --- |{' ---: |' * (len(header) - 2)}")
+    for entry in entries:
+        for view in entry.views:
+            cells = [entry.label, view.title, view.images, view.seconds]
+            cells += [cell for measure in view.measures for cell in measure]
+            yield f"| {' | '.join(cells)} |"
 
 
 def _ledger(comparison: Comparison) -> Iterator[str]:

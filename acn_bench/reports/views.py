@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, kinds, wording
+from acn_bench.reports import caveats, kinds, labels, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
 from acn_bench.reports.groups import Cell, Difference, Group
 from acn_bench.reports.measures import METRICS
@@ -246,12 +246,20 @@ def setting(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         ("Data", each(data_titles(r) for r in records)),
         *kind.protocol(records),
+        *_budgets(comparison),
         ("Networks", _networks(comparison)),
         *([("Strategies", wording.listed(list(dict.fromkeys(strategies))))] if strategies else []),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
         ("Guessing", each(kind.guessing(r) for r in records)),
     ]
+
+
+def _budgets(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was kept equal, where an experience may end otherwise than with its epochs."""
+    specs = [g.config.benchmark for g in comparison.groups]
+    budgets = [spec.budget for spec in specs if isinstance(spec, ContinualSpec)]
+    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
 
 
 def data_titles(record: RunRecord) -> str:

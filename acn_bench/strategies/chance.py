@@ -40,10 +40,11 @@ def generators_kept() -> Iterator[None]:
 class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
     """Sets the generators, and the epoch that augmentation is keyed by, at each boundary."""
 
-    def __init__(self, seed: int, rows: Rows) -> None:
+    def __init__(self, seed: int, rows: Rows, epochs: int) -> None:
         super().__init__()
         self.seed = seed
         self.rows = rows
+        self.epochs = epochs  # per experience, where nothing else ends it
 
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
         # some strategies fill their memory before the experience begins
@@ -54,7 +55,7 @@ class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-
 
     def before_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
         experience, epoch = strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs
-        self.rows.epoch = experience * strategy.train_epochs + epoch
+        self.rows.epoch = experience * self.epochs + epoch
         seed_everything("epoch", self.seed, experience, epoch)
 
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:

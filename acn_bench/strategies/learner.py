@@ -37,6 +37,7 @@ from acn_bench.spec import (
     SiSpec,
     StrategySpec,
 )
+from acn_bench.strategies.budget import UNTIL_STOPPED
 from acn_bench.strategies.ewc import ElasticWeightConsolidation
 from acn_bench.strategies.gdumb import GDumb
 from acn_bench.strategies.mas import MemoryAwareSynapses
@@ -202,7 +203,7 @@ def learner(
         "optimizer": optimizer,
         "criterion": nn.CrossEntropyLoss(),
         "train_mb_size": protocol.batch_size,
-        "train_epochs": protocol.epochs,
+        "train_epochs": protocol.epochs if protocol.budget == "epochs" else UNTIL_STOPPED,
         "eval_mb_size": protocol.batch_size,
         "device": device,
         "plugins": list(plugins),

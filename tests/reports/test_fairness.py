@@ -1,0 +1,94 @@
+"""Equal epochs, equal images and equal seconds: the same comparison, three times, in one table."""
+
+import pytest
+
+from acn_bench.reports import page, tables
+from acn_bench.reports.comparison import compare
+from acn_bench.reports.fairness import fairness, views_run
+
+
+@pytest.fixture
+def views(records):
+    """Makes the comparison of these budgets."""
+
+    def make(*budgets, **more):
+        made = [
+            r
+            for budget in budgets
+            for r in records(benchmark={"budget": budget}, seeds=(0, 1), **more)
+        ]
+        return compare(made)
+
+    return make
+
+
+def test_views_stand_side_by_side_for_each_strategy(views):
+    naive, si = fairness(views("20s", "images", "epochs"))
+    assert (naive.label, si.label) == ("naive · plain", "si · plain")
+    for entry in (naive, si):
+        titles = [view.title for view in entry.views]
+        assert titles == ["equal epochs", "equal images", "equal seconds (20 s)"]
+        assert entry.n == 2
+        assert entry.missing == ()
+
+
+def test_each_view_is_paired_by_itself(views):
+    comparison = views("epochs", "images")
+    entry = fairness(comparison)[0]
+    for view, group in zip(entry.views, comparison.groups, strict=False):
+        ac, residual, difference, interval = view.measures[1]
+        assert (ac, residual) != (difference, interval)
+        assert difference in tables.plain(comparison)
+        assert {r.config.benchmark.budget for r in group.records} in ({"epochs"}, {"images"})
+
+
+def test_records_of_different_budgets_are_never_averaged(views):
+    comparison = views("epochs", "images", "5s", "20s")
+    assert len(comparison.groups) == 2 * 4
+    (entry,) = fairness(views("epochs", "5s", "20s", strategies=("naive",)))
+    assert [v.title for v in entry.views][1:] == ["equal seconds (5 s)", "equal seconds (20 s)"]
+
+
+def test_what_was_not_run_is_named_with_what_runs_it(views):
+    assert views_run(views("epochs")) == (
+        "equal epochs; not run: equal images and equal seconds (--set budget=images,20s)"
+    )
+    assert views_run(views("epochs", "images", "3s")) == (
+        "equal epochs, equal images and equal seconds"
+    )
+    (entry,) = fairness(views("epochs", "images", strategies=("naive",)))
+    assert entry.missing == ("equal seconds",)
+
+
+def test_one_view_makes_no_table(views):
+    assert fairness(views("epochs")) == []
+    assert "Three views" not in page.render(views("epochs"))
+
+
+def test_images_and_seconds_of_both_arms_stand_beside_where_they_differ(record):
+    made = [
+        record("naive", wiring, benchmark={"budget": budget}, result={"images_seen": seen})
+        for wiring, budget, seen in [
+            ("ac", "epochs", 2700),
+            ("residual", "epochs", 2700),
+            ("ac", "9s", 2100),
+            ("residual", "9s", 3300),
+        ]
+    ]
+    (entry,) = fairness(compare(made))
+    assert [view.images for view in entry.views] == ["2,700", "2,100 / 3,300"]
+
+
+@pytest.mark.parametrize("render", [page.render, tables.markdown])
+def test_page_and_text_have_the_table(views, render):
+    text = render(views("epochs", "images", "20s"))
+    assert text.count("Three views of fairness") >= 1
+    assert "equal seconds (20 s)" in text
+    assert "such a run cannot be repeated exactly" in text
+
+
+def test_the_setting_says_what_ends_an_experience(views):
+    text = tables.markdown(views("epochs", "images", "20s"))
+    assert "as many images per experience as 10 epochs hold" in text
+    assert "20 s per experience" in text
+    assert "Fair by: equal epochs; or equal images; or equal seconds (20 s)" in text
