@@ -12,22 +12,13 @@ from acn_bench.backbones import build
 from acn_bench.data import images
 from acn_bench.strategies import NoiseRobustness, RobustForgetting, UtilisedDepth
 
-
-def dataset(pixels: torch.Tensor, labels: torch.Tensor) -> torch.utils.data.Dataset:
-    made = torch.utils.data.TensorDataset(pixels / 255, labels)  # in [0, 1]; the network normalises
-    made.targets = labels.tolist()
-    return made
-
-
-digits = images.load("digits10")
-train = dataset(digits.train_images, digits.train_labels)
-test = dataset(digits.test_images, digits.test_labels)
-stream = nc_benchmark(train, test, 5, True, seed=0, class_ids_from_zero_in_each_exp=True)
+digits = images.load("digits10").datasets()  # images in [0, 1]; the network normalises
+stream = nc_benchmark(*digits, 5, True, seed=0, class_ids_from_zero_in_each_exp=True)
 
 model = as_multitask(build("ac_mixer", num_classes=2, depth=3, patch_size=8, width=32), "head")
 metrics = [UtilisedDepth(), NoiseRobustness({"gaussian": (0.2,)}), RobustForgetting()]
 evaluator = EvaluationPlugin(accuracy_metrics(stream=True), *metrics, loggers=[InteractiveLogger()])
-strategy = Naive(  # or any other of its strategies
+strategy = Naive(  # or LwF, Replay, …
     model=model,
     optimizer=torch.optim.AdamW(model.parameters()),
     train_mb_size=32,
