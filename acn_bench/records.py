@@ -41,6 +41,7 @@ class Validation(Struct, frozen=True, kw_only=True):
     # (L+1, 2) at the end of the stream, over all held-out examples: how many each depth loses, and gains,
     # against full depth; null where the network has no depths, and in records made before it was counted
     changes: list[list[int]] | None = None
+    probe_accuracy: list[list[float]] | None = None  # as on test images
 
 
 class Seconds(Struct, frozen=True, kw_only=True):
@@ -71,6 +72,8 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
     )
     initial_accuracy: list[float] | None  # (T,) before training; null with a head each
     depth_accuracy: DepthMatrix | None  # (T, T, L+1); null where the network has no depths
+    # (T, L+1) of the final model, by a linear probe of each depth; null where none was asked for
+    probe_accuracy: list[list[float]] | None = None
     noise: list[NoiseResult]
     validation: Validation
     test_counts: list[int]  # test examples of each experience

@@ -270,6 +270,7 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
     noise: dict[Corruption, tuple[NotNegative, ...]] = {}  # corruption -> levels
     noise_after: Literal["last", "every"] = "last"  # experience
     scheme: Scheme = "plain"  # which depths the loss is of, and which blocks drop
+    linear_probe: bool = False  # of every depth of the final model, beside its head
     class_order: str | tuple[int, ...] = "seed"  # drawn by seeds.order; a named order; or a list
     # what ends an experience: "epochs"; "images", as many as its epochs hold, replayed ones among them; or
     # seconds of training, "20s"

@@ -15,6 +15,7 @@ from acn_bench.benchmarks.evaluation import Right
 from acn_bench.benchmarks.matrix import Table
 from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.benchmarks.network import row_model
+from acn_bench.benchmarks.probing import Probed, Probing
 from acn_bench.benchmarks.schemed import Schemed
 from acn_bench.benchmarks.split import split
 from acn_bench.benchmarks.work import EVALUATED, work
@@ -128,6 +129,9 @@ class ContinualRun:
                     noise_after.setdefault(key, Table(T)).add(i, [r.depths for r in noisy])
             evaluate_seconds += perf_counter() - start
         self._check_end()
+        start = perf_counter()
+        probed = self._probed()
+        evaluate_seconds += perf_counter() - start
 
         has_depths = self.prediction.every_depth and isinstance(
             self.model.backbone, backbones.Backbone
@@ -138,6 +142,7 @@ class ContinualRun:
             masked_accuracy=None if self.own_heads else masked.accuracy,
             initial_accuracy=initial,
             depth_accuracy=tests.depth_accuracy if has_depths else None,
+            probe_accuracy=probed.accuracy if probed else None,
             noise=[
                 NoiseResult(corruption=name, level=level, accuracy=table.accuracy)
                 for (name, level), table in noise_after.items()
@@ -147,6 +152,7 @@ class ContinualRun:
                 depth_accuracy=validations.depth_accuracy if has_depths else None,
                 counts=[len(rows) for rows in self.split.validation],
                 changes=validations.changes if has_depths else None,
+                probe_accuracy=probed.held_out_accuracy if probed else None,
             ),
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.watch.loss,
@@ -166,6 +172,7 @@ class ContinualRun:
         examples |= masked.examples("test.masked")
         for (name, level), table in noise_after.items():
             examples |= table.examples(f"test.{name}.{level}")
+        examples |= probed.examples if probed else {}
         examples |= self.prediction.state
         return Measured(result, examples, self._weights(), self.guards)
 
@@ -267,6 +274,19 @@ class ContinualRun:
             for level in levels:
                 corrupt = corruption(name, level, self.config.seeds)
                 yield (name, level), self._right(i, self.split.test, test=True, corrupt=corrupt)
+
+    def _probed(self) -> Probed | None:
+        """Linear probes of the final model; None where none were asked for, or it has no depths."""
+        backbone = self.model.backbone
+        if not self.protocol.linear_probe or not isinstance(backbone, backbones.Backbone):
+            return None
+        probing = Probing(backbone, self.rows, self.data, self.split, own_heads=self.own_heads)
+        with self._unnoticed("the linear probe"):
+            probed = probing.probed()
+        self._advance(
+            EVALUATED * sum(map(len, self.split.train + self.split.test + self.split.validation))
+        )
+        return probed
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}

@@ -40,7 +40,8 @@ def evaluated(config: RunConfig, data: ImageData) -> float:
     levels = sum(len(levels) for levels in protocol.noise.values())
     noisy = levels * (measured if protocol.noise_after == "every" else 1)
     tests = len(data.test_labels)
-    return EVALUATED * classes * (measured * (tests + held) + noisy * tests)
+    probed = protocol.linear_probe * (len(data.train_labels) + tests)
+    return EVALUATED * classes * (measured * (tests + held) + noisy * tests + probed)
 
 
 def passes(strategy: StrategySpec | None, protocol: ContinualSpec, rows: float) -> float:

@@ -74,6 +74,6 @@ CONTINUAL = Kind(
     protocol=protocol,
     guessing=_guessing,
     caveats=lambda _: [],
-    unlisted=frozenset({"name", "noise", "noise_after", "validation"}),
+    unlisted=frozenset({"name", "noise", "noise_after", "validation", "linear_probe"}),
     other_experiment=("data", "experiences", "classes_per_experience", "heads"),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from acn_bench import metrics, noninferiority
-from acn_bench.records import RunRecord
+from acn_bench.records import ContinualResult, RunRecord
 from acn_bench.reports import definitions
 from acn_bench.reports.definitions import LEDGER
 from acn_bench.reports.final import final, over_experiences
@@ -74,6 +74,25 @@ def _telling_curve(record: RunRecord) -> list[float] | None:
     curve = model.validation
     telling = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
     return curve if telling else None
+
+
+def probe_curve(
+    record: RunRecord, split: Literal["test", "validation"] = "test"
+) -> list[float] | None:
+    """(L+1,) accuracy of linear probes of the final model, mean over experiences; None where there were none."""
+    result = record.result
+    if not isinstance(result, ContinualResult):
+        return None
+    curves = result.probe_accuracy if split == "test" else result.validation.probe_accuracy
+    return over_experiences([list(curves)]) if curves else None
+
+
+def probed_depth(record: RunRecord) -> int | None:
+    """Blocks after which a linear probe reads all that it reads at the end, chosen on held-out rows."""
+    model, curve = final(record), probe_curve(record, "validation")
+    if curve is None or not metrics.above_chance(curve[-1], model.chance, model.held_out):
+        return None
+    return metrics.utilised_depth(curve, TOLERANCE)
 
 
 def sufficient_depth(record: RunRecord, epsilon: float = TOLERANCE) -> int | None:
@@ -158,6 +177,17 @@ _ALL = [
         sufficient_depth,
         "accuracy at full depth is not above chance, held-out examples are too few (360 or fewer) or were not "
         "compared, or there is no depth curve",
+    ),
+    Metric(
+        "probed_depth",
+        "Utilised depth by linear probe",
+        "blocks",
+        "lower",
+        "as utilised depth, with a[k] the held-out accuracy of a linear classifier of its own for depth k, fitted on "
+        "the frozen features of the training rows",
+        "Alain & Bengio 2017; the ACN paper reads every depth by the one head",
+        probed_depth,
+        "no linear probe was asked for (linear_probe), or it is not above chance at full depth",
     ),
     Metric(
         "truncated_accuracy",

@@ -61,20 +61,34 @@ def depth(comparison: Comparison) -> Drawing | None:
             if not rows:
                 continue
             panels.line(ax, range(len(rows[0])), rows, arm.name)
+            probed = [c for r in arm.records if (c := measures.probe_curve(r))]
+            if probed:
+                panels.line(
+                    ax, range(len(probed[0])), probed, arm.name,
+                    marker=False, shade=False, width=0.8,
+                )  # fmt: skip
             used = [k for r in arm.records if (k := measures.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
         ax.set_xlabel("blocks that the head reads")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
+    probes = any(measures.probe_curve(r) for g in groups for r in g.records)
+    thin = (
+        "Thin lines: a linear classifier of its own for each depth, fitted on the frozen features of the training "
+        "rows. "
+    )
     return panels.draw(
         groups,
         "depth",
         "How many blocks the final model needs",
         "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
         "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
-        f"one point of full depth on held-out rows. {SHADE} Dotted: guessing.",
+        f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: guessing.",
         panel,
-        lambda group: max(max(measures.depth_curve(r, "test") or [0.0]) for r in group.records),
+        lambda group: max(
+            max((measures.depth_curve(r, "test") or [0.0]) + (measures.probe_curve(r) or []))
+            for r in group.records
+        ),
         "accuracy, %",
     )
 
