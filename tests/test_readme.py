@@ -51,5 +51,5 @@ def test_it_has_five_lines_beside_its_imports(library):
     assert len([line for line in lines if not line.startswith(("import ", "from "))]) <= 5
 
 
-def test_avalanche_and_timm_are_among_them():
-    assert {"avalanche", "timm"} <= blocks().keys()
+def test_avalanche_timm_and_transformers_are_among_them():
+    assert {"avalanche", "timm", "transformers"} <= blocks().keys()

@@ -153,11 +153,14 @@ class Backbone(nn.Module):
         features: Tensor = self.readout(self.read(*inputs, **named))
         return features
 
+    def read_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> list[Tensor]:
+        """Inputs -> what is read out after 0, 1, …, L blocks, (B, T, D) each."""
+        with self.autocast():
+            return list(self._reads(*inputs, **named))
+
     def feature_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> what the head reads after 0, 1, …, L blocks, (L+1, B, D)."""
-        with self.autocast():
-            reads = list(self._reads(*inputs, **named))
-        return torch.stack([self.readout(read) for read in reads])
+        return torch.stack([self.readout(read) for read in self.read_depths(*inputs, **named)])
 
     def forward_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> logits of every depth, (L+1, B, K); the last row equals `self(...)`.

@@ -76,6 +76,24 @@ class Pooler(nn.Module):
         return torch.tanh(self.dense(self.pool(x)))
 
 
+class MaskedHead(nn.Module):
+    """What is read out, (B, T, D) -> the logits of each token, (B, T, V).
+
+    Dense, GELU, LayerNorm, decoder; BERT ties the decoder's weight to the word embedding.
+    """
+
+    def __init__(self, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.act = nn.GELU()
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.decoder = nn.Linear(width, vocabulary)
+
+    def forward(self, read: Tensor) -> Tensor:
+        logits: Tensor = self.decoder(self.norm(self.act(self.dense(read))))
+        return logits
+
+
 def bert(spec: BertSpec) -> Parts:
     """The parts of a BERT. Its modules, and so its initial weights, are the same in every wiring."""
     stem = BertEmbedding(spec)
@@ -190,6 +208,18 @@ def from_transformers(
             ]
             ours[f"blocks.{i}.attn.qkv.{kind}"] = torch.cat(parts)
     return ours
+
+
+def head_from_transformers(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of the head of `BertForMaskedLM` -> the state of our `MaskedHead`. Raises KeyError."""
+    head = "cls.predictions"
+    ours = {
+        f"{name}.{kind}": theirs[f"{head}.transform.{source}.{kind}"]
+        for name, source in {"dense": "dense", "norm": "LayerNorm"}.items()
+        for kind in ("weight", "bias")
+    }
+    decoder = {kind: theirs[f"{head}.decoder.{kind}"] for kind in ("weight", "bias")}
+    return ours | {f"decoder.{kind}": tensor for kind, tensor in decoder.items()}
 
 
 def _kinds(name: str) -> Sequence[str]:
