@@ -216,9 +216,13 @@ def truncate(
         Path, typer.Argument(help="A run's weights or record, or what `backbones.save` wrote.")
     ],
     out_file: Annotated[
-        Path,
-        typer.Option("--out", help="The smaller network: a .safetensors file, a note beside it."),
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            help="The smaller network: a .safetensors file, a note beside it. Default: beside the weights, "
+            "its name ending in -cut.",
+        ),
+    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(help="Accuracy that may be lost on held-out rows; 0.01 is one point."),

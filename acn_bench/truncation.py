@@ -25,6 +25,7 @@ from acn_bench.spec import FactorySpec, Struct
 SCHEMA = 1
 ENDING = ".safetensors"
 BATCH = 64  # examples at once where speed is measured
+TOLERANCES = (0.005, measures.TOLERANCE, 0.02)  # told together, whichever was asked for
 CUT_FROM = "cut_from"  # the word in the header of a cut network
 
 Network = Backbone | MultiHead
@@ -74,6 +75,14 @@ class Accuracy(Struct, frozen=True, kw_only=True):
     after: float
 
 
+class Enough(Struct, frozen=True, kw_only=True):
+    """Blocks that held-out rows find enough at one tolerance; null where a rule cannot say."""
+
+    tolerance: float
+    by_tolerance: int | None
+    by_test: int | None
+
+
 class Cut(Struct, frozen=True, kw_only=True):
     """The note: what was cut from what, why there, and what it changes."""
 
@@ -86,6 +95,7 @@ class Cut(Struct, frozen=True, kw_only=True):
     chosen: Literal["by hand", "by test", "by tolerance"]
     tolerance: float | None  # null by hand
     held_out: int | None  # examples that it was chosen on; null by hand
+    enough: list[Enough]  # by each rule at each of TOLERANCES; empty without a record
     validation_accuracy: Accuracy | None  # on held-out rows; null without a record
     test_accuracy: Accuracy | None
     parameters: Count
@@ -95,11 +105,12 @@ class Cut(Struct, frozen=True, kw_only=True):
 
 
 def truncate(
-    source: Path, out: Path, choice: Choice, device: torch.device
+    source: Path, out: Path | None, choice: Choice, device: torch.device
 ) -> tuple[Cut, list[Path]]:
     """Cut the network in `source`, and write it to `out` with a note (JSON) beside it: the note, the paths.
 
-    `source` is a run's weights, its record, or a file that `backbones.save` wrote. Raises LookupError where
+    `source` is a run's weights, its record, or a file that `backbones.save` wrote. Where `out` is None, it is
+    `<name>-cut.safetensors` beside the weights. Raises LookupError where
     a file is missing; ValueError for one of another kind, for a choice that cannot be made, and for a place
     that cannot be written. Then nothing was written.
     """
@@ -107,6 +118,7 @@ def truncate(
     said = checkpoint.header(weights)
     if isinstance(said.backbone, FactorySpec):
         raise ValueError(f"{weights}: a network of {said.backbone.factory} has no depths to cut at")
+    out = out or weights.with_name(f"{weights.stem}-cut{ENDING}")
     _check_place(out, weights)
     record = _record(weights, beside)
     k = _chosen(record, beside, choice) if choice.depth is None else choice.depth
@@ -125,6 +137,7 @@ def truncate(
         chosen=choice.name,
         tolerance=None if by_hand else choice.tolerance,
         held_out=None if by_hand or not record else final(record).held_out,
+        enough=_enough(record),
         validation_accuracy=_accuracy(record, "validation", k),
         test_accuracy=_accuracy(record, "test", k),
         parameters=Count(before=cost.parameters(whole), after=cost.parameters(cut)),
@@ -154,6 +167,8 @@ def rows(cut: Cut) -> list[tuple[str, str, str, str]]:
         )
 
     found = [("blocks", str(cut.blocks.before), str(cut.blocks.after), _why(cut))]
+    if cut.enough:
+        found.append(("enough blocks", "", "", "; ".join(map(_found_enough, cut.enough))))
     if cut.validation_accuracy:
         found.append(accuracy("held-out accuracy", cut.validation_accuracy))
     if cut.test_accuracy:
@@ -172,6 +187,13 @@ def rows(cut: Cut) -> list[tuple[str, str, str, str]]:
         ),
     ]
     return found
+
+
+def _found_enough(enough: Enough) -> str:
+    by_tolerance, by_test = (
+        "–" if k is None else str(k) for k in (enough.by_tolerance, enough.by_test)
+    )
+    return f"{by_tolerance} at {100 * enough.tolerance:g} points, {by_test} by test"
 
 
 def _why(cut: Cut) -> str:
@@ -265,6 +287,19 @@ def _chosen(record: RunRecord | None, beside: Path, choice: Choice) -> int:
             else f"{beside} was made before the counts that --test needs; leave it out"
         )
     return k
+
+
+def _enough(record: RunRecord | None) -> list[Enough]:
+    if record is None:
+        return []
+    return [
+        Enough(
+            tolerance=tolerance,
+            by_tolerance=measures.utilised_depth(record, tolerance),
+            by_test=measures.sufficient_depth(record, tolerance),
+        )
+        for tolerance in TOLERANCES
+    ]
 
 
 def _accuracy(

@@ -161,6 +161,15 @@ def test_tolerance_test_and_hand_choose(place, tmp_path):
     assert kept(Choice(depth=0)) == 0
 
 
+def test_the_note_tells_all_three_tolerances_and_both_rules_together(place, tmp_path):
+    learned(place, [0.5, 0.938, 0.944, 0.95], [[450, 0], [17, 5], [8, 2], [0, 0]])
+    cut, _ = truncate(weights(place), tmp_path / "s.safetensors", Choice(depth=1), CPU)
+    found = [(e.tolerance, e.by_tolerance, e.by_test) for e in cut.enough]
+    # of a thousand examples: not enough to show half a point, or one, and enough to show two
+    assert found == [(0.005, 3, 3), (0.01, 2, 3), (0.02, 1, 2)]
+    assert "2 at 1 points, 3 by test" in next(row[3] for row in rows(cut) if "enough" in row[0])
+
+
 def test_the_record_or_a_copy_beside_it_names_the_weights_too(place, tmp_path):
     learned(place, [0.5, 0.9, 0.94, 0.95])
     out = tmp_path / "small.safetensors"
@@ -194,6 +203,21 @@ def test_the_command_prints_the_cut_and_the_paths(place, tmp_path):
     assert "by tolerance 0.05" in done.output
     assert f"backbones.load('{out}')" in done.output
     assert backbones.load(out).depth == 1
+
+
+def test_without_a_place_it_lies_beside_the_weights_and_is_no_runs_weights(place):
+    learned(place, [0.5, 0.9, 0.94, 0.95])
+    for path in (weights(place), record(place)):
+        source = weights(place)
+        done = call(path, "--tolerance", 0.05)
+        assert done.exit_code == 0, done.output
+        cut = source.with_name(f"{source.stem}-cut.safetensors")
+        assert backbones.load(cut).depth == 1
+        assert len(records.load_all([place.folder])) == 1
+        assert "there is no run's record" in call(cut).output  # it is what was cut, and no run
+        assert not cut.with_name(f"{cut.stem}-cut.safetensors").exists()
+        cut.unlink()
+        cut.with_suffix(".json").unlink()
 
 
 # ---------------------------------------------------------------- what a person can mend
