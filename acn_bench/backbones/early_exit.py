@@ -129,8 +129,9 @@ def entropy(logits: Tensor) -> Tensor:
 def add_branches(model: Backbone, after: Iterable[int] = AFTER) -> Branches:
     """Give a network branches, drawn from torch's global generator, as wide as its head: `model.branches`.
 
-    They are saved, loaded and moved with it; `truncate` keeps those that come before the cut. Branches
-    that it had are gone.
+    They are saved, loaded and moved with it; a state dict loads where the same branches were added before.
+    `truncate` keeps those that come before the cut. Branches that it had are gone; `model.branches = None`
+    takes them away.
 
     Raises ValueError for a block that a branch cannot come after, and where the head is no Linear.
     """

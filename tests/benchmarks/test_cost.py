@@ -3,8 +3,11 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from acn_bench.backbones import EarlyExit, add_branches, build
+from acn_bench.backbones.early_exit import entropy
+from acn_bench.backbones.wiring import WIRINGS
 from acn_bench.benchmarks import cost
 
 STEM = 16 * 2 * 192 * 24  # 4·4 tokens, each 3·8·8 values times a matrix; 2 per multiply-add
@@ -91,3 +94,21 @@ def test_attention_is_counted_and_the_pooler_of_a_text_is_part_of_asking_the_hea
     pooler = 2 * 24 * 24
     found = cost.by_exit(EarlyExit(made), torch.ones(1, 8, dtype=torch.long))
     assert found == {k: k * (layers + attention + pooler + HEAD) for k in (1, 2)}
+
+
+@pytest.mark.parametrize("by", ["head", "branches"])
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_a_batch_costs_what_its_examples_do_by_where_they_left(wiring, by):
+    torch.manual_seed(0)
+    made = build(
+        f"{wiring}_mixer", 5, depth=3, patch_size=8, width=24, token_width=12, channel_width=32
+    )  # fmt: skip
+    add_branches(made, after=(1, 2))
+    images = torch.rand(6, 3, 32, 32)
+    first = made.forward_depths(images)[1] if by == "head" else made.exit_logits(images)[1]
+    exits = EarlyExit(made, entropy(first.detach()).median().item() + 1e-6, by)
+    with FlopCounterMode(display=False) as counter:
+        depths = exits(images).depth.tolist()
+    assert 0 < depths.count(1) < 6
+    each = cost.by_exit(exits, images[:1])
+    assert counter.get_total_flops() == sum(each[k] for k in depths)
