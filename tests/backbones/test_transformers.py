@@ -372,6 +372,8 @@ WRONG = {
     "type_vocab_size is 3, expected 2": {"type_vocab_size": 3},
     "is_decoder is True, expected False": {"is_decoder": True},
     "at `num_hidden_layers`": {"num_hidden_layers": -1},
+    "at `hidden_size`": {"hidden_size": 0},
+    "intermediate_size must be at least 1, not 0": {"intermediate_size": 0},
     "at `hidden_dropout_prob`": {"hidden_dropout_prob": 1.5},
     "at `max_position_embeddings`": {"max_position_embeddings": "many"},
 }
