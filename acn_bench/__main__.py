@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from acn_bench import interruption
@@ -15,7 +16,8 @@ def main() -> NoReturn:
         with interruption.put_off():
             from acn_bench import cli
 
-        cli.app(prog_name="acn_bench")
+        script = Path(sys.argv[0]).stem
+        cli.app(prog_name=script if script == "acn-bench" else "python -m acn_bench")
     except KeyboardInterrupt:
         pass
     except SystemExit as end:

@@ -8,16 +8,14 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from acn_bench.spec import BenchmarkSpec, StrategySpec, Struct
+from acn_bench.spec import BenchmarkSpec, Name, StrategySpec, Struct
 
 CardKind = Literal["benchmarks", "strategies"]
 CardT = TypeVar("CardT", bound=msgspec.Struct)
-# It names folders and files, so it is a plain word
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -2,33 +2,63 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, interruption
+from acn_bench import __version__, arguments, catalog, interruption
+from acn_bench.arguments import LISTS
+from acn_bench.complaint import sentence
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Does an auto-compressing network forget less, resist noise better and need fewer layers "
-    "than a residual one? Train both, side by side, and see.",
-    epilog="Start here:  [bold]python -m acn_bench run split_cifar100 --data digits100 --quick[/bold]",
-)
+OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
+
+class _Commands(TyperGroup):
+    """What is wrong with the words of a command is told as everything else is: in one line."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        try:
+            words = kwargs.get("args") or sys.argv[1:]
+            code = super().main(*args, **kwargs | {"standalone_mode": False, "obj": list(words)})
+        except Exception as e:
+            if not hasattr(e, "format_message"):  # Click's own, by whichever of its names
+                raise
+            _complain(f"{_ended(e.format_message())} {_where_to_look(e)}")
+            sys.exit(MENDABLE)
+        sys.exit(code if isinstance(code, int) else OK)
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith((".", "?")) else f"{said}."
+
+
+def _where_to_look(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See: {context.command_path if context else 'acn-bench'} --help"
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Does an auto-compressing network (AC) forget less, resist noise better and need fewer layers "
+    "than a residual one? Train both, side by side, and see.",
+    epilog="Start here, a minute on a laptop, nothing is downloaded:  "
+    "[bold]acn-bench run split_cifar100 --data digits100 --quick --seeds 0[/bold]",
+)
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,7 +69,7 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except (ValueError, LookupError, OSError) as e:
-            _complain(str(e.args[0] if isinstance(e, KeyError) and e.args else e))
+            _complain(sentence(e))
             raise typer.Exit(MENDABLE) from None
         except KeyboardInterrupt:  # typer would make it an exit code of its own
             raise typer.Exit(INTERRUPTED) from None
@@ -58,55 +88,29 @@ def _words(text: str | None) -> tuple[str, ...]:
 # ---------------------------------------------------------------- run
 
 
-@app.command()
+@app.command(
+    epilog="Examples:\n\n"
+    "acn-bench run split_cifar100 --data digits100 --quick\n\n"
+    "acn-bench run split_cifar100 --strategies naive,si,ewc --seeds 0-4 --set depth=5,10\n\n"
+    "acn-bench run split_cifar100 --backbones ac_vit,residual_vit --set epochs=3 --dry-run"
+)
 @_mendable
 def run(
-    benchmark: Annotated[
-        str, typer.Argument(help="A benchmark's name (see `list`), or a card's path.")
-    ],
-    backbones: Annotated[
-        str | None,
-        typer.Option(
-            help="Which networks, e.g. ac_mixer,residual_mixer:released,my.module:factory."
-        ),
-    ] = None,
-    strategies: Annotated[
-        str | None, typer.Option(help="With what forgetting is resisted, e.g. naive,si; or all.")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="0,1,2 or 0-4: class order, weights, data and noise at once.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Other data: digits100 is embedded and needs no download.")
-    ] = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where data sets lie. Default: $ACN_BENCH_DATA, else ~/.cache/acn_bench."
-        ),
-    ] = None,
-    out_folder: Annotated[
-        Path, typer.Option("--out", help="Where records, weights and reports go.")
-    ] = Path("runs"),
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="key=value; several values sweep: --set depth=5,10,15. Repeatable."
-        ),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Minutes become seconds; figures are not comparable.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    jobs: Annotated[
-        int, typer.Option(min=0, help="Runs at a time. 0: one a core; on a GPU, one.")
-    ] = 0,
-    again: Annotated[
-        bool,
-        typer.Option("--again", help="Run even what has a record; the report takes the newest."),
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and stop.")] = False,
-    report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report.")] = True,
+    context: typer.Context,
+    benchmark: arguments.Benchmark,
+    backbones: arguments.Backbones = None,
+    strategies: arguments.Strategies = None,
+    seeds: arguments.Seeds = None,
+    data: arguments.Data = None,
+    settings: arguments.Settings = None,
+    quick: arguments.Quick = False,
+    data_root: arguments.DataRoot = None,
+    out_folder: arguments.RunsFolder = Path("runs"),
+    device: arguments.Device = "auto",
+    jobs: arguments.Jobs = 0,
+    dry_run: arguments.DryRun = False,
+    again: arguments.Again = False,
+    no_report: arguments.NoReport = False,
 ) -> None:
     """Train the arms of a benchmark, measure them, and write the report.
 
@@ -133,13 +137,16 @@ def run(
         from acn_bench import session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
-    plan = session.prepare(card, source, drafted, options)
+    try:
+        plan = session.prepare(card, source, drafted, options)
+    except session.MissingData as e:
+        raise LookupError(f"{e}; that is: {_with_data(context.obj, e.embedded)}") from e
     session.print_plan(plan, out)
     if dry_run:
         return
     failures = session.execute(plan, out)
     try:
-        if report:
+        if not no_report:
             session.report(plan, out)
     except (ValueError, LookupError, OSError) as e:
         if not failures:
@@ -151,22 +158,26 @@ def run(
         raise typer.Exit(FAILED)
 
 
+def _with_data(words: list[str], name: str) -> str:
+    """The same command on other data."""
+    named = [k for k, word in enumerate(words) if word == "--data"]
+    valued = {k for start in named for k in (start, start + 1)}
+    kept = [w for k, w in enumerate(words) if k not in valued and not w.startswith("--data=")]
+    return shlex.join(["acn-bench", *kept, "--data", name])
+
+
 # ---------------------------------------------------------------- report
 
 
-@app.command()
+@app.command(
+    epilog="Examples:\n\nacn-bench report runs\n\n"
+    "acn-bench report from-machine-a from-machine-b --out merged --format html,csv"
+)
 @_mendable
 def report(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Folders or files of records, from any machine.")
-    ],
-    out_folder: Annotated[
-        Path | None,
-        typer.Option("--out", help="Where the report goes. Default: beside the records."),
-    ] = None,
-    formats: Annotated[
-        str, typer.Option("--format", help="Any of html, pdf, md, latex, csv.")
-    ] = "html,pdf",
+    paths: arguments.Paths,
+    out_folder: arguments.ReportFolder = None,
+    formats: arguments.Formats = "html,pdf",
 ) -> None:
     """Write a report over every record below the paths. Nothing is trained."""
     with interruption.put_off():
@@ -212,33 +223,12 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
 @app.command()
 @_mendable
 def truncate(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="A run's weights or record, or what `backbones.save` wrote.")
-    ],
-    out_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="The smaller network: a .safetensors file, a note beside it. Default: beside the weights, "
-            "its name ending in -cut.",
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(help="Accuracy that may be lost on held-out rows; 0.01 is one point."),
-    ] = 0.01,
-    by_test: Annotated[
-        bool,
-        typer.Option(
-            "--test", help="Cut only where held-out rows show at 95 % that less than this is lost."
-        ),
-    ] = False,
-    depth: Annotated[
-        int | None, typer.Option(help="Keep that many blocks, whatever the held-out rows say.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where speed is measured: auto, cpu or cuda.")
-    ] = "auto",
+    checkpoint: arguments.Checkpoint,
+    out_file: arguments.SmallerFile = None,
+    tolerance: arguments.Tolerance = 0.01,
+    by_test: arguments.ByTest = False,
+    depth: arguments.Depth = None,
+    device: arguments.SpeedDevice = "auto",
 ) -> None:
     """Keep the blocks that a trained network uses, and write it as a network of its own.
 
@@ -268,29 +258,18 @@ def truncate(
 # ---------------------------------------------------------------- list
 
 
-class Kind(StrEnum):
-    """What can be listed."""
-
-    benchmarks = "benchmarks"
-    strategies = "strategies"
-    backbones = "backbones"
-    data = "data"
-    corruptions = "corruptions"
-    metrics = "metrics"
-
-
 @app.command(name="list")
 @_mendable
-def list_(
-    kind: Annotated[Kind | None, typer.Argument(help="Only these.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """List benchmarks, strategies, backbones, data, corruptions, and metrics with their formulas."""
+def list_(kind: arguments.Kind = None, as_json: arguments.Json = False) -> None:
+    """List what has a name: benchmarks, strategies, backbones, data, corruptions; metrics with their formulas."""
+    if kind is not None and kind not in LISTS:
+        raise LookupError(f"there is no list of {kind!r}. {catalog.closest(kind, LISTS)}")
+
     from acn_bench.naming import inventory
     from acn_bench.reports import measures
 
     everything = inventory() | {"metrics": measures.inventory()}
-    kinds = [str(kind.value)] if kind else list(everything)
+    kinds = [kind] if kind else LISTS
     if as_json:
         out.print_json(json.dumps({k: everything[k] for k in kinds}))
         return
@@ -304,16 +283,10 @@ def list_(
         out.print()
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+@app.callback()
+def _options(context: typer.Context, version: arguments.Version = False) -> None:
+    if version:
         out.print(__version__)
         raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        context.get_help()

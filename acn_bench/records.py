@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from acn_bench import soundness
 from acn_bench.spec import Precision, RunConfig, Struct
 
 SCHEMA = 1
@@ -240,7 +241,10 @@ def free_path(folder: Path, name: str) -> Path:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; what was written there becomes `path` at the end, in one step."""
+    """A path to write to; what was written there becomes `path` at the end, in one step.
+
+    Raises OSError that names `path` where it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -248,6 +252,10 @@ def atomic(path: Path) -> Iterator[Path]:
         with part.open("rb") as f:
             os.fsync(f.fileno())
         part.replace(path)
+    except OSError as e:  # a full disk says neither what was written nor where
+        if e.errno and e.filename in (None, str(part)):
+            raise OSError(e.errno, e.strerror, str(path)) from e
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -264,9 +272,50 @@ def _decode(raw: bytes, place: str) -> RunRecord:
             raise ValueError(f"its schema is {head.get('schema')!r}; this version reads {SCHEMA}")
         if isinstance(result := head.get("result"), dict):
             result.setdefault("kind", "continual")  # of a time when there was no other
-        return msgspec.convert(head, RunRecord)
+        record = msgspec.convert(head, RunRecord)
+        _refuse_unsound(record)
+        return record
     except ValueError as e:  # msgspec's errors are ValueErrors too
         raise ValueError(f"{place} is not a record that can be read: {e}") from e
+
+
+def _refuse_unsound(record: RunRecord) -> None:
+    """Raise ValueError where the parts of a record do not fit each other."""
+    if record.run_id != record.config.run_id:
+        raise ValueError(
+            f"its run_id is {record.run_id}, and its config's is {record.config.run_id}"
+        )
+    result, depths = record.result, len(record.result.parameters)
+    soundness.count("result.parameters", result.parameters, max(depths, 1))
+    soundness.count("result.flops", result.flops, depths)
+    kind = str(result.__struct_config__.tag)
+    if kind != record.config.benchmark.kind:
+        raise ValueError(f"its result is {kind}, and its benchmark {record.config.benchmark.kind}")
+    if isinstance(result, ContinualResult):
+        _refuse_unsound_stream(result, record.config.continual.experiences)
+
+
+def _refuse_unsound_stream(result: ContinualResult, T: int) -> None:
+    held, depths = result.validation, len(result.parameters)
+    soundness.long("result.classes", result.classes, T)
+    soundness.count("result.test_counts", result.test_counts, T)
+    soundness.count("result.validation.counts", held.counts, T)
+    soundness.matrix("result.accuracy", result.accuracy, T)
+    soundness.matrix("result.validation.accuracy", held.accuracy, T)
+    for k, noise in enumerate(result.noise):
+        soundness.matrix(f"result.noise[{k}].accuracy", noise.accuracy, T)
+    if result.masked_accuracy is not None:
+        soundness.matrix("result.masked_accuracy", result.masked_accuracy, T)
+    if result.initial_accuracy is not None:
+        soundness.long("result.initial_accuracy", result.initial_accuracy, T)
+    for place, found, R in (
+        ("result", result.depth_accuracy, result.accuracy),
+        ("result.validation", held.depth_accuracy, held.accuracy),
+    ):
+        if found is not None:
+            soundness.curves(f"{place}.depth_accuracy", found, R, depths)
+    if held.changes is not None:
+        soundness.long("result.validation.changes", held.changes, depths)
 
 
 def find(paths: list[Path]) -> list[Path]:

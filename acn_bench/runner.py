@@ -51,9 +51,9 @@ def run(
     name = records.free_path(place.records, stem).stem
     about = {"run_id": record.run_id, "config": records.encode(config)}
     with records.atomic(place.records / f"{name}.safetensors") as part:
-        safetensors.torch.save_file(measured.examples, part, about)
+        part.write_bytes(safetensors.torch.save(measured.examples, about))
     with records.atomic(place.weights / f"{name}.safetensors") as part:
-        safetensors.torch.save_file(measured.weights, part, about | _header(config))
+        part.write_bytes(safetensors.torch.save(measured.weights, about | _header(config)))
     records.save(record, place.records)
     return record
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from acn_bench import device, estimate, kinds, provenance, records, reference, reports, workers
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.data import images
+from acn_bench.data.cifar import MissingData as MissingData
 from acn_bench.kinds import Data
 from acn_bench.plan import Draft
 from acn_bench.records import Place, RunRecord
@@ -56,8 +57,11 @@ class Session:
         return self.job.place
 
     def record(self, config: RunConfig) -> RunRecord | None:
-        """The newest record of a run by the code as it is."""
-        return records.newest(self.place.records, config.run_id, self.job.code)
+        """The newest record of a run by the code as it is. Raises ValueError for a damaged one."""
+        try:
+            return records.newest(self.place.records, config.run_id, self.job.code)
+        except ValueError as e:
+            raise ValueError(f"{e}. Remove the file, and its run is made again") from e
 
 
 def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Options) -> Session:
@@ -261,10 +265,9 @@ class _Watch:
     def _keep_trace(self, news: News) -> None:
         if not news.trace:
             return
-        folder = self.session.place.folder / "failures"
-        with suppress(OSError):
-            folder.mkdir(exist_ok=True)
-            (folder / f"{news.config.run_id}.txt").write_text(news.trace)
+        path = self.session.place.folder / "failures" / f"{news.config.run_id}.txt"
+        with suppress(OSError), records.atomic(path) as part:
+            part.write_text(news.trace, encoding="utf-8")
 
 
 def _name(config: RunConfig) -> str:

@@ -19,6 +19,8 @@ Precision = Literal["fp32", "bf16"]
 Corruption = Literal["gaussian", "salt_and_pepper"]
 Scheme = Literal["plain", "aligned", "layerskip", "layerdrop"]
 
+# It names folders and files, so it is a plain word
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -106,7 +108,7 @@ BackboneSpec = MixerSpec | ViTSpec | BertSpec | FactorySpec
 class Strategy(Struct, frozen=True, kw_only=True, tag_field="kind"):
     """How forgetting is resisted; the subclass is the kind of learner."""
 
-    name: str
+    name: Name
 
 
 class NaiveSpec(Strategy, frozen=True, kw_only=True, tag="naive"):
@@ -235,7 +237,7 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
     forgets: ClassVar[bool] = False  # whether something can be forgotten, so that strategies apply
     arm: ClassVar[tuple[str, ...]] = ()  # settings that tell arms apart, as the wiring does
 
-    name: str
+    name: Name
 
     @property
     def kind(self) -> str:

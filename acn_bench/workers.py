@@ -25,6 +25,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from acn_bench import interruption, records
+from acn_bench.complaint import sentence
 from acn_bench.records import Place, RunRecord
 from acn_bench.spec import RunConfig
 
@@ -221,7 +222,7 @@ def _attempt(config: RunConfig, job: Job, pipe: Connection) -> News:
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as e:
-        return News(config, "failed", message=_sentence(e), trace=traceback.format_exc())
+        return News(config, "failed", message=sentence(e), trace=traceback.format_exc())
 
 
 def _run(config: RunConfig, job: Job, progress: Callable[[float], None]) -> RunRecord:
@@ -262,16 +263,3 @@ def _sweep_up(place: Place, stem: str) -> None:
         for part in folder.glob(f".{stem}*.part"):
             with suppress(OSError):
                 part.unlink()
-
-
-def _sentence(error: Exception) -> str:
-    """An error in one line; what is no message to people is named by its type."""
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    if (
-        isinstance(error, ValueError | LookupError | OSError)
-        or type(error).__name__ == "DivergedError"
-    ):
-        return text
-    return f"{type(error).__name__}: {text}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -418,6 +419,48 @@ def test_what_the_user_can_mend_is_one_message_and_2(card, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["run"], "Missing argument 'BENCHMARK'. See: acn-bench run --help"),
+        (["runn"], "No such command 'runn'. Did you mean 'run'? See: acn-bench --help"),
+        (["run", "x", "--sed", "0"], "No such option: --sed (Possible options: --seeds, --set)"),
+        (["run", "x", "--jobs", "many"], "Invalid value for '--jobs'"),
+        (["run", "x", "--jobs", "-1"], "greater than or equal to 0"),
+        (["report"], "Missing argument 'PATH'"),
+        (["list", "strategy"], "there is no list of 'strategy'. Did you mean 'strategies'?"),
+    ],
+    ids=" ".join,
+)
+def test_words_that_are_no_command_are_one_message_and_2(words, message):
+    result = CliRunner().invoke(app, words, prog_name="acn-bench")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_missing_data_advises_the_same_command_on_embedded_data(card, tmp_path):
+    words = ["run", card, "--data=cifar100", "--seeds", "0-1", "--data-root", tmp_path / "no where"]
+    result = call(*words, "--data", "cifar100")
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 2
+    assert line.endswith(
+        f"that is: acn-bench run {card} --seeds 0-1 --data-root '{tmp_path}/no where' --data digits100"
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["run", "-h"], ["report", "-h"], ["list", "-h"]])
+def test_help_is_whole_in_eighty_columns(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(app, words, prog_name="acn-bench")
+    assert result.exit_code == 0
+    assert "Usage: acn-bench" in result.stdout
+    said = result.stdout.replace("A,B,…", "")
+    assert "…" not in said  # nothing is cut off
+    assert all(len(line) <= 80 for line in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         (["nowhere"], "there is nothing at nowhere"),
         (["FOLDER"], "there are no records below"),
         (["FOLDER/x.json"], "x.json is not a record that can be read"),
@@ -431,6 +474,35 @@ def test_a_report_of_nothing_is_one_message_and_2(tmp_path, words, message):
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert message in line
+
+
+def test_a_damaged_record_is_named_and_the_way_out(line, tmp_path):
+    copy = tmp_path / "runs"
+    shutil.copytree(line.folder.parent, copy)
+    damaged = next(copy.rglob("records/*.json"))
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    command = [copy if word == line.folder.parent else word for word in line.command]
+    for words, more in ((command, "Remove the file, and its run is made again"), (["report", copy], "")):  # fmt: skip
+        result = call(*words)
+        assert result.exit_code == 2
+        (said,) = result.stderr.splitlines()
+        assert f"{damaged} is not a record that can be read" in said
+        assert said.endswith(more)
+
+
+def test_no_record_decides_where_a_report_goes(tmp_path):
+    record = records.load_all([PUBLISHED])[0]
+    evil = msgspec.structs.replace(record.config.benchmark, name="../../evil")
+    config = msgspec.structs.replace(record.config, benchmark=evil)
+    there = tmp_path / "a" / "b"
+    there.mkdir(parents=True)
+    lines = [record, msgspec.structs.replace(record, config=config, run_id=config.run_id)]
+    (there / "records.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
+    before = files(tmp_path)
+    result = call("report", there, "--out", there / "out", "--format", "md")
+    assert result.exit_code == 2
+    assert "line 2, is not a record that can be read" in result.stderr
+    assert files(tmp_path) == before
 
 
 def test_an_unknown_format_is_one_message_and_2(line):
@@ -462,7 +534,8 @@ def test_a_full_disk_is_one_message_and_1_and_leaves_no_half_record(card, full_d
     assert result.exit_code == 1, result.output
     (line,) = result.stderr.splitlines()
     assert "1 of 1 runs failed" in line
-    assert "No space left on device" in line
+    assert line.endswith(".safetensors: No space left on device")
+    assert str(full_disk) in line
     assert "Traceback" not in result.output
     assert not list(full_disk.rglob("*.json"))
     assert not list(full_disk.rglob("*.part"))

@@ -28,13 +28,14 @@ CODE = "0123456789abcdef"
 def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, **result):
     config = RunConfig(
         benchmark=ContinualSpec(
-            name="split_cifar100", noise={"gaussian": (0.1, 0.2)}, learning_rate=learning_rate
+            name="split_cifar100", experiences=2, classes_per_experience=2,
+            noise={"gaussian": (0.1, 0.2)}, learning_rate=learning_rate,
         ),
         strategy=NaiveSpec(name="naive"),
-        backbone=MixerSpec(wiring="ac"),
+        backbone=MixerSpec(wiring="ac", depth=1),
         seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
         fingerprint="f00d",
-    )
+    )  # fmt: skip
     found = {
         "classes": [[3, 1], [0, 2]],
         "accuracy": [[0.75, None], [0.5, 1]],
@@ -141,6 +142,51 @@ def test_a_file_that_is_no_record_is_refused_by_its_name(tmp_path, content, why,
         records.load_all([path])
 
 
+def edited(tmp_path, place, value):
+    """A saved record with one value of its file replaced; `place` is a path of keys and indices."""
+    path = records.save(record(), tmp_path)
+    raw = json.loads(path.read_text())
+    *way, last = place
+    inner = raw
+    for step in way:
+        inner = inner[step]
+    inner[last] = value
+    path.write_text(json.dumps(raw))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "why"),
+    [
+        (["run_id"], "another", "its run_id is another, and its config's is naive-ac_mixer"),
+        (["config", "seeds", "order"], 7, "its run_id is .*-s0-.*, and its config's is"),
+        (["config", "benchmark", "name"], "../../elsewhere", "matching regex"),
+        (["config", "strategy", "name"], "a/b", "matching regex"),
+        (["result", "accuracy"], [[0.5]], r"result.accuracy has 1 entries, not 2"),
+        (["result", "accuracy", 1], [0.5], r"result.accuracy\[1\] has 1 entries, not 2"),
+        (["result", "accuracy", 1, 0], 7, r"accuracy\[1\]\[0\] is 7.0: .* must lie in \[0, 1\]"),
+        (["result", "accuracy", 1, 0], None, r"accuracy\[1\]\[0\] is null: the end of the stream"),
+        (["result", "depth_accuracy", 1, 0], [], r"depth_accuracy\[1\]\[0\] has 0 entries, not 2"),
+        (["result", "depth_accuracy", 1, 0], None, r"one is null, the other is not"),
+        (["result", "depth_accuracy", 1, 0], [0.1, -1], r"depth_accuracy\[1\]\[0\]\[1\] is -1.0"),
+        (["result", "noise", 0, "accuracy"], [], r"noise\[0\].accuracy has 0 entries"),
+        (["result", "validation", "counts"], [], r"validation.counts has 0 entries, not 2"),
+        (["result", "test_counts"], [40, 0], r"test_counts\[1\] is 0: it must be at least 1"),
+        (["result", "classes"], [], r"result.classes has 0 entries, not 2"),
+        (["result", "parameters"], [], r"result.parameters has 0 entries, not 1"),
+        (["result", "flops"], [1], r"result.flops has 1 entries, not 2"),
+        (["result", "initial_accuracy"], [0.1], r"initial_accuracy has 1 entries, not 2"),
+        (["result", "masked_accuracy"], [[1]], r"masked_accuracy has 1 entries, not 2"),
+    ],
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, list) and value else None,
+)  # fmt: skip
+def test_a_record_that_was_edited_is_refused_by_the_place_that_cannot_be(
+    tmp_path, place, value, why
+):
+    with pytest.raises(ValueError, match=f"is not a record that can be read: .*{why}"):
+        records.load(edited(tmp_path, place, value))
+
+
 # ---------------------------------------------------------------- many files
 
 
@@ -219,6 +265,17 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), records.atomic(path) as part:  # noqa: PT012
         part.write_text("half")
         raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("names_file", [False, True])
+def test_a_file_that_cannot_be_written_is_named_by_the_place_where_it_should_be(
+    tmp_path, names_file
+):
+    path = tmp_path / "x.json"
+    with pytest.raises(OSError, match="No space left") as full, records.atomic(path) as part:
+        raise OSError(28, "No space left on device", *([str(part)] if names_file else []))
+    assert full.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -240,7 +240,9 @@ def test_a_record_from_before_the_counts_has_no_test(place, tmp_path):
 
 def test_a_missing_record_is_named_and_a_foreign_one_refused(place, tmp_path):
     kept = records.load(record(place))
-    record(place).write_bytes(msgspec.json.encode(replace(kept, run_id="another")))
+    other = replace(kept.config, seeds=replace(kept.config.seeds, order=9))
+    kept = replace(kept, config=other, run_id=other.run_id)
+    record(place).write_bytes(msgspec.json.encode(kept))
     refused(place, tmp_path, "of another run")
     path = record(place)
     path.unlink()

@@ -178,17 +178,3 @@ def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
     with pytest.raises(ValueError, match="digits100 changed since the run was planned"):
         runner.run(other, Place(tmp_path / "tiny"), data_root=None, device=torch.device("cpu"))
     assert not (tmp_path / "tiny").exists()
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (OSError(28, "No space left on device"), "No space left on device"),
-        (OSError(2, "No such file", "/a/b"), "No such file: /a/b"),
-        (ValueError("two\n  lines"), "two lines"),
-        (RuntimeError("out of memory"), "RuntimeError: out of memory"),
-        (ZeroDivisionError(), "ZeroDivisionError: "),
-    ],
-)
-def test_an_error_becomes_one_line(error, sentence):
-    assert workers._sentence(error) == sentence

@@ -48,7 +48,7 @@ def write(model: Network, path: Path, more: dict[str, str] | None = None) -> Non
     weights = body | {f"head.{k}": v for k, v in head.state_dict().items()}
     kept = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     with atomic(path) as part:
-        safetensors.torch.save_file(kept, part, {**(more or {}), **said.encoded()})
+        part.write_bytes(safetensors.torch.save(kept, {**(more or {}), **said.encoded()}))
 
 
 def about(path: Path) -> dict[str, str]:

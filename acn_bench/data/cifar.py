@@ -28,7 +28,11 @@ Split = tuple[Tensor, Tensor]  # images (N, 3, 32, 32) uint8, labels (N,) int64
 
 
 class MissingData(LookupError):  # noqa: N818 - what it is, not that it is an error
-    """The files are not there, and could not be downloaded."""
+    """The files are not there, and could not be downloaded; `embedded` is the data to use instead."""
+
+    def __init__(self, message: str, embedded: str) -> None:
+        super().__init__(message)
+        self.embedded = embedded
 
 
 class Cifar(NamedTuple):
@@ -282,7 +286,8 @@ def _missing(path: Path, layout: Layout, why: str) -> MissingData:
     return MissingData(
         f"{layout.title} is not complete in {path.parent}: the file '{path.name}' was expected there "
         f"({why}). Put the original python pickles there, "
-        f"or use the embedded data: --data {layout.embedded}"
+        f"or use the embedded data: --data {layout.embedded}",
+        layout.embedded,
     )
 
 

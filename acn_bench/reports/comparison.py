@@ -154,6 +154,8 @@ def seeds_varied(records: Sequence[RunRecord]) -> str:
     varied = [name for name in SEEDS if len(values[name]) > 1]
     fixed = [name for name in SEEDS if name not in varied]
     together = all(len({getattr(r.config.seeds, n) for n in varied}) == 1 for r in records)
+    if not varied and len({values[n][0] for n in SEEDS}) == 1:
+        return f"{wording.listed(list(SEEDS))} all at {values[SEEDS[0]][0]}"
     parts = []
     if varied:
         how = ", together" if together and len(varied) > 1 else ""

@@ -305,7 +305,7 @@ def provenance(comparison: Comparison) -> Iterator[tuple[str, str]]:
     made = [r.provenance for r in comparison.records]
     times = sorted(p.time for p in made)
     yield "Runs", str(len(made))
-    yield "Made", times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
+    yield "Made", wording.span(times[0], times[-1])
     yield "Code", each(p.code[:16] for p in made)
     yield "Commit", each(p.commit or "not known" for p in made)
     yield "Device", each(p.device for p in made)

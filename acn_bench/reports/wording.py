@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import floor, log10
 
 MINUS = "\N{MINUS SIGN}"
@@ -117,3 +118,13 @@ def augmented(crop_padding: int, flip: bool) -> str:
     done = [f"random crop ({crop_padding} px)"] if crop_padding else []
     done += ["horizontal flip"] if flip else []
     return listed(done) or "no augmentation"
+
+
+def span(first: str, last: str) -> str:
+    """Two times as records write them -> "2026-11-23 15:27 to 16:52 UTC"."""
+    ends = [datetime.fromisoformat(time).astimezone(UTC) for time in (first, last)]
+    start, end = (f"{time:%Y-%m-%d %H:%M}" for time in ends)
+    if start == end:
+        return f"{start} UTC"
+    same_day = ends[0].date() == ends[1].date()
+    return f"{start} to {end[11:] if same_day else end} UTC"

@@ -6,7 +6,7 @@ from scipy import stats
 from acn_bench.catalog import Claim
 from acn_bench.records import NoiseResult, Seconds
 from acn_bench.reports.caveats import caveats
-from acn_bench.reports.comparison import compare, verdict
+from acn_bench.reports.comparison import compare, seeds_varied, verdict
 from acn_bench.reports.groups import Difference
 from acn_bench.spec import Seeds
 
@@ -222,6 +222,7 @@ def test_which_seeds_varied_is_said(record):
 
     assert together == "order, init, data and noise varied, together (0 – 2)"
     assert one == "init varied (0, 3); fixed: order at 0, data at 0 and noise at 0"
+    assert seeds_varied([record()]) == "order, init, data and noise all at 0"
 
 
 # ---------------------------------------------------------------- cells

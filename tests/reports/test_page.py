@@ -5,6 +5,7 @@ import pytest
 
 from acn_bench.reports import page
 from acn_bench.reports.comparison import compare
+from acn_bench.reports.figures import noise
 
 
 class Reader(HTMLParser):
@@ -156,3 +157,18 @@ def test_figures_scale_with_the_page(html):
     assert drawings
     assert all(re.search(r'style="width: \d+%;', d) and "viewBox" in d for d in drawings)
     assert not any(re.search(r'\b(width|height)="', d) for d in drawings)
+
+
+def test_the_groups_of_a_figure_share_their_scale(records, card):
+    drawing = noise.accuracy(compare(records(("naive", "joint")), card))
+
+    scales = [re.findall(r">(\d+)</text>", part.svg) for part in drawing.parts]
+    assert len(scales) == 2
+    assert scales[0] == scales[1]
+
+
+def test_one_seed_has_one_dash_where_interval_and_p_would_stand(records, card):
+    html = page.render(compare(records(("naive",), seeds=(0,)), card))
+
+    assert '<td class="number">–</td><td class="middle"' in html
+    assert "–<br>" not in html

@@ -35,3 +35,20 @@ def test_rounding_never_hides_on_which_side_of_zero_an_interval_ends():
 
 def test_a_single_seed_has_no_interval_to_print():
     assert wording.bracket("points", 0.1, None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-11-23T15:27:57+00:00", "2026-11-23T15:27:59Z", "2026-11-23 15:27 UTC"),
+        ("2026-11-23T15:27:57+00:00", "2026-11-23T16:52:12Z", "2026-11-23 15:27 to 16:52 UTC"),
+        ("2026-11-23T15:27:57Z", "2026-11-24T01:00:00+02:00", "2026-11-23 15:27 to 23:00 UTC"),
+        (
+            "2026-11-23T15:27:57Z",
+            "2026-11-25T01:00:00Z",
+            "2026-11-23 15:27 to 2026-11-25 01:00 UTC",
+        ),
+    ],
+)
+def test_two_times_are_one_span_of_one_zone(first, last, said):
+    assert wording.span(first, last) == said

@@ -14,11 +14,13 @@ from acn_bench.reports.measures import METRICS
 
 _WORK = (
     "Each dot is one seed: accuracy at the end against the work of one image forward. Filled: the whole network; "
-    "hollow: the same weights cut to their utilised depth. Further left at the same height is cheaper at no loss."
+    "hollow: the same weights cut to their utilised depth. Further left at the same height is cheaper at no loss. "
+    "Each panel has its own scale."
 )
 _TIME = (
     "Each dot is one seed: accuracy at the end against wall-clock training time. Both arms see the same images for "
-    "the same number of epochs; times compare only between runs on the same device."
+    "the same number of epochs; times compare only between runs on the same device. "
+    "Each panel has its own scale."
 )
 
 

@@ -29,8 +29,7 @@ def seen(comparison: Comparison) -> Drawing | None:
         for arm in group.arms.values():
             rows = [series(r) for r in arm.records]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
-        ax.set_xlabel("experiences learned")
-        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        style.experiences_axis(ax, len(group.records[0].continual.accuracy))
 
     groups = [
         g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
@@ -148,7 +147,8 @@ def loss(comparison: Comparison) -> Drawing | None:
 def experiences(comparison: Comparison) -> Drawing | None:
     """The accuracy on each single experience over the stream, one panel an arm."""
     groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
-    parts = [_experiences(g, f"experiences-{k}") for k, g in enumerate(groups)]
+    top = max((_seen_top(r) for g in groups for r in g.records), default=0.0)
+    parts = [_experiences(g, f"experiences-{k}", top) for k, g in enumerate(groups)]
     caption = (
         "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "
         "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
@@ -168,12 +168,11 @@ def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
     return [s for s in streams if len(s) > 1]
 
 
-def _experiences(group: Group, name: str) -> Part:
+def _experiences(group: Group, name: str, top: float) -> Part:
     arms = list(group.arms.values())
     columns = min(3, max(2, len(arms)))
     with style.canvas(WIDTH, 1.95 * -(-len(arms) // columns)) as figure:
         axes = style.panels(figure, len(arms), columns)
-        top = max(_seen_top(r) for r in group.records)
         for ax, arm in zip(axes, arms, strict=True):
             for stream in _streams(arm):
                 x, y = zip(*stream, strict=True)
@@ -196,8 +195,7 @@ def _experiences(group: Group, name: str) -> Part:
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(arm.title)
-            ax.set_xlabel("experiences learned")
-            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+            style.experiences_axis(ax, len(group.records[0].continual.accuracy))
         for ax in axes[::columns]:
             ax.set_ylabel("accuracy, %")
         ends = [f"{a.title} {_end(a)}" for a in arms]

@@ -49,7 +49,12 @@ def forgetting(comparison: Comparison) -> Drawing | None:
 def stream(comparison: Comparison) -> Drawing | None:
     """The depth curve after several experiences, one panel an arm."""
     groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
-    parts = tuple(_stream(g, f"depth-stream-{k}") for k, g in enumerate(groups))
+    curves = [_curves_of_arms(g) for g in groups]
+    top = max((v for arms in curves for rows in arms.values() for v in _values(rows)), default=0.0)
+    parts = tuple(
+        _stream(group, arms, f"depth-stream-{k}", top)
+        for k, (group, arms) in enumerate(zip(groups, curves, strict=True))
+    )
     title = "How many blocks are needed, over the stream"
     return Drawing("depth-stream", title, _STREAM, parts) if parts else None
 
@@ -58,15 +63,27 @@ def _learned_at_depths(record: RunRecord) -> bool:
     return record.continual.depth_accuracy is not None and definitions.learned_in_turn(record)
 
 
-def _stream(group: Group, name: str) -> Part:
-    arms = [a for a in group.arms.values() if any(_learned_at_depths(r) for r in a.records)]
+def _after(group: Group) -> list[int]:
+    """The experiences that a curve is drawn after: the first, the last, and some between."""
     T = len(group.records[0].continual.accuracy)
-    after = sorted({round(k * (T - 1) / (SHOWN - 1)) for k in range(SHOWN)})
+    return sorted({round(k * (T - 1) / (SHOWN - 1)) for k in range(SHOWN)})
+
+
+def _curves_of_arms(group: Group) -> dict[str, list[Series]]:
+    """Arm -> its curves, light to dark."""
+    arms = [a for a in group.arms.values() if any(_learned_at_depths(r) for r in a.records)]
+    return {arm.name: _curves(arm, _after(group)) for arm in arms}
+
+
+def _values(rows: Sequence[Series]) -> list[float]:
+    return [v for row in rows for v in row if v is not None]
+
+
+def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float) -> Part:
+    arms, after = [group.arms[name] for name in curves], _after(group)
     columns = min(3, max(2, len(arms)))
     with style.canvas(WIDTH, 0.3 + 2.0 * -(-len(arms) // columns)) as figure:
         axes = style.panels(figure, len(arms), columns)
-        curves = {arm.name: _curves(arm, after) for arm in arms}
-        top = max(v for found in curves.values() for row in found for v in row if v is not None)
         for ax, arm in zip(axes, arms, strict=True):
             shades = _shades(style.look(arm.name).colour, len(after))
             for row, colour in zip(curves[arm.name], shades, strict=True):

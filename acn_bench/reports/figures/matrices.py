@@ -24,29 +24,37 @@ GREY = sns.light_palette("#39424f", as_cmap=True)
 _CAPTION = (
     "Row: how many experiences have been learned; column: the experience that is tested; mean over seeds, in %. "
     "The diagonal is the accuracy just after learning, the last row the accuracy at the end. Right: AC − residual "
-    "in points over the seeds of both; blue where AC is higher, orange where residual is."
+    "in points over the seeds of both; blue where AC is higher, orange where residual is. All groups share their "
+    "scales."
 )
 
 
 def draw(comparison: Comparison) -> Drawing | None:
     """One row of heat maps a group; None where no matrix has more than one row."""
     groups = [g for g in comparison.groups if any(learned_in_turn(r) for r in g.records)]
-    parts = tuple(_part(g, f"matrices-{k}") for k, g in enumerate(groups))
+    gaps = [_gap(g) for g in groups]
+    top = max((v for g in groups for r in g.records for v in _measured(r)), default=0.0)
+    reach = max([1.0, *(float(np.nanmax(np.abs(gap))) for gap in gaps if gap is not None)])
+    parts = tuple(
+        _part(group, gap, f"matrices-{k}", 100 * top, reach)
+        for k, (group, gap) in enumerate(zip(groups, gaps, strict=True))
+    )
     return Drawing("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
 
 
-def _part(group: Group, name: str) -> Part:
+def _measured(record: RunRecord) -> list[float]:
+    return [v for row in record.continual.accuracy for v in row if v is not None]
+
+
+def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) -> Part:
     maps = {arm.title: 100 * _mean(list(arm.records)) for arm in group.arms.values()}
-    gap = _gap(group)
     T, count = len(next(iter(maps.values()))), len(maps) + (gap is not None)
     rows = -(-count // 3)
     with style.canvas(WIDTH, 2.35 * rows) as figure:
         axes = figure.subplots(rows, 3, squeeze=False).flatten()
-        top = max(float(np.nanmax(values)) for values in maps.values())
         for ax, (title, values) in zip(axes, maps.items(), strict=False):
             _heat(ax, values, title, T, GREY, 0.0, top)
         if gap is not None:
-            reach = max(float(np.nanmax(np.abs(gap))), 1.0)
             _heat(axes[len(maps)], gap, "AC − residual, points", T, DIVERGING, -reach, reach)
         for ax in axes[count:]:
             ax.remove()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acn_bench import metrics
-from acn_bench.records import Matrix
+from acn_bench.records import Matrix, RunRecord
 from acn_bench.reports import definitions, robustness
 from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import panels, style
@@ -34,7 +34,8 @@ _FORGETTING = _Reading(metrics.forgetting, "forgetting, points", False)
 def accuracy(comparison: Comparison) -> Drawing | None:
     """Accuracy at the end of the stream."""
     groups = [g for g in comparison.groups if any(r.continual.noise for r in g.records)]
-    parts = tuple(_part(g, _ACCURACY, f"noise-{k}") for k, g in enumerate(groups))
+    top = max((_clean(r) for g in groups for r in g.records), default=0.0)
+    parts = tuple(_part(g, _ACCURACY, f"noise-{k}", top) for k, g in enumerate(groups))
     caption = (
         "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
         f"level 0 is the clean images. {SHADE} Dotted: guessing."
@@ -57,12 +58,15 @@ def forgetting(comparison: Comparison) -> Drawing | None:
     return Drawing("noise-forgetting", "Forgetting under noise", caption, parts) if parts else None
 
 
-def _part(group: Group, reading: _Reading, name: str) -> Part:
+def _clean(record: RunRecord) -> float:
+    return metrics.average_accuracy(record.continual.accuracy) or 0.0
+
+
+def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Part:
     kinds = sorted({n.corruption for r in group.records for n in r.continual.noise})
     height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
     with style.canvas(WIDTH, height) as figure:
         axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
-        top = max(metrics.average_accuracy(r.continual.accuracy) or 0.0 for r in group.records)
         for ax, kind in zip(axes, kinds, strict=True):
             for arm in group.arms.values():
                 levels, rows = _rows(arm, kind, reading)

@@ -178,6 +178,12 @@ def chunks(groups: Sequence[Group], size: int) -> Iterator[Sequence[Group]]:
         yield groups[start : start + step]
 
 
+def experiences_axis(ax: Axes, T: int) -> None:
+    """Ticks at the first experience and at every one or every fifth."""
+    ax.set_xlabel("experiences learned")
+    ax.set_xticks([t for t in range(1, T + 1) if t == 1 or t % (1 if T <= 10 else 5) == 0])
+
+
 def accuracy_axis(ax: Axes, top: float, chance: float | None = None) -> None:
     """Percentages from 0; `top` is the highest share shown; the dotted line is guessing."""
     ax.set_ylim(0, min(104.0, 10 * (int(10 * top) + 1.4)))

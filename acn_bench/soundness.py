@@ -1,0 +1,59 @@
+"""Measurements read from a file -> ValueError where their shapes or values cannot be: T experiences, L blocks.
+
+A record comes from anywhere, and may have been cut, edited or merged by hand.
+"""
+
+from collections.abc import Sequence, Sized
+
+
+def long(place: str, values: Sized, count: int) -> None:
+    """As many values as there must be."""
+    if len(values) != count:
+        raise ValueError(f"{place} has {len(values)} entries, not {count}")
+
+
+def share(place: str, value: float) -> None:
+    """In [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{place} is {value}: an accuracy must lie in [0, 1]")
+
+
+def count(place: str, values: Sequence[int], length: int) -> None:
+    """(length,) whole numbers above zero."""
+    long(place, values, length)
+    for k, value in enumerate(values):
+        if value < 1:
+            raise ValueError(f"{place}[{k}] is {value}: it must be at least 1")
+
+
+def matrix(place: str, R: Sequence[Sequence[float | None]], T: int) -> None:
+    """(T, T) shares, null where nothing was measured; the last row is whole."""
+    long(place, R, T)
+    for i, row in enumerate(R):
+        long(f"{place}[{i}]", row, T)
+        for j, value in enumerate(row):
+            if value is not None:
+                share(f"{place}[{i}][{j}]", value)
+            elif i == T - 1:
+                raise ValueError(f"{place}[{i}][{j}] is null: the end of the stream is measured")
+
+
+def curves(
+    place: str,
+    D: Sequence[Sequence[Sequence[float] | None]],
+    R: Sequence[Sequence[float | None]],
+    depths: int,
+) -> None:
+    """(T, T, L+1) shares where `R`, that was found to be sound, has a value; `depths` is L+1."""
+    long(place, D, len(R))
+    for i, row in enumerate(D):
+        long(f"{place}[{i}]", row, len(R))
+        for j, curve in enumerate(row):
+            here = f"{place}[{i}][{j}]"
+            if (curve is None) != (R[i][j] is None):
+                raise ValueError(f"{here} and the accuracy there: one is null, the other is not")
+            if curve is None:
+                continue
+            long(here, curve, depths)
+            for k, value in enumerate(curve):
+                share(f"{here}[{k}]", value)
