@@ -6,9 +6,10 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from acn_bench import backbones, kinds
+from acn_bench import kinds
+from acn_bench.benchmarks.network import untrained
 from acn_bench.kinds import Data
-from acn_bench.spec import EwcSpec, FactorySpec, LwfSpec, MasSpec, RunConfig, SiSpec
+from acn_bench.spec import EwcSpec, LwfSpec, MasSpec, RunConfig, SiSpec
 
 STEPS = 2  # timed, after one that is not
 OVERHEAD = 1.1  # of Avalanche's loop and of gathering images, over the step alone
@@ -29,7 +30,8 @@ def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> l
         if key not in known:
             try:
                 classes = kinds.of(config).classes(config, data)
-                known[key] = _seconds_an_image(config, classes, device)
+                shape = data[0].train_images.shape[1:]
+                known[key] = _seconds_an_image(config, classes, shape, device)
             except RuntimeError as e:  # a factory for other images; no memory
                 why = str(e).partition("\n")[0]
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
@@ -41,14 +43,12 @@ def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> l
     return found
 
 
-def _seconds_an_image(config: RunConfig, classes: int, device: torch.device) -> float:
+def _seconds_an_image(
+    config: RunConfig, classes: int, shape: torch.Size, device: torch.device
+) -> float:
     with torch.random.fork_rng():
-        if isinstance(config.backbone, FactorySpec):
-            network = backbones.from_factory(config.backbone.factory, classes)
-        else:
-            network = backbones.from_spec(config.backbone, classes, precision=config.precision)
-        network.to(device)
-        images = torch.rand(config.benchmark.batch_size, 3, 32, 32, device=device)
+        network = untrained(config, classes).to(device)
+        images = torch.rand(config.benchmark.batch_size, *shape, device=device)
         labels = torch.zeros(len(images), dtype=torch.int64, device=device)
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
         for step in range(1 + STEPS):

@@ -17,12 +17,14 @@ from acn_bench.spec import (
     BuilderSpec,
     ContinualSpec,
     FactorySpec,
+    MixerSpec,
     Precision,
     RunConfig,
     Scheme,
     Seeds,
     StrategySpec,
     TransferSpec,
+    ViTSpec,
 )
 from acn_bench.support import refusal
 
@@ -30,6 +32,9 @@ _BOUNDS = ("joint", "naive")  # nothing against forgetting, and nothing to forge
 NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
 TARGETS = {"cifar100": "cifar10", "digits100": "digits10"}  # a source -> what is transferred to
 SCHEMES: tuple[str, ...] = get_args(Scheme)
+
+
+Shape = tuple[int, int, int]  # of an image, (C, H, W)
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,16 @@ class Draft:
         return found | builders
 
     def resolve(
-        self, fingerprint: str, precision: dict[str, Precision], sources: dict[str, str]
+        self,
+        fingerprint: str,
+        precision: dict[str, Precision],
+        sources: dict[str, str],
+        shape: Shape = (3, 32, 32),
     ) -> list[RunConfig]:
         """The plan: `precision` says what `auto`, `fp32` and `bf16` mean on the device.
 
-        `sources` gives the hash of the file that defines each of `functions`.
+        `sources` gives the hash of the file that defines each of `functions`; `shape` is the images'. Raises
+        ValueError for images that a network cannot see.
         """
         resolved = []
         for config, wanted in zip(self.configs, self.precisions, strict=True):
@@ -83,7 +93,7 @@ class Draft:
             resolved.append(
                 msgspec.structs.replace(
                     config,
-                    backbone=backbone,
+                    backbone=_seeing(backbone, shape),
                     strategy=strategy,
                     fingerprint=fingerprint,
                     precision=precision[wanted],
@@ -117,6 +127,11 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
     if twice:
         raise ValueError(f"--set {twice} is given twice; to sweep, write {twice}=a,b")
     swept = [run for base in bases for run in sweep(base, settings, keys)]
+    arguments = _unique(getattr(run.benchmark, "arguments", None) for run in swept)
+    if len(arguments) > 1:
+        raise ValueError(
+            "--set arguments: a plan has one stream, so they cannot take several values"
+        )
     named = () if "all" in choices.strategies else choices.strategies
     supported, refused = _supported(swept, named)
     runs = _pairs_together(supported)
@@ -125,6 +140,22 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
         tuple(r.precision for r in runs),
         refused,
     )
+
+
+def _seeing(backbone: BackboneSpec, shape: Shape) -> BackboneSpec:
+    """The network for images of that shape, where its card does not give it others."""
+    channels, height, width = shape
+    if not isinstance(backbone, MixerSpec | ViTSpec):
+        return backbone
+    if (backbone.in_channels, backbone.image_size) != (3, 32):  # as somebody set them
+        return backbone
+    if height != width or height % backbone.patch_size:
+        raise ValueError(
+            f"{backbone.name} cuts images into patches of {backbone.patch_size}×{backbone.patch_size}, and "
+            f"these are {height}×{width}: they must be square, and patch_size must divide them "
+            "(--set patch_size=…)"
+        )
+    return msgspec.structs.replace(backbone, in_channels=channels, image_size=height)
 
 
 def _config(run: Base, quick: bool, preset: str) -> RunConfig:
@@ -197,6 +228,8 @@ def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> Benchm
 def _on(protocol: BenchmarkSpec, data: str) -> BenchmarkSpec:
     """The protocol on other data; what goes to a target goes to its counterpart."""
     changes: dict[str, Any] = {"data": data}
+    if isinstance(protocol, ContinualSpec) and data != protocol.data:
+        changes["arguments"] = {}  # they were the other function's
     if isinstance(protocol, TransferSpec) and data != protocol.data:
         if data not in TARGETS:
             raise LookupError(

@@ -70,7 +70,9 @@ def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[G
     if config.quick:
         reasons.append("--quick: a shortened protocol")
     reasons += [
-        f"{d.name} is not the full original data: {len(d.train_labels):,} training and "
+        f"whether the images of {d.name} are those of a published data set is not known"
+        if d.experiences
+        else f"{d.name} is not the full original data: {len(d.train_labels):,} training and "
         f"{len(d.test_labels):,} test images"
         for d in data
         if not d.canonical

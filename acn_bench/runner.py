@@ -32,7 +32,7 @@ def run(
         _check(config.backbone.factory, "backbone factory", config.backbone.source)
     if isinstance(config.strategy, BuilderSpec):
         _check(config.strategy.builder, "strategy builder", config.strategy.source)
-    data = [images.load(name, data_root) for name in config.benchmark.datasets]
+    data = images.of(config.benchmark, data_root)
     found = images.fingerprint(data)
     if found != config.fingerprint:
         names = " or ".join(config.benchmark.datasets)

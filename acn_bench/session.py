@@ -71,8 +71,11 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
     precision: dict[str, Precision] = {
         p: device.resolve_precision(p, chip) for p in set(drafted.precisions)
     }
-    data = [images.load(name, options.data_root) for name in drafted.datasets]
-    configs = drafted.resolve(images.fingerprint(data), precision, sources)
+    data = images.of(drafted.configs[0].benchmark, options.data_root)
+    shape = data[0].train_images.shape[1:]
+    configs = drafted.resolve(
+        images.fingerprint(data), precision, sources, (shape[0], shape[1], shape[2])
+    )
     _check(configs, data)
     counted = any(kinds.of(c).seconds(c) for c in configs)  # nothing may run beside such a run
     jobs = options.jobs or (device.cores() if chip.type == "cpu" and not counted else 1)

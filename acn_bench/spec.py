@@ -255,7 +255,8 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
 
     forgets: ClassVar[bool] = True
 
-    data: str = "cifar100"
+    data: str = "cifar100"  # or pkg.module:function, which makes an Avalanche benchmark
+    arguments: dict[str, Any] = {}  # of that function
     experiences: Count = 20
     classes_per_experience: Count = 5
     heads: Literal["each", "one"] = "each"  # a head each: task-incremental
@@ -281,6 +282,10 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
     def __post_init__(self) -> None:
         """Raises ValueError for an order, a budget or a noise level that cannot be: later would be too late."""
         orders.check(self.class_order)
+        if self.arguments and ":" not in self.data:
+            raise ValueError(
+                f"arguments are of a benchmark function, and {self.data!r} is a data set"
+            )
         if self.budget not in ("epochs", "images") and not self.seconds:
             raise ValueError(
                 f"unknown budget {self.budget!r}. Known: epochs, images, or the seconds of an experience: 20s"

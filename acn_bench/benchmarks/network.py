@@ -3,6 +3,7 @@
 from torch import nn
 
 from acn_bench import backbones
+from acn_bench.backbones.backbone import MEAN, STD
 from acn_bench.data.batches import Rows
 from acn_bench.spec import FactorySpec, RunConfig
 from acn_bench.strategies.chance import seed_everything
@@ -17,7 +18,7 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
     protocol, seed = config.continual, config.seeds.init
     per = protocol.classes_per_experience
     seed_everything("backbone", seed)
-    network = _network(config, per)
+    network = untrained(config, per)
     assert isinstance(network.head, nn.Linear)
     width = network.head.in_features
     classes = [per] * protocol.experiences
@@ -26,7 +27,13 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
     return RowModel(network, heads(width, [sum(classes)], seed)[0], rows)
 
 
-def _network(config: RunConfig, num_classes: int) -> nn.Module:
+def untrained(config: RunConfig, num_classes: int) -> nn.Module:
+    """The network with a head so wide; draws its weights from torch's global generator."""
     if isinstance(config.backbone, FactorySpec):
         return backbones.from_factory(config.backbone.factory, num_classes)
-    return backbones.from_spec(config.backbone, num_classes, precision=config.precision)
+    # the statistics are the same for every channel: grey images have one of them
+    channels = getattr(config.backbone, "in_channels", len(MEAN))
+    mean, std = MEAN[:1] * channels, STD[:1] * channels
+    return backbones.from_spec(
+        config.backbone, num_classes, mean=mean, std=std, precision=config.precision
+    )

@@ -35,7 +35,7 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     Raises ValueError where the data has too few classes, or a class has no rows to spare.
     """
     total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
-    if wanted > total:
+    if wanted > total and not data.experiences:
         raise ValueError(
             f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes need "
             f"{wanted} classes; {data.name} has {total}"
@@ -59,6 +59,8 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
 
 def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     """The classes in the order of their arrival: the protocol's, or the seed's."""
+    if data.experiences:
+        return _of_stream(data, protocol)
     fixed = orders.fixed(protocol.class_order)
     total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
     if fixed is None:
@@ -73,6 +75,33 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
             f"the class order {name!r} {why}; {data.name} has {total} classes, of which {wanted} arrive"
         )
     return torch.tensor(fixed)
+
+
+def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
+    """The classes as they come in the stream that the data is. Raises ValueError for another protocol."""
+    sizes = sorted({len(own) for own in data.experiences})
+    if len(sizes) > 1:
+        raise ValueError(
+            f"{data.name} has experiences of {' and '.join(map(str, sizes))} classes, and this protocol needs "
+            "as many in each"
+        )
+    if data.shared and not data.task_labels:
+        raise ValueError(
+            f"the experiences of {data.name} share their classes and carry no task labels "
+            "(domain-incremental), which this protocol does not measure; with task labels each has a head"
+        )
+    if protocol.class_order != orders.FROM_SEED:
+        raise ValueError(f"class_order: {data.name} has an order of its own")
+    heads = "each" if data.task_labels else "one"
+    fits = protocol.experiences <= len(data.experiences) and protocol.heads == heads
+    if not fits or protocol.classes_per_experience != sizes[0]:
+        labels = "a task label each" if data.task_labels else "no task labels"
+        raise ValueError(
+            f"{data.name} has {len(data.experiences)} experiences of {sizes[0]} classes with {labels}: write "
+            f"experiences = {len(data.experiences)} (or fewer), classes_per_experience = {sizes[0]}, "
+            f'heads = "{heads}"'
+        )
+    return torch.tensor(data.experiences).flatten()
 
 
 def hold_out(

@@ -1,17 +1,21 @@
 """A name and a folder -> a whole data set of small images, as tensors."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from acn_bench.catalog import closest
-from acn_bench.data import cifar, digits
+from acn_bench.data import cifar, digits, streams
+from acn_bench.spec import BenchmarkSpec, ContinualSpec
 
 NAMES: tuple[str, ...] = ("cifar10", "cifar100", "digits10", "digits100")
 
@@ -28,7 +32,16 @@ class ImageData:
     class_names: tuple[str, ...]  # (K,)
     canonical: bool  # the full original files, so that published figures compare
     flips: bool  # whether a mirrored image is still of its class
-    fingerprint: str  # 12 hex digits of the hash of pixels, labels and shapes
+    fingerprint: (
+        str  # 12 hex digits of the hash of pixels, labels and shapes; and of the experiences
+    )
+    experiences: tuple[
+        tuple[int, ...], ...
+    ] = ()  # classes of each, where the data came as a stream
+    task_labels: bool = False  # whether each of these experiences has one
+    shared: bool = (
+        False  # whether a class is one experience's part of a class that others have, too
+    )
 
     def datasets(self) -> tuple["Examples", "Examples"]:
         """Training and test side as any pipeline takes them: images in [0, 1] and labels, one by one."""
@@ -52,17 +65,28 @@ class Examples(Dataset[tuple[Tensor, int]]):
         return self.images[index] / 255, self.targets[index]
 
 
-def load(name: str, root: Path | None = None) -> ImageData:
+def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None = None) -> ImageData:
     """The data set of that name, read from `root` (default: `default_root()`) once in a process.
+
+    `pkg.module:function` makes an Avalanche benchmark, called with `arguments`.
 
     Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
     (`cifar.MissingData`), ValueError where a file is damaged.
     """
+    if ":" in name:
+        asked = json.dumps(arguments or {}, sort_keys=True)
+        return _stream(name, asked, (root or default_root()).expanduser().absolute())
     if name not in NAMES:
         raise LookupError(f"unknown data {name!r}. {closest(name, NAMES)}")
     if name in digits.NAMES:
         return _embedded(name)
     return _cifar(name, (root or default_root()).expanduser().absolute())
+
+
+def of(protocol: BenchmarkSpec, root: Path | None = None) -> list[ImageData]:
+    """All data sets of a protocol, in its order. Raises as `load`."""
+    arguments = protocol.arguments if isinstance(protocol, ContinualSpec) else None
+    return [load(name, root, arguments) for name in protocol.datasets]
 
 
 def fingerprint(data: Sequence[ImageData]) -> str:
@@ -86,6 +110,24 @@ def _cifar(name: str, root: Path) -> ImageData:
         canonical=data.canonical,
         flips=True,
         fingerprint=_fingerprint(*data.train, *data.test),
+    )
+
+
+@lru_cache
+def _stream(name: str, arguments: str, root: Path) -> ImageData:
+    made = streams.read(name, json.loads(arguments), root)
+    order = [torch.tensor(own) for own in made.experiences]
+    return ImageData(
+        name,
+        *made.train,
+        *made.test,
+        class_names=made.class_names,
+        canonical=False,
+        flips=True,
+        fingerprint=_fingerprint(*made.train, *made.test, *order),
+        experiences=made.experiences,
+        task_labels=made.task_labels,
+        shared=made.shared,
     )
 
 

@@ -46,7 +46,8 @@ def data_title(data: DataProvenance) -> str:
     rows = f"{data.train:,} train / {data.test:,} test rows"
     if data.canonical:
         return f"{title} in full, {rows}"
-    return f"{title}, {rows}" if data.name.startswith("digits") else f"{title} subset, {rows}"
+    known = data.name.startswith("digits") or ":" in data.name
+    return f"{title}, {rows}" if known else f"{title} subset, {rows}"
 
 
 def _guards(records: Sequence[RunRecord]) -> Iterator[str]:

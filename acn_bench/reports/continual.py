@@ -36,6 +36,8 @@ def _order(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
     """The order of the classes, where it is not each seed's own."""
     said = []
     for spec in specs:
+        if ":" in spec.data:
+            said.append("the benchmark's own, the same for every seed")
         fixed = orders.fixed(spec.class_order)
         if fixed is not None:
             name = spec.class_order if isinstance(spec.class_order, str) else "given as a list"
@@ -74,6 +76,6 @@ CONTINUAL = Kind(
     protocol=protocol,
     guessing=_guessing,
     caveats=lambda _: [],
-    unlisted=frozenset({"name", "noise", "noise_after", "validation", "linear_probe"}),
+    unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
     other_experiment=("data", "experiences", "classes_per_experience", "heads"),
 )

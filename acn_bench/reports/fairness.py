@@ -25,8 +25,8 @@ class View:
     """One way of being fair to the arms of a group."""
 
     title: str
-    images: str  # trained on: of AC and residual, once where they are the same
-    seconds: str  # in training
+    images: tuple[str, ...]  # trained on: of AC and residual, once where they are the same
+    seconds: tuple[str, ...]  # in training
     measures: tuple[tuple[str, str, str, str], ...]  # AC, residual, difference, interval
 
 
@@ -89,10 +89,10 @@ def _view(group: Group) -> View:
     )
 
 
-def _both(group: Group, name: str) -> str:
+def _both(group: Group, name: str) -> tuple[str, ...]:
     cells = [group.cell(arm, name) for arm in ("ac", "residual")]
     shown = [wording.shown(METRICS[name].unit, cell.mean) for cell in cells]
-    return " / ".join(dict.fromkeys(shown))
+    return tuple(dict.fromkeys(shown))
 
 
 def _measure(group: Group, name: str) -> tuple[str, str, str, str]:

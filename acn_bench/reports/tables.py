@@ -91,7 +91,8 @@ def _fairness(comparison: Comparison) -> Iterator[str]:
     yield from (f"| {' | '.join(header)} |", f"| --- | --- |{' ---: |' * (len(header) - 2)}")
     for entry in entries:
         for view in entry.views:
-            cells = [entry.label, view.title, view.images, view.seconds]
+            spent = [" / ".join(view.images), " / ".join(view.seconds)]
+            cells = [entry.label, view.title, *spent]
             cells += [cell for measure in view.measures for cell in measure]
             yield f"| {' | '.join(cells)} |"
 

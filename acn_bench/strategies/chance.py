@@ -4,37 +4,14 @@ The state is set anew at each epoch, so that what is drawn there (batch order, r
 depends on (seed, experience, epoch) alone: not on what was drawn before, and not on the arm.
 """
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import torch
 from avalanche.core import SupervisedPlugin
 
 from acn_bench.data.batches import Rows
-from acn_bench.data.counter import bits
+from acn_bench.data.generators import generators_kept, seed_everything
 
-
-def seed_everything(*keys: int | str) -> None:
-    """Set the generators of Python, NumPy and torch to what the keys say."""
-    seed = int(bits(*keys)) & (2**63 - 1)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
-
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """What happens inside leaves the generators of Python, NumPy and torch as they were."""
-    states = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
+__all__ = ["Seeded", "generators_kept", "seed_everything"]
 
 
 class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
