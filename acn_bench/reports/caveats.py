@@ -51,9 +51,13 @@ def data_title(data: DataProvenance) -> str:
 
 
 def _guards(records: Sequence[RunRecord]) -> Iterator[str]:
-    failed = [(g.name, g.detail) for r in records for g in r.provenance.guards if not g.passed]
-    for (name, detail), count in Counter(failed).items():
-        yield f"A guard failed in {plural(count, 'run')}: {name}: {detail.rstrip('.')}."
+    failed: dict[str, list[str]] = {}
+    for guard in (g for r in records for g in r.provenance.guards if not g.passed):
+        failed.setdefault(guard.name, []).append(guard.detail.rstrip("."))
+    for name, details in failed.items():
+        said = list(dict.fromkeys(details))
+        more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
+        yield f"A guard failed in {plural(len(details), 'run')}: {name}: {'; '.join(said[:3])}{more}."
 
 
 def not_comparable(comparison: Comparison) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from acn_bench.records import Guard
 from acn_bench.reports import page, tables
+from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import compare
 from acn_bench.reports.fairness import fairness, views_run
 
@@ -92,3 +94,17 @@ def test_the_setting_says_what_ends_an_experience(views):
     assert "as many images per experience as 10 epochs hold" in text
     assert "20 s per experience" in text
     assert "Fair by: equal epochs; or equal images; or equal seconds (20 s)" in text
+
+
+def test_a_guard_that_failed_in_many_runs_is_one_sentence(records):
+    def failing(share):
+        guard = Guard(name="undisturbed", passed=False, detail=f"{share} %")
+        return {"guards": [guard]}
+
+    made = [
+        r
+        for seed, share in enumerate((10, 20, 30, 40))
+        for r in records(("naive",), ("ac",), (seed,), provenance=failing(share))
+    ]
+    said = [s for s in caveats(compare(made)) if "guard" in s]
+    assert said == ["A guard failed in 4 runs: undisturbed: 10 %; 20 %; 30 %; and 1 more."]
