@@ -74,7 +74,8 @@ def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
             seed_everything("benchmark function")
             benchmark = make(**given)
     except Exception as e:  # anybody's code, and anybody's download
-        raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {e!r}") from e
+        why = f"{type(e).__name__}: {' '.join(str(e).split())}"
+        raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {why}") from e
     if not all(hasattr(benchmark, stream) for stream in ("train_stream", "test_stream")):
         raise ValueError(
             f"{name} must make an Avalanche benchmark, not a {type(benchmark).__name__}"

@@ -322,6 +322,52 @@ def test_a_plan_has_one_stream(plan):
         plan(f"arguments={one}", f"arguments={other}")
 
 
+# ---------------------------------------------------------------- Avalanche's own
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """Loads a benchmark of Avalanche's on the embedded digits, in the files that MNIST comes in."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    digits = images.load("digits10")
+    sides = {"train": digits.train_images[:300], "t10k": digits.test_images[:200]}
+    labels = {"train": digits.train_labels, "t10k": digits.test_labels}
+    for side, pixels in sides.items():
+        small = pixels[:, 0, 2:30, 2:30].contiguous()
+        for kind, values in {
+            "images-idx3": small,
+            "labels-idx1": labels[side][: len(small)],
+        }.items():
+            sizes = b"".join(n.to_bytes(4, "big") for n in values.shape)
+            head = bytes([0, 0, 8, values.ndim]) + sizes
+            (raw / f"{side}-{kind}-ubyte").write_bytes(head + values.byte().numpy().tobytes())
+
+    def load(function, **arguments):
+        return images.load(f"avalanche.benchmarks.classic:{function}", tmp_path, arguments)
+
+    yield load
+    images._stream.cache_clear()
+
+
+def test_split_mnist_of_avalanche_is_grey_and_whole(mnist):
+    data = mnist("SplitMNIST", n_experiences=5, return_task_id=True, seed=0)
+    assert data.train_images.shape == (300, 1, 28, 28)
+    assert data.train_images.float().mean() > 10  # plain: nothing was normalised
+    assert data.task_labels
+    assert sorted(c for own in data.experiences for c in own) == list(range(10))
+    dealt = split(data, protocol(), Seeds())
+    assert sum(map(len, dealt.test)) == 200
+
+
+def test_permuted_mnist_of_avalanche_has_its_classes_in_each_experience(mnist):
+    data = mnist("PermutedMNIST", n_experiences=2, return_task_id=True, seed=0)
+    assert data.shared
+    assert [len(own) for own in data.experiences] == [10, 10]
+    card = protocol(experiences=2, classes_per_experience=10)
+    assert [len(rows) for rows in split(data, card, Seeds()).test] == [200, 200]
+
+
 @pytest.mark.network
 def test_split_mnist_is_named_by_its_function(tmp_path):
     name = "avalanche.benchmarks.classic:SplitMNIST"
