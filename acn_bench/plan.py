@@ -17,7 +17,9 @@ from acn_bench.spec import (
     BuilderSpec,
     ContinualSpec,
     FactorySpec,
+    JointSpec,
     MixerSpec,
+    NaiveSpec,
     Precision,
     RunConfig,
     Scheme,
@@ -168,6 +170,13 @@ def _config(run: Base, quick: bool, preset: str) -> RunConfig:
         quick=quick,
         preset=preset,
     )
+
+
+def without_bounds(configs: Sequence[RunConfig]) -> str:
+    """Which of floor and ceiling no run is, in words; empty where both are, or where nothing can be forgotten."""
+    kinds = {type(c.strategy) for c in configs if c.strategy is not None}
+    bounds = {"naive, the floor": NaiveSpec, "joint, the ceiling": JointSpec}
+    return " and ".join(words for words, kind in bounds.items() if kinds and kind not in kinds)
 
 
 def numbers(text: str) -> tuple[int, ...]:

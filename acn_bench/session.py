@@ -19,7 +19,7 @@ from acn_bench.catalog import BenchmarkCard
 from acn_bench.data import images
 from acn_bench.data.cifar import MissingData as MissingData
 from acn_bench.kinds import Data
-from acn_bench.plan import Draft
+from acn_bench.plan import Draft, without_bounds
 from acn_bench.records import Place, RunRecord
 from acn_bench.reports import tables
 from acn_bench.reports.comparison import compare
@@ -136,6 +136,8 @@ def print_plan(session: Session, console: Console) -> None:
     console.print(_plan_table(session, finished))
     for sentence in session.refused:
         console.print(f"left out   {sentence}", soft_wrap=True, markup=False)
+    if missing := without_bounds(session.configs):
+        console.print(f"not named  {missing}: no bound there to read the others by", soft_wrap=True)
     several = f"{len(session.configs)} runs, {sum(finished)} of them finished before"
     if left:
         wait = estimate.START + sum(left) / session.jobs

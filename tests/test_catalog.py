@@ -145,3 +145,11 @@ def test_an_unknown_kind_of_strategy_is_refused_by_its_place(root, tmp_path):
     path = card_file(root, tmp_path, 'kind = "si"', 'kind = "sy"', "strategies")
     with pytest.raises(ValueError, match=r"Invalid value 'sy' - at `\$\.options\.kind`"):
         catalog.strategy(str(path))
+
+
+@pytest.mark.parametrize("name", catalog.names("strategies"))
+def test_a_strategy_card_says_where_each_of_its_values_comes_from(name):
+    card = catalog.strategy(name)
+    options = [f.name for f in msgspec.structs.fields(card.options) if f.name != "name"]
+    assert [option for option in options if option not in card.source] == []
+    assert card.citation

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from acn_bench import catalog, support
-from acn_bench.plan import Choices, draft, numbers
+from acn_bench.plan import Choices, draft, numbers, without_bounds
 from acn_bench.settings import Setting
 from acn_bench.spec import FactorySpec
 
@@ -113,6 +113,19 @@ def test_a_refused_default_is_left_out_and_the_others_run(card):
     drafted = draft(card, Choices(settings=("batch_size=8",), seeds=(0,)))
     assert {c.strategy.name for c in drafted.configs} == {"naive", "si"}
     assert drafted.refused[0].startswith("joint: ")
+
+
+@pytest.mark.parametrize("name", ["split_cifar100", "split_cifar100_class"])
+def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(name):
+    card = catalog.benchmark(name)
+    assert without_bounds(draft(card, Choices()).configs) == ""
+    assert without_bounds(draft(card, Choices(strategies=("all",))).configs) == ""
+    one = draft(card, Choices(strategies=("si",))).configs
+    assert {c.strategy.name for c in one} == {"si"}  # --strategies is taken at its word
+    assert without_bounds(one) == "naive, the floor and joint, the ceiling"
+    assert without_bounds(draft(card, Choices(strategies=("naive",))).configs) == (
+        "joint, the ceiling"
+    )
 
 
 # ---------------------------------------------------------------- presets and orders
