@@ -1,5 +1,6 @@
 """A backbone's name and sizes -> its spec. The one place that knows which combinations exist."""
 
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -42,26 +43,34 @@ def backbone_spec(name: str, sizes: dict[str, Any]) -> BackboneSpec:
 
     Raises LookupError for an unknown name or variant, ValueError for a size that cannot be.
     """
-    base, _, variant = name.partition(":")
+    base, colon, variant = name.partition(":")
     if _is_factory(base, variant):
         return FactorySpec(factory=name)
     if base not in BACKBONES:
         raise LookupError(f"unknown backbone {base!r}. {closest(base, BACKBONES)}")
-    variant = variant or "plain"
+    variant = variant if colon else "plain"
     if variant not in VARIANTS:
         raise LookupError(f"unknown variant {variant!r} of {base}. {closest(variant, VARIANTS)}")
     if variant not in variants(base):
         raise LookupError(f"{base} has no variant 'released': no code of it was released")
     wiring, _, family = base.partition("_")
+    said = {"wiring": wiring, "variant": variant, "family": family}
+    for key in said.keys() & sizes.keys():
+        raise ValueError(f"{name}: {key} is said by the name, and is no size")
     spec = FAMILIES[family]
     try:
-        built = msgspec.convert(
-            {"wiring": wiring, "variant": variant, "family": family, **sizes}, spec
-        )
+        return msgspec.convert(said | sizes, spec)
     except msgspec.ValidationError as e:
-        keys = [f.name for f in msgspec.structs.fields(spec)]
-        raise ValueError(f"{name}: {suggest_key(e, keys)}") from e
-    return built
+        keys = [f.name for f in msgspec.structs.fields(spec) if f.name not in said]
+        raise ValueError(f"{name}: {_mistake(e, sizes, keys)}") from e
+
+
+def _mistake(error: msgspec.ValidationError, sizes: dict[str, Any], known: list[str]) -> str:
+    """What is wrong with which size."""
+    of_one = re.fullmatch(r"(?P<expected>.*) - at `\$\.(?P<key>\w+)`", str(error))
+    if of_one is None:
+        return suggest_key(error, known)
+    return f"{of_one['key']} is {sizes[of_one['key']]!r}: {of_one['expected']}"
 
 
 def _is_factory(base: str, variant: str) -> bool:

@@ -28,6 +28,7 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 WIRINGS: tuple[Wiring, ...] = ("ac", "residual", "feedforward", "densenet", "denseformer")
 VARIANTS: tuple[Variant, ...] = ("plain", "released")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """A backbone's name -> a network in plain torch, for any pipeline."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,18 @@ def build(
     Raises:
         LookupError: unknown name or variant. ValueError: a size that cannot be.
     """
+    if name not in BACKBONES:
+        raise LookupError(f"unknown backbone {name!r}. {_nearest(str(name))}")
     spec = backbone_spec(f"{name}:{variant}", {"depth": depth, **sizes})
-    if isinstance(spec, FactorySpec):
-        raise LookupError(f"unknown backbone {name!r}. {closest(name, BACKBONES)}")
+    assert not isinstance(spec, FactorySpec)
     return from_spec(spec, num_classes, mean=mean, std=std, precision=precision)
+
+
+def _nearest(name: str) -> str:
+    base, _, variant = name.partition(":")
+    if variant and base in BACKBONES:  # as the command line has it
+        return f"Did you mean build({base!r}, variant={variant!r})?"
+    return closest(name, BACKBONES)
 
 
 def from_spec(
@@ -96,8 +105,8 @@ def from_spec(
     precision: Precision = "fp32",
 ) -> Backbone:
     """Build what a `BackboneSpec` says; draws initial weights from torch's global generator."""
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1, not {num_classes}")
+    if type(num_classes) is not int or num_classes < 1:
+        raise ValueError(f"num_classes must be an int of at least 1, not {num_classes!r}")
     family = FAMILIES[type(spec)](spec)
     parts: dict[str, Any] = {
         "parts": family,
@@ -137,12 +146,19 @@ def _normalise(
 ) -> nn.Module:
     if mean is None or std is None:
         return nn.Identity()
-    if {len(mean), len(std)} != {channels}:
+    if not _one_each(mean, channels) or not _one_each(std, channels):
         raise ValueError(
             f"mean {mean} and std {std} must have a value for each of {channels} channels; "
             "mean=None leaves normalisation to the pipeline"
         )
     return Normalise(mean, std)
+
+
+def _one_each(values: Sequence[float], channels: int) -> bool:
+    try:
+        return len(values) == channels and all(map(math.isfinite, values))
+    except TypeError:  # no sequence, or not of numbers
+        return False
 
 
 def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
@@ -157,8 +173,8 @@ def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
     }
     try:
         model.load_state_dict(ours)
-    except RuntimeError as e:
-        raise ValueError(f"{folder} is not a checkpoint of {spec.name}: {e}") from e
+    except ValueError as e:
+        raise ValueError(f"{folder}: {e}") from e
     return model
 
 

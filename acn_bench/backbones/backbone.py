@@ -5,7 +5,7 @@ are PyTorch's defaults (for a Linear: uniform in ±1/√fan_in), as in the autho
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +14,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones import dropping, texts, wiring
+from acn_bench.backbones import dropping, images, texts, wiring
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.direct import direct
+from acn_bench.backbones.fitting import misfit
 from acn_bench.backbones.recomputing import recomputed
-from acn_bench.spec import BertSpec, MixerSpec, Precision, ViTSpec
+from acn_bench.catalog import closest
+from acn_bench.spec import PRECISIONS, BertSpec, MixerSpec, Precision, ViTSpec
 
 INITIALISATION = "pytorch-default"
 
@@ -112,6 +114,10 @@ class Backbone(nn.Module):
         self, *, parts: Parts, wires: wiring.Wiring, head: nn.Module, precision: Precision
     ) -> None:
         super().__init__()
+        if precision not in PRECISIONS:
+            raise LookupError(
+                f"unknown precision {precision!r}. {closest(str(precision), PRECISIONS)}"
+            )
         self.shape = parts.shape
         self.stem = parts.stem
         self.blocks = nn.ModuleList(parts.blocks)
@@ -191,6 +197,19 @@ class Backbone(nn.Module):
         logits: Tensor = self.branches[str(k)](self.readout.pool(read))
         return logits
 
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As torch's; raises ValueError, in one sentence, for the weights of another network."""
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as e:
+            name = self.spec.name if self.spec else type(self).__name__
+            where = misfit(self, state_dict) or e
+            raise ValueError(
+                f"these are not the weights of {name} with {self.depth} blocks: {where}"
+            ) from e
+
     def embedded(self, *inputs: Any, **named: Any) -> tuple[Tensor, dict[str, Tensor | None]]:
         """Inputs -> x_0 (B, T, D), and what blocks are told of each example beside it, (B, …) each."""
         raise NotImplementedError
@@ -230,21 +249,8 @@ class ImageBackbone(Backbone):
         return super().forward(x)
 
     def embedded(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor | None]]:
-        self._check(x)
+        images.check(x, self.shape, next(self.parameters()).dtype)
         return self.stem(self.normalise(x)), {}
-
-    def _check(self, x: Tensor) -> None:
-        """Before normalisation, which would broadcast a grey image to three channels."""
-        if not x.is_floating_point():
-            raise ValueError(f"expected images as floating point in [0, 1], got {x.dtype}")
-        if x.dim() != 4 or tuple(x.shape[1:]) != self.shape:
-            raise ValueError(
-                f"expected images (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
-            )
-        weights = next(self.parameters()).dtype
-        casts = torch.is_autocast_enabled(x.device.type) and x.dtype != torch.float64
-        if x.dtype != weights and not casts:
-            raise ValueError(f"expected images as the weights are, in {weights}, got {x.dtype}")
 
 
 class TextBackbone(Backbone):
@@ -309,8 +315,15 @@ def truncate(model: Backbone, k: int) -> Backbone:
 
     Raises ValueError where k is not in 0 … L.
     """
-    if not 0 <= k <= model.depth:
-        raise ValueError(f"cannot truncate to {k} blocks: the network has {model.depth}")
+    if not hasattr(model, "wiring"):  # which Avalanche's as_multitask hands through
+        raise ValueError(
+            f"truncate cuts a backbone, not a {type(model).__name__}; a MultiHead has `truncated(k)`"
+        )
+    if not hasattr(k, "__index__") or not 0 <= k <= model.depth:
+        raise ValueError(
+            f"cannot truncate to {k!r} blocks: the network has {model.depth}, and 0 to {model.depth} "
+            "of them can stay"
+        )
     blocks, wires, branches = model.blocks, model.wiring, model.branches
     try:
         model.blocks, model.wiring = blocks[:k], wires.cut(k)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Parts
-from acn_bench.backbones.sublayers import MLP, Attention
+from acn_bench.backbones.sublayers import MLP, Attention, hidden_width
 from acn_bench.backbones.texts import TYPES
 from acn_bench.backbones.wiring import Join
 from acn_bench.spec import BertSpec
@@ -33,7 +33,7 @@ class BertBlock(nn.Module):
         width = spec.width
         self.attn = Attention(width, spec.heads, dropout=spec.attention_dropout)
         self.norm1 = nn.LayerNorm(width, eps=EPS)
-        self.mlp = MLP(width, round(width * spec.mlp_ratio))
+        self.mlp = MLP(width, hidden_width(width, spec.mlp_ratio))
         self.norm2 = nn.LayerNorm(width, eps=EPS)
         self.dropout = nn.Dropout(spec.dropout)
 
@@ -126,6 +126,8 @@ def spec_of_checkpoint(folder: Path) -> BertSpec:
         config = json.loads(path.read_text())
     except ValueError as e:
         raise ValueError(f"{path} is not JSON: {e}") from e
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} must hold an object, not a {type(config).__name__}")
     refuse_others(config, path)
     try:
         return BertSpec(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
+from acn_bench.backbones.fitting import misfit
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.records import atomic
 from acn_bench.spec import BackboneSpec, FactorySpec, Precision
@@ -37,6 +38,10 @@ class Header(msgspec.Struct, frozen=True):
 
 def write(model: Network, path: Path, more: dict[str, str] | None = None) -> None:
     """Write weights and header, `more` words in it, whole or not at all. Raises ValueError for what `load` could not rebuild."""
+    if not isinstance(model, Backbone | MultiHead):
+        raise ValueError(
+            f"only a backbone or a MultiHead can be saved, not a {type(model).__name__}"
+        )
     backbone, head = (model.backbone if isinstance(model, MultiHead) else model), model.head
     if backbone.spec is None or not isinstance(head, nn.Linear | Heads):
         raise ValueError(
@@ -89,9 +94,11 @@ def read(path: Path, build: Build) -> Network:
         with torch.device("meta"):  # shapes alone: the values come from the file
             network = _empty(said, tensors, build)
         names = tensors if isinstance(network, MultiHead) else _without("backbone.", tensors)
-        network.load_state_dict(names, assign=True)
-    except (RuntimeError, ValueError) as e:
+        if wrong := misfit(network, names):
+            raise ValueError(wrong)
+    except ValueError as e:
         raise ValueError(f"{path}: header and weights do not fit: {e}") from e
+    network.load_state_dict(names, assign=True)
     return network.eval()
 
 
@@ -115,6 +122,9 @@ def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
     if list(wide) == ["head.weight"]:
         return cut
     assert isinstance(cut.head, nn.Linear)
+    for e in range(len(wide)):
+        if f"head.{e}.weight" not in wide:
+            raise ValueError(f"there is no head.{e}.weight, and {len(wide)} heads")
     width = cut.head.in_features
     return MultiHead(
         cut, Heads([nn.Linear(width, wide[f"head.{e}.weight"]) for e in range(len(wide))])

@@ -20,12 +20,25 @@ class Heads(nn.ModuleList):
 
     def forward(self, features: Tensor, task_labels: Tensor | int) -> Tensor:
         if isinstance(task_labels, int):
-            return self._padded(self[task_labels](features))
+            return self._padded(self._of(task_labels)(features))
+        self._check(features, task_labels)
         logits = features.new_full((len(features), self.width), MASKED)
         for task in task_labels.unique().tolist():
             mine = task_labels == task
-            logits[mine] = self._padded(self[task](features[mine]))
+            logits[mine] = self._padded(self._of(task)(features[mine]))
         return logits
+
+    def _of(self, task: int) -> nn.Module:
+        if not 0 <= task < len(self):
+            raise ValueError(f"there is no head {task}: there are heads 0 to {len(self) - 1}")
+        return self[task]
+
+    def _check(self, features: Tensor, task_labels: Tensor) -> None:
+        expected = f"expected task labels ({len(features)},) of integers or one int for all, got "
+        if not isinstance(task_labels, Tensor):
+            raise ValueError(f"{expected}{task_labels!r}")
+        if task_labels.shape != features.shape[:1] or task_labels.is_floating_point():
+            raise ValueError(f"{expected}{tuple(task_labels.shape)} of {task_labels.dtype}")
 
     def _padded(self, logits: Tensor) -> Tensor:
         missing = self.width - logits.shape[1]

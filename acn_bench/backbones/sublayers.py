@@ -1,10 +1,19 @@
 """The branches of a block: attention, MLP, token and channel mixing; none adds its own input."""
 
+import math
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def hidden_width(width: int, ratio: float) -> int:
+    """Channels inside the MLP of a transformer's block. Raises ValueError where there would be none."""
+    hidden = round(width * ratio) if math.isfinite(ratio) else 0
+    if hidden < 1:
+        raise ValueError(f"mlp_ratio {ratio} times width {width} must give 1 channel or more")
+    return hidden
 
 
 class MLP(nn.Module):

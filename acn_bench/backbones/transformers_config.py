@@ -92,5 +92,5 @@ def _in_their_words(error: ValueError) -> str:
     """An error that names a size as `build` does, naming it as the config does."""
     sentence = str(error)
     for ours, theirs in NAMES.items():
-        sentence = sentence.replace(f"$.{ours}`", f"{theirs}`")
+        sentence = sentence.replace(f": {ours} is ", f": {theirs} is ")
     return sentence

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
-from acn_bench.backbones.sublayers import MLP, Attention, DiracMLP
+from acn_bench.backbones.sublayers import MLP, Attention, DiracMLP, hidden_width
 from acn_bench.backbones.wiring import Join
 from acn_bench.spec import ViTSpec
 
@@ -86,7 +86,7 @@ class MeanReadout(nn.Module):
 
 def vit(spec: ViTSpec) -> Parts:
     """The parts of a ViT. Plain modules, and so their initial weights, are the same in every wiring."""
-    hidden = round(spec.width * spec.mlp_ratio)
+    hidden = hidden_width(spec.width, spec.mlp_ratio)
     patches = PatchEmbedding(spec.image_size, spec.in_channels, spec.patch_size, spec.width)
     released = spec.variant == "released"
     stem = Embedding(patches, spec.width, 1.0 if released else POSITION_STD)

@@ -70,6 +70,17 @@ def test_a_depth_that_does_not_exist_is_refused(small, k):
     assert network.depth == 3
 
 
+@pytest.mark.parametrize("k", [1.0, "1", None])
+def test_a_depth_that_is_no_integer_is_refused(small, k):
+    with pytest.raises(ValueError, match=f"cannot truncate to {k!r} blocks: the network has 3"):
+        truncate(small("ac_mixer"), k)
+
+
+def test_what_is_no_backbone_is_not_cut():
+    with pytest.raises(ValueError, match="truncate cuts a backbone, not a Linear"):
+        truncate(nn.Linear(2, 2), 1)
+
+
 # ---------------------------------------------------------------- images
 
 
@@ -105,18 +116,32 @@ def test_by_default_images_are_moved_to_minus_one_to_one():
         (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "floating point in .*, got torch.uint8"),
         (torch.zeros(2, 3, 32, 32, dtype=torch.int64), "floating point in .*, got torch.int64"),
         (torch.rand(2, 3, 32, 32).double(), "in torch.float32, got torch.float64"),
+        (torch.rand(2, 32, 32, 3), r"\(B, 3, 32, 32\), got \(2, 32, 32, 3\)"),
+        (torch.rand(2, 3, 32, 32).numpy(), r"torch.Tensor \(B, 3, 32, 32\), got numpy.ndarray"),
+        (None, r"torch.Tensor \(B, 3, 32, 32\), got builtins.NoneType"),
     ],
-    ids=["grey", "four channels", "small", "no batch", "bytes", "integers", "doubles"],
+    ids=[
+        *("grey", "four channels", "small", "no batch", "bytes", "integers", "doubles"),
+        *("channels last", "numpy", "nothing"),
+    ],
 )
 @pytest.mark.parametrize("variant", ["plain", "released"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("family", ["mixer", "vit"])
 def test_images_that_do_not_fit_are_refused_in_one_sentence(
-    small, wrong, message, variant, precision
+    small, wrong, message, variant, precision, family
 ):
-    network = small("ac_mixer", variant=variant, precision=precision)
+    network = small(f"ac_{family}", variant=variant, precision=precision)
     for method in (network, network.forward_depths, network.feature_depths):
         with pytest.raises(ValueError, match=f"expected images.*{message}"):
             method(wrong)
+
+
+def test_half_precision_is_refused_unless_autocast_casts_it(small, images):
+    with pytest.raises(ValueError, match=r"in torch\.float32, got torch\.float16"):
+        small("ac_mixer")(images.half())
+    assert small("ac_mixer", precision="bf16")(images.half()).dtype == torch.float32
+    assert small("ac_mixer").half()(images.half()).dtype == torch.float16
 
 
 def test_grey_images_need_statistics_of_one_channel():
@@ -134,6 +159,9 @@ def test_a_spread_of_zero_is_refused():
 # ---------------------------------------------------------------- names and sizes
 
 
+VIT = {"name": "ac_vit", "width": 24, "heads": 3}
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -146,10 +174,42 @@ def test_a_spread_of_zero_is_refused():
             "no variant 'released': no code of it was released",
         ),
         ({"widht": 64}, ValueError, "unknown key 'widht'. Did you mean 'width'"),
-        ({"depth": 0}, ValueError, "depth"),
+        (
+            {"name": "ac_mixer:released"},
+            LookupError,
+            r"Did you mean build\('ac_mixer', variant='released'\)",
+        ),
+        ({"name": None}, LookupError, "unknown backbone None. Known: ac_mixer, residual_mixer"),
+        ({"variant": ""}, LookupError, "unknown variant '' of ac_mixer. Known: plain, released"),
+        ({"wiring": "residual"}, ValueError, "wiring is said by the name"),
+        ({"depth": 0}, ValueError, "ac_mixer:plain: depth is 0: Expected `int` >= 1"),
+        ({"depth": 2.5}, ValueError, "depth is 2.5: Expected `int`, got `float`"),
+        ({"depth": True}, ValueError, "depth is True: Expected `int`, got `bool`"),
         ({"patch_size": 5}, ValueError, "image_size 32 is not a multiple of patch_size 5"),
-        ({"width": "64"}, ValueError, "Expected `int`"),
-        ({"num_classes": 0}, ValueError, "num_classes must be at least 1, not 0"),
+        ({"patch_size": 64}, ValueError, "image_size 32 is not a multiple of patch_size 64"),
+        ({"image_size": -32}, ValueError, "image_size is -32: Expected `int` >= 1"),
+        ({"width": "64"}, ValueError, "width is '64': Expected `int`, got `str`"),
+        ({"heads": 3}, ValueError, "unknown key 'heads'. Known: depth, image_size"),
+        (VIT | {"heads": 5}, ValueError, "width 24 is not a multiple of heads 5"),
+        ({"name": "ac_bert", "heads": 5}, ValueError, "width 768 is not a multiple of heads 5"),
+        (VIT | {"mlp_ratio": 0.01}, ValueError, "mlp_ratio 0.01 times width 24 must give 1 chan"),
+        (VIT | {"mlp_ratio": float("inf")}, ValueError, "mlp_ratio inf times width 24"),
+        (VIT | {"mlp_ratio": 0}, ValueError, "mlp_ratio is 0: Expected `float` > 0"),
+        (
+            VIT | {"mlp_ratio": 0.5, "variant": "released"},
+            ValueError,
+            "an identity path needs a hidden width of 24 or more, not 12",
+        ),
+        ({"name": "ac_bert", "image_size": 32}, ValueError, "unknown key 'image_size'"),
+        ({"num_classes": 0}, ValueError, "num_classes must be an int of at least 1, not 0"),
+        ({"num_classes": -1}, ValueError, "num_classes must be an int of at least 1, not -1"),
+        ({"num_classes": 2.0}, ValueError, "num_classes must be an int of at least 1, not 2.0"),
+        ({"precision": "fp16"}, LookupError, "unknown precision 'fp16'. Did you mean 'bf16'"),
+        ({"precision": "half"}, LookupError, "unknown precision 'half'. Known: fp32, bf16"),
+        ({"mean": 0.5}, ValueError, "mean 0.5 and std .* a value for each of 3 channels"),
+        ({"std": (1.0, 1.0)}, ValueError, r"std \(1.0, 1.0\) must have a value for each of 3"),
+        ({"mean": "imagenet"}, ValueError, "mean imagenet and std .* a value for each of 3"),
+        ({"mean": (0, 0, float("nan"))}, ValueError, "a value for each of 3 channels"),
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",
 )

@@ -77,6 +77,10 @@ def test_what_could_not_be_rebuilt_is_not_saved(small, tmp_path):
     network.head = nn.Sequential(nn.Linear(24, 7))
     with pytest.raises(ValueError, match="this head is a Sequential"):
         save(network, tmp_path / "n.safetensors")
+    with pytest.raises(
+        ValueError, match="only a backbone or a MultiHead can be saved, not a Linear"
+    ):
+        save(nn.Linear(2, 2), tmp_path / "n.safetensors")
     network = small("ac_mixer")
     network.spec = None
     with pytest.raises(ValueError, match="only a network that `build`"):
@@ -96,6 +100,50 @@ def test_a_file_that_is_something_else_is_refused_by_name(small, tmp_path):
         load(path)
     safetensors.torch.save_file({"weight": torch.ones(2)}, path, {"acn_bench": "{}"})
     with pytest.raises(ValueError, match="its header cannot be read"):
+        load(path)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, 0.5, -1])
+def test_a_damaged_file_is_refused(small, tmp_path, kept):
+    path = tmp_path / "n.safetensors"
+    save(small("ac_mixer"), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept) if isinstance(kept, float) else kept])
+    with pytest.raises(ValueError, match=re.escape(f"{path} is not a whole safetensors file")):
+        load(path)
+
+
+def test_a_header_of_another_architecture_is_refused_with_a_place(small, tmp_path):
+    path = tmp_path / "n.safetensors"
+    save(small("ac_mixer"), path)
+    weights = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, "pt") as f:
+        said = f.metadata()["acn_bench"]
+    changes = {
+        '"width":24->"width":32': "stem.proj.weight is (24, 3, 8, 8), expected (32, 3, 8, 8); and",
+        '"wiring":"ac"->"wiring":"densenet"': "there is no wiring.projections.0.weight; and 2 more",
+        '"precision":"fp32"->"precision":"fp16"': "Invalid enum value 'fp16' - at `$.precision`",
+        '"family":"mixer"->"family":"resnet"': "Invalid value 'resnet' - at `$.backbone.family`",
+        '"patch_size":8->"patch_size":5': "image_size 32 is not a multiple of patch_size 5",
+    }
+    for change, message in changes.items():
+        old, new = change.split("->")
+        assert old in said
+        safetensors.torch.save_file(weights, path, {"acn_bench": said.replace(old, new)})
+        with pytest.raises(ValueError, match=re.escape(message)) as error:
+            load(path)
+        assert str(error.value).startswith(f"{path}: ")
+
+
+def test_heads_with_a_gap_between_them_are_refused(small, tmp_path):
+    path = tmp_path / "n.safetensors"
+    save(MultiHead(small("ac_mixer"), heads(3, 5)), path)
+    with safetensors.safe_open(path, "pt") as f:
+        words = f.metadata()
+    weights = safetensors.torch.load_file(path)
+    gap = {name.replace("head.1.", "head.2."): tensor for name, tensor in weights.items()}
+    safetensors.torch.save_file(gap, path, words)
+    with pytest.raises(ValueError, match=r"there is no head.1.weight, and 2 heads"):
         load(path)
 
 

@@ -371,11 +371,11 @@ WRONG = {
     "hidden_act is 'relu', expected 'gelu'": {"hidden_act": "relu"},
     "type_vocab_size is 3, expected 2": {"type_vocab_size": 3},
     "is_decoder is True, expected False": {"is_decoder": True},
-    "at `num_hidden_layers`": {"num_hidden_layers": -1},
-    "at `hidden_size`": {"hidden_size": 0},
+    "num_hidden_layers is -1: Expected": {"num_hidden_layers": -1},
+    "hidden_size is 0: Expected": {"hidden_size": 0},
     "intermediate_size must be at least 1, not 0": {"intermediate_size": 0},
-    "at `hidden_dropout_prob`": {"hidden_dropout_prob": 1.5},
-    "at `max_position_embeddings`": {"max_position_embeddings": "many"},
+    "hidden_dropout_prob is 1.5: Expected": {"hidden_dropout_prob": 1.5},
+    "max_position_embeddings is 'many': Expected": {"max_position_embeddings": "many"},
 }
 
 

@@ -1,0 +1,58 @@
+"""Weights of another network are refused in one sentence that says where they differ."""
+
+import re
+
+import pytest
+
+from acn_bench.backbones.fitting import misfit
+
+OTHERS = {
+    "another family": (
+        {"name": "ac_vit"},
+        "there is no stem.proj.weight; stem.cls_token is none of its weights; and ",
+    ),
+    "another width": (
+        {"width": 32},
+        "stem.proj.weight is (32, 3, 8, 8), expected (24, 3, 8, 8); and ",
+    ),
+    "more blocks": (
+        {"depth": 4},
+        "blocks.3.token_mixing.norm.weight is none of its weights; and 11 more",
+    ),
+    "fewer blocks": ({"depth": 2}, "there is no blocks.2.token_mixing.norm.weight; and 11 more"),
+    "other classes": (
+        {"num_classes": 5},
+        "head.weight is (5, 24), expected (7, 24); and 1 more",
+    ),
+    "another variant": ({"variant": "released"}, "there is no stem.proj.weight; stem.token is"),
+    "another wiring": (
+        {"name": "densenet_mixer"},
+        "wiring.projections.0.weight is none of its weights; and 2 more",
+    ),
+    "no normalisation": ({"mean": None}, "there is no normalise.mean; and 1 more"),
+}
+
+
+@pytest.mark.parametrize(("other", "where"), OTHERS.values(), ids=list(OTHERS))
+def test_the_weights_of_another_network_are_refused_with_a_place(small, other, where):
+    network, given = small("ac_mixer"), small(**{"name": "ac_mixer"} | other).state_dict()
+    with pytest.raises(ValueError, match=re.escape(where)) as error:
+        network.load_state_dict(given)
+    assert str(error.value).startswith("these are not the weights of ac_mixer:plain with 3 blocks:")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_weights_that_fit_have_nothing_to_be_said_of(small):
+    network, given = small("ac_mixer"), small("ac_mixer", seed=1).state_dict()
+    assert misfit(network, given) == ""
+    network.load_state_dict(given)
+    del given["head.bias"]
+    assert misfit(network, given) == "there is no head.bias"
+    found = network.load_state_dict(given, strict=False)
+    assert (found.missing_keys, found.unexpected_keys) == (["head.bias"], [])
+
+
+def test_without_strictness_a_shape_is_still_looked_at(small):
+    given = small("ac_mixer", num_classes=5).state_dict()
+    with pytest.raises(ValueError, match=re.escape("head.weight is (5, 24), expected (7, 24)")):
+        small("ac_mixer").load_state_dict(given, strict=False)
