@@ -88,10 +88,27 @@ def test_parameters_of_bert_base():
     block = 4 * (D * D + D) + (D * H + H) + (H * D + D) + 2 * 2 * D
     base = (V + P + 2) * D + 2 * D + L * block + D * D + D
     assert base == 109_482_240
+    head = 2 * D + 2
+
+    def count(name, variant="plain"):
+        with torch.device("meta"):
+            model = build(name, 2, depth=L, variant=variant)
+        return sum(p.numel() for p in model.parameters())
+
+    for variant in ("plain", "released"):
+        assert count("ac_bert", variant) == count("residual_bert", variant) == base + head
+    assert count("feedforward_bert") == base + head
+    assert (
+        count("densenet_bert") == base + head + L * (L + 1) // 2 * D * D
+    )  # block i sees i outputs
+    assert count("denseformer_bert") == base + head + L * (L + 1) // 2  # a scalar for each of them
+
+
+def test_bert_base_has_as_many_parameters_as_transformers_has():
+    transformers = pytest.importorskip("transformers", reason="transformers is an extra")
     with torch.device("meta"):
-        for name in ("ac_bert", "residual_bert"):
-            model = build(name, 2, depth=L)
-            assert sum(p.numel() for p in model.parameters()) == base + 2 * D + 2
+        theirs = transformers.BertModel(transformers.BertConfig())
+    assert sum(p.numel() for p in theirs.parameters()) == 109_482_240
 
 
 IDS = torch.ones(2, 3, dtype=torch.int64)

@@ -17,6 +17,10 @@ STEM = (48 + 1) * 128
 NORM = 2 * 128
 HEAD = (128 + 1) * 10
 CHANNEL = (128 + 1) * 512 + (512 + 1) * 128
+# What a wiring has beside the blocks: block i of DenseNet sees i outputs through a Linear without bias,
+# that of DenseFormer through i scalars. The paper's DenseNet has 10 blocks, its DenseFormer 16.
+PROJECTIONS = (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10) * 128 * 128
+SCALARS = 16 * 17 // 2
 
 
 def test_the_plain_mixer_at_the_papers_sizes_has_the_parameters_that_arithmetic_says():
@@ -25,6 +29,9 @@ def test_the_plain_mixer_at_the_papers_sizes_has_the_parameters_that_arithmetic_
     assert expected == 2_256_522
     for name in ("ac_mixer", "residual_mixer", "feedforward_mixer"):
         assert count(build(name, 10, depth=16)) == expected
+    assert count(build("denseformer_mixer", 10, depth=16)) == expected + SCALARS
+    ten = STEM + 10 * block + NORM + HEAD + PROJECTIONS
+    assert count(build("densenet_mixer", 10, depth=10)) == ten
 
 
 def test_the_released_mixer_at_the_papers_sizes_has_the_parameters_that_arithmetic_says():
@@ -34,6 +41,10 @@ def test_the_released_mixer_at_the_papers_sizes_has_the_parameters_that_arithmet
     expected = STEM + 128 + 16 * block + NORM + HEAD
     for name in ("ac_mixer", "residual_mixer"):
         assert count(build(name, 10, depth=16, variant="released")) == expected
+    former = build("denseformer_mixer", 10, depth=16, variant="released")
+    assert count(former) == expected + SCALARS
+    ten = STEM + 128 + 10 * block + NORM + HEAD + PROJECTIONS
+    assert count(build("densenet_mixer", 10, depth=10, variant="released")) == ten
 
 
 @pytest.mark.parametrize("variant", ["plain", "released"])

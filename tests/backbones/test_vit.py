@@ -42,17 +42,28 @@ def test_parameters_at_the_papers_size():
     plain = (3 * P * P * D + D) + D + (T + 1) * D + L * block + 2 * D + (1000 * D + 1000)
     assert plain == 86_567_656  # ViT-B/16
 
-    def count(name, variant):
+    def count(name, variant="plain", heads=12):
         with torch.device("meta"):
-            model = build(name, 1000, depth=L, variant=variant, image_size=224, patch_size=16,
-                          width=D, heads=8)  # fmt: skip
+            model = build(name, 1000, depth=L, variant=variant, image_size=224, patch_size=P,
+                          width=D, heads=heads)  # fmt: skip
         return sum(p.numel() for p in model.parameters())
 
-    assert count("ac_vit", "plain") == count("residual_vit", "plain") == plain
-    assert count("residual_vit", "released") == plain
-    assert (
-        count("ac_vit", "released") == plain + L * 2 * D
-    )  # a LayerNorm on each attention's output
+    assert {count(f"{w}_vit") for w in ("ac", "residual", "feedforward")} == {plain}
+    assert count("densenet_vit") == plain + L * (L + 1) // 2 * D * D  # block i sees i outputs
+    assert count("denseformer_vit") == plain + L * (L + 1) // 2  # a scalar for each of them
+    assert count("residual_vit", "released", heads=8) == plain
+    norms = L * 2 * D  # one on each attention's output
+    assert count("ac_vit", "released", heads=8) == plain + norms
+
+
+def test_the_plain_residual_vit_has_as_many_parameters_as_timms():
+    timm = pytest.importorskip("timm", reason="timm is no dependency")
+    with torch.device("meta"):
+        theirs = timm.create_model("vit_base_patch16_224")
+        ours = build("residual_vit", 1000, depth=12, image_size=224, patch_size=16,
+                     width=768, heads=12)  # fmt: skip
+    sizes = [sorted(tuple(p.shape) for p in model.parameters()) for model in (ours, theirs)]
+    assert sizes[0] == sizes[1]
 
 
 def test_the_released_ac_block_has_frozen_identity_paths():
