@@ -120,7 +120,7 @@ def print_plan(session: Session, console: Console) -> None:
         f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
     )
     for k, data in enumerate(session.data):
-        part = "" if data.canonical else ", not the full original set"
+        part = "" if data.canonical or data.experiences else ", not the full original set"
         console.print(
             f"{'' if k else 'data':<10} {data.name}, {len(data.train_labels):,} training and "
             f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",

@@ -63,7 +63,7 @@ def _guards(records: Sequence[RunRecord]) -> Iterator[str]:
 def not_comparable(comparison: Comparison) -> Iterator[str]:
     """The records' own reasons against setting them beside published figures, each once."""
     records = comparison.records
-    reasons = Counter(reason.rstrip(".") for r in records for reason in r.provenance.why_not)
+    reasons = Counter(_short(reason) for r in records for reason in r.provenance.why_not)
     unsaid = sum(not r.provenance.comparable and not r.provenance.why_not for r in records)
     if unsaid:
         reasons["the records give no reason"] = unsaid
@@ -71,6 +71,13 @@ def not_comparable(comparison: Comparison) -> Iterator[str]:
         which = "No run is" if count == len(records) else f"{count} of {len(records)} runs are not"
         said = "; ".join(reason for reason, n in reasons.items() if n == count)
         yield f"{which} comparable with published figures: {said}."
+
+
+def _short(reason: str) -> str:
+    """A reason, without what each run has to say of a check that failed in it."""
+    return (reason.partition(" (")[0] if reason.startswith("check failed: ") else reason).rstrip(
+        "."
+    )
 
 
 def _data(records: Sequence[RunRecord]) -> Iterator[str]:

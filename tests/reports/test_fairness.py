@@ -4,7 +4,7 @@ import pytest
 
 from acn_bench.records import Guard
 from acn_bench.reports import page, tables
-from acn_bench.reports.caveats import caveats
+from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import compare
 from acn_bench.reports.fairness import fairness, views_run
 
@@ -108,3 +108,13 @@ def test_a_guard_that_failed_in_many_runs_is_one_sentence(records):
     ]
     said = [s for s in caveats(compare(made)) if "guard" in s]
     assert said == ["A guard failed in 4 runs: undisturbed: 10 %; 20 %; 30 %; and 1 more."]
+
+
+def test_a_check_that_failed_in_many_runs_is_one_reason(record):
+    made = [
+        record("naive", "ac", seed, provenance={"comparable": False, "why_not": [reason]})
+        for seed, reason in enumerate(("check failed: alone (10 %)", "check failed: alone (20 %)"))
+    ]
+    assert list(not_comparable(compare(made))) == [
+        "No run is comparable with published figures: check failed: alone."
+    ]
