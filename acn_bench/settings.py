@@ -6,6 +6,7 @@ sweep.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -111,7 +112,15 @@ def _set(spec: Any, key: str, text: str) -> Any:
     except (ValueError, msgspec.MsgspecError) as e:  # the struct itself may refuse a value, too
         words = [w for w in get_args(field.type) if isinstance(w, str)]
         hint = f". {closest(text, words)}" if words else ""
-        raise ValueError(f"--set {key}={text}: {e}{hint}") from e
+        hint += ". Which data set: --data" if key == "seed.data" else ""
+        raise ValueError(f"--set {key}={text}: {_expected(str(e))}{hint}") from e
+
+
+def _expected(said: str) -> str:
+    """A validation error; where the text is of another type altogether, in a person's words."""
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+    wrong = re.fullmatch(r"Expected `(int|float|bool)(?: \| null)?`, got `str`", said)
+    return f"it must be {words[wrong[1]]}" if wrong else said
 
 
 def _choice(text: str) -> str:

@@ -303,7 +303,11 @@ def test_a_value_is_typed_by_the_struct(runs, text, part, field, value):
         ("wiring=ac", LookupError, "no run of this plan has such a key"),
         ("benchmark.data=digits100", LookupError, "no run of this plan has such a key"),
         ("strength=1", LookupError, "strategy.si.strength or strategy.ewc.strength: say which"),
-        ("depth=five", ValueError, "--set backbone.depth=five: Expected `int`"),
+        ("depth=five", ValueError, "--set backbone.depth=five: it must be a whole number"),
+        ("depth=5,5.5", ValueError, "--set backbone.depth=5.5: it must be a whole number"),
+        ("flip=maybe", ValueError, "--set benchmark.flip=maybe: it must be true or false"),
+        ("weight_decay=x", ValueError, "--set benchmark.weight_decay=x: it must be a number"),
+        ("data=cifar10", ValueError, "a whole number. Which data set: --data"),
         ("depth=0", ValueError, "--set backbone.depth=0: Expected `int` >= 1"),
         (
             "learning_rate=nan",

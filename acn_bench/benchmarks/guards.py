@@ -62,7 +62,7 @@ def stream(made: Any, expected: Split, *, own_heads: bool) -> Guard:
     return Guard(
         name="the experiences hold every class and every row, once",
         passed=not apart,
-        detail=f"{len(found)} experiences, {apart} of them not as dealt out",
+        detail=f"{apart or 'none'} of {len(found)} experiences not as dealt out",
     )
 
 
@@ -72,7 +72,7 @@ def held_out(made: Split) -> Guard:
     return Guard(
         name="no row is both trained on and held out",
         passed=not torch.isin(held, train).any() and len(train.unique()) == len(train),
-        detail=f"{len(train)} trained on, {len(held)} held out",
+        detail=f"{len(train):,} trained on, {len(held):,} held out",
     )
 
 
@@ -171,7 +171,7 @@ def modes(training: Sequence[bool]) -> Guard:
     return Guard(
         name="every measurement was made in evaluation mode",
         passed=not any(training),
-        detail=f"{len(training)} measurements, {sum(training)} of them not",
+        detail=f"{sum(training) or 'none'} of {len(training)} measurements in training mode",
     )
 
 
@@ -183,7 +183,7 @@ def stable(first: Sequence[Right], reversed_: Sequence[Right]) -> Guard:
     return Guard(
         name="results depend neither on the evaluation's batches nor on its order",
         passed=apart <= ROUNDING * count,
-        detail=f"{apart} of {count} outcomes differ in other slices and in reverse",
+        detail=f"{apart or 'none'} of {count:,} outcomes differ in other slices and in reverse",
     )
 
 

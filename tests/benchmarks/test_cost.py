@@ -1,5 +1,7 @@
 """What a network costs, against arithmetic."""
 
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -57,6 +59,18 @@ def test_counting_leaves_the_network_in_the_mode_that_it_was_in():
 def test_peak_memory_is_that_of_this_process():
     cost.reset_peak_memory(torch.device("cpu"))
     assert 2**25 < cost.peak_memory(torch.device("cpu")) < 2**36
+
+
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be reset here"
+)
+def test_the_peak_of_an_earlier_run_in_the_same_process_does_not_count():
+    cpu = torch.device("cpu")
+    cost.reset_peak_memory(cpu)
+    torch.ones(2**27)  # half a gigabyte, at once given back
+    before = cost.peak_memory(cpu)
+    cost.reset_peak_memory(cpu)
+    assert cost.peak_memory(cpu) < before - 2**28
 
 
 BRANCH = 2 * 24 * 48 + 2 * 48 * 5

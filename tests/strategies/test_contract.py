@@ -91,7 +91,7 @@ def test_the_importance_of_si_is_clipped_to_the_named_maximum(small):
 )
 def test_a_penalty_of_a_million_holds_the_trunk(small, spec):
     free, held = trained(small(), 2), trained(small(spec), 2)
-    assert (held[1] - held[0]).norm() < 0.6 * (free[1] - free[0]).norm()
+    assert (held[1] - held[0]).norm() < 0.2 * (free[1] - free[0]).norm()
 
 
 def test_ewc_keeps_one_quadratic_that_equals_the_sum_over_experiences(small):
@@ -167,6 +167,16 @@ def test_heads_of_other_experiences_do_not_move(small, spec):
             assert moved == [head == current for head in range(3)]
 
 
+def test_the_optimizers_state_is_kept_across_experiences_and_each_head_has_its_own(small):
+    run = small()
+    trained(run, 3)
+    state = {n: run.learner.optimizer.state[p] for n, p in run.model.named_parameters()}
+    steps = {n: int(of["step"]) for n, of in state.items()}
+    each = run.protocol.epochs * -(-len(run.split.train[0]) // run.protocol.batch_size)
+    assert {steps[n] for n in steps if n.startswith("head.")} == {each}
+    assert {steps[n] for n in steps if not n.startswith("head.")} == {3 * each}
+
+
 # ---------------------------------------------------------------- the regularisers and the bounds
 
 
@@ -221,7 +231,7 @@ def test_mas_finds_weights_important_and_never_those_of_a_head_of_one_experience
 
 def test_a_penalty_of_mas_holds_the_trunk(small):
     free, held = trained(small(), 2), trained(small(MasSpec(name="mas", strength=1e6)), 2)
-    assert (held[1] - held[0]).norm() < 0.6 * (free[1] - free[0]).norm()
+    assert (held[1] - held[0]).norm() < 0.2 * (free[1] - free[0]).norm()
 
 
 @pytest.mark.parametrize("heads", ["each", "one"])
