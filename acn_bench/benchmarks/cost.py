@@ -1,5 +1,6 @@
 """A network -> what it costs: parameters, FLOPs, memory."""
 
+import gc
 import resource
 import sys
 from collections.abc import Callable
@@ -71,6 +72,7 @@ def seconds(device: torch.device) -> float:
 
 def reset_peak_memory(device: torch.device) -> None:
     """Start a new measurement; where the system cannot, the process's whole life is measured."""
+    gc.collect()  # a learner and its plug-ins hold each other: a run before would be counted, too
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return

@@ -1,5 +1,6 @@
 """What a network costs, against arithmetic."""
 
+import gc
 import os
 
 import pytest
@@ -126,3 +127,24 @@ def test_a_batch_costs_what_its_examples_do_by_where_they_left(wiring, by):
     assert 0 < depths.count(1) < 6
     each = cost.by_exit(exits, images[:1])
     assert counter.get_total_flops() == sum(each[k] for k in depths)
+
+
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="a peak cannot be reset here"
+)
+def test_what_an_earlier_run_left_in_a_circle_is_not_counted():
+    def leave():
+        learner = {"images": torch.ones(64 * 2**20, dtype=torch.uint8)}
+        learner["plugin"] = learner
+
+    cpu = torch.device("cpu")
+    cost.reset_peak_memory(cpu)
+    before = cost.peak_memory(cpu)
+    gc.disable()
+    try:
+        leave()
+        assert cost.peak_memory(cpu) > before + 48 * 2**20
+        cost.reset_peak_memory(cpu)
+    finally:
+        gc.enable()
+    assert cost.peak_memory(cpu) < before + 16 * 2**20
