@@ -26,6 +26,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     metric: str  # a metric of reports.comparison
     direction: Literal["lower", "higher"]  # what AC must be for the claim to hold
     source: str  # where the claim was made
+    against: str = "residual"  # the arm that AC is compared with: a wiring, or `<wiring>+<scheme>`
     strategies: tuple[str, ...] = ()  # only these; empty: all
 
 
@@ -33,8 +34,8 @@ class Published(Struct, frozen=True, kw_only=True):
     """A published figure, to stand beside ours where the protocol is the same."""
 
     source: str
-    strategy: str
-    wiring: str
+    strategy: str = ""  # none where nothing can be forgotten
+    wiring: str  # an arm: a wiring, or `<wiring>+<scheme>`
     family: str
     depth: int
     metric: str

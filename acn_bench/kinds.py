@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acn_bench import metrics
-from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.split import split, whole
+from acn_bench.benchmarks.transfer_work import transfer_work
 from acn_bench.benchmarks.work import evaluated, work
 from acn_bench.data.images import ImageData
 from acn_bench.records import RunRecord
@@ -72,4 +73,46 @@ CONTINUAL = Kind(
     figures=_forgotten,
 )
 
-KINDS = {"continual": CONTINUAL}
+# ---------------------------------------------------------------- transfer
+
+
+def _there_and_back(config: RunConfig) -> str:
+    p = config.transfer
+    stop = "" if p.source_accuracy is None else f", or until {100 * p.source_accuracy:g} % held out"
+    return (
+        f"{p.data} for {p.epochs} epochs{stop}; then {p.target}: linear probes, and {p.finetune_epochs} epochs of "
+        f"fine-tuning, whole and cut; batch {p.batch_size}, AdamW {p.learning_rate:g}"
+    )
+
+
+def _hold_out(config: RunConfig, data: Data) -> None:
+    for one in data:
+        whole(one, config.transfer, config.seeds)
+
+
+def _transferred(record: RunRecord) -> str:
+    result = record.transfer
+    cut = result.finetuned_cut
+    words = [
+        f"source {_share(result.source.accuracy.test[-1])}",
+        f"fine-tuned {_share(result.finetuned.accuracy.test[-1])}",
+        *([f"cut to {result.cut}: {_share(cut.accuracy.test[-1])}"] if cut else []),
+        f"probe {_share(result.probed.accuracy.test[-1])}",
+    ]
+    return ", ".join(words)
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+TRANSFER = Kind(
+    sentence=_there_and_back,
+    check=_hold_out,
+    classes=lambda _, data: len(data[0].class_names),
+    work=transfer_work,
+    seconds=lambda _: 0.0,
+    figures=_transferred,
+)
+
+KINDS = {"continual": CONTINUAL, "transfer": TRANSFER}

@@ -17,9 +17,10 @@ from acn_bench.records import DataProvenance, Guard, Provenance
 from acn_bench.spec import ContinualSpec, RunConfig
 
 PACKAGE = Path(__file__).parent
-PROTOCOLS = {
-    "continual": "acn_bench.benchmarks.continual"
-}  # the kind of a benchmark -> its protocol
+PROTOCOLS = {  # the kind of a benchmark -> its protocol
+    "continual": "acn_bench.benchmarks.continual",
+    "transfer": "acn_bench.benchmarks.transfer",
+}
 LIBRARIES = ("acn_bench", "torch", "torchvision", "avalanche-lib", "numpy", "scikit-learn")
 
 

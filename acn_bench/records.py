@@ -91,9 +91,9 @@ class Accuracy(Struct, frozen=True, kw_only=True):
 class Trained(Struct, frozen=True, kw_only=True):
     """One training on one data set, and the network that it ended with."""
 
-    train_loss: list[float]  # per epoch
-    held_out: list[float]  # accuracy at full depth on the held-out rows, after each epoch
-    accuracy: Accuracy  # after the last epoch, through the head that was trained
+    train_loss: list[float]  # per check: an epoch, or the part of one that the protocol says
+    held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
+    accuracy: Accuracy  # after the last check, through the head that was trained
     # (L+1, 2) over the held-out rows: how many each depth loses, and gains, against full depth
     changes: list[list[int]]
 
@@ -116,7 +116,7 @@ class Examples(Struct, frozen=True, kw_only=True):
 class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
     """Raw measurements of a transfer. Costs are of the fine-tuned network; seconds are of all parts."""
 
-    source: Trained  # its last epoch is the one whose network was transferred
+    source: Trained  # its last check is the one whose network was transferred
     cut: int | None  # blocks that are enough on held-out source rows; null where none can be said
     probed: Probed  # of the network as the source left it, on the target
     finetuned: Trained  # all blocks
@@ -293,6 +293,8 @@ def _refuse_unsound(record: RunRecord) -> None:
         raise ValueError(f"its result is {kind}, and its benchmark {record.config.benchmark.kind}")
     if isinstance(result, ContinualResult):
         _refuse_unsound_stream(result, record.config.continual.experiences)
+    else:
+        _refuse_unsound_transfer(result)
 
 
 def _refuse_unsound_stream(result: ContinualResult, T: int) -> None:
@@ -316,6 +318,26 @@ def _refuse_unsound_stream(result: ContinualResult, T: int) -> None:
             soundness.curves(f"{place}.depth_accuracy", found, R, depths)
     if held.changes is not None:
         soundness.long("result.validation.changes", held.changes, depths)
+
+
+def _refuse_unsound_transfer(result: TransferResult) -> None:
+    measured = {
+        "source.accuracy": result.source.accuracy,
+        "probed.accuracy": result.probed.accuracy,
+        "finetuned.accuracy": result.finetuned.accuracy,
+    }
+    depths = len(result.probed.accuracy.test)
+    for name, accuracy in measured.items():
+        for split, curve in (("validation", accuracy.validation), ("test", accuracy.test)):
+            soundness.long(f"result.{name}.{split}", curve, depths)
+            for k, value in enumerate(curve):
+                soundness.share(f"result.{name}.{split}[{k}]", value)
+    for name, trained in (("source", result.source), ("finetuned", result.finetuned)):
+        soundness.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
+        if not trained.held_out:
+            raise ValueError(f"result.{name}.held_out is empty: every epoch ends with a look")
+    if result.cut is not None and not 0 <= result.cut < depths:
+        raise ValueError(f"result.cut is {result.cut}, of a network with {depths - 1} blocks")
 
 
 def find(paths: list[Path]) -> list[Path]:

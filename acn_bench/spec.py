@@ -321,6 +321,7 @@ class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
     scheme: Scheme = "plain"  # of the training on the source
     epochs: Count = 100  # on the source, at most
     source_accuracy: Share | None = None  # held-out: who reaches it stops; null: equal epochs
+    checks_per_epoch: Count = 1  # on the source: how often the held-out rows are asked
     finetune_epochs: Count = 20
     finetune_scheme: Literal["plain", "source"] = "plain"  # `source`: the one of the source
     batch_size: Count = 64

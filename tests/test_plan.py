@@ -384,6 +384,64 @@ def test_a_factory_has_no_depths_to_train_by_a_scheme(runs):
         runs("scheme=aligned", backbones=("a.b:make", "ac_mixer"))
 
 
+def test_a_backbone_brings_its_scheme_behind_a_plus(runs):
+    arms = runs(backbones=("ac_mixer", "residual_mixer+aligned"), strategies=("naive",), seeds=(0,))
+    assert [(c.backbone.name, c.benchmark.scheme) for c in arms] == [
+        ("ac_mixer:plain", "plain"), ("residual_mixer:plain", "aligned"),
+    ]  # fmt: skip
+    with pytest.raises(
+        LookupError, match=r"unknown scheme 'alined' of ac_mixer\. Did you mean 'aligned'"
+    ):
+        runs(backbones=("ac_mixer+alined",))
+
+
+# ---------------------------------------------------------------- transfer
+
+
+@pytest.fixture
+def transfers():
+    card = catalog.benchmark("transfer_cifar")
+    return lambda *s, **c: draft(card, Choices(settings=s, **{"seeds": (0,)} | c)).configs
+
+
+def test_a_transfer_runs_the_papers_arms_and_the_plain_residual_one(transfers):
+    assert [(c.backbone.name, c.benchmark.scheme) for c in transfers()] == [
+        ("ac_mixer:plain", "plain"),
+        ("residual_mixer:plain", "plain"),
+        ("residual_mixer:plain", "aligned"),
+        ("residual_mixer:plain", "layerskip"),
+    ]
+    assert all(c.strategy is None for c in transfers())
+    assert {c.backbone.depth for c in transfers()} == {16}
+    both = transfers("scheme=plain,aligned", backbones=("ac_mixer", "residual_mixer"))
+    assert len(both) == 4
+
+
+def test_data_brings_the_target_that_belongs_to_it(transfers):
+    (found,) = {c.benchmark.datasets for c in transfers(data="digits100")}
+    assert found == ("digits100", "digits10")
+    assert not any(c.benchmark.flip for c in transfers(data="digits100"))
+    assert {c.benchmark.datasets for c in transfers()} == {("cifar100", "cifar10")}
+    with pytest.raises(LookupError, match="--data digits10: no target is known"):
+        transfers(data="digits10")
+    with pytest.raises(LookupError, match="target"):
+        transfers("target=digits10")
+
+
+def test_a_transfer_has_no_strategies_and_says_why(transfers):
+    with pytest.raises(
+        ValueError, match=r"--strategies si: transfer_cifar has no experiences, .*leave"
+    ):
+        transfers(strategies=("si",))
+
+
+def test_equal_epochs_are_a_setting_of_a_transfer(transfers):
+    assert {c.benchmark.source_accuracy for c in transfers()} == {0.4}
+    assert {c.benchmark.source_accuracy for c in transfers("source_accuracy=null")} == {None}
+    with pytest.raises(ValueError, match=r"source_accuracy=40: .*<= 1"):
+        transfers("source_accuracy=40")
+
+
 @pytest.mark.parametrize("name", ["der", "derpp", "icarl", "er_ace"])
 def test_a_strategy_with_a_loss_of_its_own_refuses_a_scheme(runs, name):
     with pytest.raises(ValueError, match=f"{name}: its loss is its own"):

@@ -5,7 +5,8 @@ guard that fails stops nothing: the record says so, and is not comparable.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from acn_bench.strategies.chance import generators_kept, seed_everything
 from acn_bench.strategies.prediction import Prediction
 
 UNDISTURBED = 0.75  # share of the seconds in which a thread runs that waits for its helpers alone
+REPEATED = 0.01  # share of test images: the original files have a few that are training images, too
 ROUNDING = 0.005  # share of examples: other slices round otherwise, and a near tie may turn
 
 Corruption = Callable[[str, float, Seeds], Callable[..., Tensor]]
@@ -85,6 +87,18 @@ def task_labels(made: Any, prediction: Prediction, features: Tensor) -> Guard:
         name="no task label reaches a class-incremental run",
         passed=len(labels) == 1 and all(torch.equal(said[0], other) for other in said),
         detail=f"{len(labels)} task label in the stream; logits compared for {count} experiences",
+    )
+
+
+def apart(train: Sequence[ImageData], tested: ImageData) -> Guard:
+    """The images that are tested on are not those that were trained on, pixel for pixel."""
+    seen = {image.numpy().tobytes() for data in train for image in data.train_images}
+    again = sum(image.numpy().tobytes() in seen for image in tested.test_images)
+    count = len(tested.test_images)
+    return Guard(
+        name="images that are tested on were not trained on",
+        passed=again <= REPEATED * count,
+        detail=f"{again} of {count} test images of {tested.name} are among the training images",
     )
 
 
@@ -157,6 +171,21 @@ def _drawn(
 
 
 # ---------------------------------------------------------------- the measurements
+
+
+@contextmanager
+def watched(model: nn.Module) -> Iterator[Callable[[], bool]]:
+    """Gives a function: whether model and random state are, when it is asked, as they were at the start."""
+    weights = [t.clone() for t in model.state_dict().values()]
+    modes = [m.training for m in model.modules()]
+    random = generators()
+
+    def unchanged() -> bool:
+        same = all(map(torch.equal, weights, model.state_dict().values()))
+        same = same and modes == [m.training for m in model.modules()]
+        return same and random == generators()
+
+    yield unchanged
 
 
 def unnoticed(what: str, same: bool) -> Guard:

@@ -27,6 +27,15 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
     return RowModel(network, heads(width, [sum(classes)], seed)[0], rows)
 
 
+def one_head(config: RunConfig, classes: int, rows: Rows) -> RowModel:
+    """The untrained network with one head of all classes. Sets the global generators."""
+    seed = config.seeds.init
+    seed_everything("backbone", seed)
+    network = untrained(config, classes)
+    assert isinstance(network.head, nn.Linear)
+    return RowModel(network, heads(network.head.in_features, [classes], seed)[0], rows)
+
+
 def untrained(config: RunConfig, num_classes: int) -> nn.Module:
     """The network with a head so wide; draws its weights from torch's global generator."""
     if isinstance(config.backbone, FactorySpec):

@@ -57,6 +57,22 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     return Split(classes.tolist(), train, validation, test, position)
 
 
+def whole(data: ImageData, protocol: BenchmarkSpec, seeds: Seeds) -> Split:
+    """All classes at once, in their own order; a share of each class's rows is held out.
+
+    Raises ValueError where a class has no rows to spare.
+    """
+    classes = range(len(data.class_names))
+    kept, held = zip(*(hold_out(data, c, protocol, seeds) for c in classes), strict=True)
+    return Split(
+        [list(classes)],
+        [torch.cat(kept)],
+        [torch.cat(held)],
+        [torch.arange(len(data.test_labels))],
+        torch.arange(len(classes)),
+    )
+
+
 def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     """The classes in the order of their arrival: the protocol's, or the seed's."""
     if data.experiences:

@@ -15,7 +15,7 @@ from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, Claim
 from acn_bench.records import RunRecord
 from acn_bench.reports import statistics, wording
-from acn_bench.reports.groups import ARM_NAMES, Difference, Group, arm_order, grouped, repeats
+from acn_bench.reports.groups import Difference, Group, arm_order, arm_title, grouped, repeats
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.metric import Metric
 from acn_bench.spec import VARIANTS, Seeds
@@ -70,6 +70,11 @@ class Comparison:
         """The arms of any group: AC and residual first."""
         return sorted({a for g in self.groups for a in g.arms}, key=arm_order)
 
+    @property
+    def rivals(self) -> list[str]:
+        """The arms of any group that AC is compared with, residual first."""
+        return sorted({a for g in self.groups for a in g.rivals}, key=arm_order)
+
     def of_claim(self, claim: str) -> list[Verdict]:
         """The verdicts on one claim."""
         return [v for v in self.verdicts if v.claim.name == claim]
@@ -121,8 +126,8 @@ def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
 
 
 def verdict(claim: Claim, group: Group) -> Verdict:
-    """Whether the whole 95 % interval of AC - residual lies on the claim's side of zero."""
-    difference = group.difference(claim.metric)
+    """Whether the whole 95 % interval of AC less the claim's other arm lies on its side of zero."""
+    difference = group.difference(claim.metric, claim.against)
     reason = _no_verdict(claim, group, difference)
     if reason or difference is None or difference.interval is None:
         return Verdict(claim, group, "no verdict", reason, difference)
@@ -137,13 +142,13 @@ def verdict(claim: Claim, group: Group) -> Verdict:
 
 def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> str:
     """Why a group cannot speak to a claim; empty where it can."""
-    missing = [ARM_NAMES[arm] for arm in ("ac", "residual") if arm not in group.arms]
+    missing = [arm_title(arm) for arm in ("ac", claim.against) if arm not in group.arms]
     if missing:
         return f"{wording.listed(missing)} not run"
     if difference is not None:
         return "one seed: no verdict" if difference.n == 1 else ""
-    if not set(group.arms["ac"].seeds) & set(group.arms["residual"].seeds):
-        return "AC and residual share no seed"
+    if not set(group.arms["ac"].seeds) & set(group.arms[claim.against].seeds):
+        return f"AC and {arm_title(claim.against)} share no seed"
     metric = METRICS[claim.metric]
     return f"{metric.title.lower()} has no value in any pair: {metric.why_not(group.records[0])}"
 

@@ -26,6 +26,7 @@ ARM_NAMES = {
     "densenet": "DenseNet",
     "denseformer": "DenseFormer",
 }
+PLUS = "+"  # between a wiring and the scheme that tells an arm apart
 # Floors first, ceilings last; what is not named here stands between them, by name.
 _FIRST, _LAST = ("naive",), ("cumulative", "joint")
 
@@ -55,7 +56,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Difference:
-    """AC - residual, seed by seed, over the seeds that both arms have a value for."""
+    """AC - another arm, seed by seed, over the seeds that both have a value for."""
 
     values: dict[SeedKey, float]
     wins: int  # seeds in which AC is the better one
@@ -86,14 +87,14 @@ class Difference:
 class Arm:
     """The records of one wiring in a group, one a seed tuple, in the order of their seeds."""
 
-    name: str  # the wiring, or a factory's name
+    name: str  # the wiring, with its scheme where that tells arms apart; or a factory's name
     records: tuple[RunRecord, ...]
     joint: dict[SeedKey, RunRecord] = field(default_factory=dict)  # of the same wiring and settings
 
     @property
     def title(self) -> str:
         """As readers call it."""
-        return ARM_NAMES.get(self.name, self.name)
+        return arm_title(self.name)
 
     @property
     def seeds(self) -> tuple[SeedKey, ...]:
@@ -170,10 +171,16 @@ class Group:
         """One metric of one arm; empty where the arm was not run."""
         return self.arms[arm].cell(metric) if arm in self.arms else Cell({}, 0)
 
-    def difference(self, metric: str) -> Difference | None:
-        """AC - residual over the seeds that both have; None where there is no such seed."""
-        ac, residual = self.cell("ac", metric).values, self.cell("residual", metric).values
-        values = {s: ac[s] - residual[s] for s in ac if s in residual}
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The arms that AC is compared with: residual, and residual by other schemes where they are arms."""
+        others = (a for a in self.arms if a.partition(PLUS)[0] == "residual")
+        return ("residual", *(a for a in others if a != "residual"))
+
+    def difference(self, metric: str, against: str = "residual") -> Difference | None:
+        """AC - `against` over the seeds that both have; None where there is no such seed."""
+        ac, other = self.cell("ac", metric).values, self.cell(against, metric).values
+        values = {s: ac[s] - other[s] for s in ac if s in other}
         if not values:
             return None
         ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
@@ -247,9 +254,19 @@ def _identity(record: RunRecord, but: str = "") -> bytes:
 # ---------------------------------------------------------------- small parts
 
 
+def arm_title(name: str) -> str:
+    """An arm as readers call it."""
+    wiring, plus, scheme = name.partition(PLUS)
+    title = ARM_NAMES.get(wiring, wiring)
+    return f"{title} {PLUS} {scheme}" if plus else title
+
+
 def _arm(record: RunRecord) -> str:
-    backbone = record.config.backbone
-    return backbone.name if isinstance(backbone, FactorySpec) else backbone.wiring
+    """The wiring, and what else tells arms apart where it is not the plain one."""
+    backbone, protocol = record.config.backbone, record.config.benchmark
+    first = backbone.name if isinstance(backbone, FactorySpec) else backbone.wiring
+    more = [str(getattr(protocol, name)) for name in protocol.arm]
+    return PLUS.join([first, *(word for word in more if word != "plain")])
 
 
 def _seeds(record: RunRecord) -> SeedKey:
@@ -258,9 +275,10 @@ def _seeds(record: RunRecord) -> SeedKey:
 
 
 def arm_order(name: str) -> tuple[int, str]:
-    """AC and residual first, then the other wirings, then factories by name."""
+    """AC and residual first, then the other wirings, then factories by name; each with its schemes behind it."""
     known: list[str] = list(WIRINGS)
-    return (known.index(name) if name in known else len(known), name)
+    wiring = name.partition(PLUS)[0]
+    return (known.index(wiring) if wiring in known else len(known), name)
 
 
 def _group_order(group: Group) -> tuple[Any, ...]:

@@ -3,8 +3,9 @@
 from acn_bench.records import RunRecord
 from acn_bench.reports.continual import CONTINUAL
 from acn_bench.reports.kind import Kind
+from acn_bench.reports.transfer import TRANSFER
 
-KINDS = {"continual": CONTINUAL}
+KINDS = {"continual": CONTINUAL, "transfer": TRANSFER}
 
 
 def of(record: RunRecord) -> Kind:

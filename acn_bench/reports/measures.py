@@ -14,6 +14,7 @@ from acn_bench.reports.definitions import LEDGER
 from acn_bench.reports.final import final, over_experiences
 from acn_bench.reports.metric import Measure, Metric
 from acn_bench.reports.robustness import NOISE
+from acn_bench.reports.transferred import TRANSFERRED
 
 TOLERANCE = 0.01  # of utilised depth, in shares: one point
 
@@ -126,7 +127,7 @@ def _full(per_depth: Callable[[RunRecord], list[int]]) -> Measure:
 def _utilised(title: str, tolerance: float, name: str) -> Metric:
     whole = (
         "smallest k with a[k] ≥ a[L] − 1 point, a = held-out accuracy of the final model, mean over "
-        "experiences; no value unless a[L] is above chance by two standard errors"
+        "experiences (one on a transfer's target); no value unless a[L] is above chance by two standard errors"
     )
     other = f"as utilised depth, with {100 * tolerance:g} points in place of 1"
     return Metric(
@@ -290,7 +291,17 @@ _COSTS_FROM = [metric.name for metric in _ALL].index("seconds")
 QUALITY = tuple(metric.name for metric in _ALL[:_COSTS_FROM])  # the table of AC beside residual
 COST = tuple(metric.name for metric in _ALL[_COSTS_FROM:])  # the table of costs
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL} | LEDGER
+# of a transfer: depths and what is cut are of the fine-tuned network there
+QUALITY_TRANSFER = (
+    *(metric.name for metric in TRANSFERRED),
+    *("utilised_depth", "sufficient_depth", "truncated_accuracy"),
+)
+
+METRICS: dict[str, Metric] = (
+    {metric.name: metric for metric in _ALL}
+    | LEDGER
+    | {metric.name: metric for metric in TRANSFERRED}
+)
 
 
 def inventory() -> dict[str, str]:

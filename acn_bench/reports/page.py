@@ -7,11 +7,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from acn_bench.catalog import Claim
 from acn_bench.reports import fairness, figures, kinds, presets, published, views, wording
 from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
-from acn_bench.reports.groups import Difference
+from acn_bench.reports.groups import Difference, arm_title
 from acn_bench.reports.ledger import ledger
 from acn_bench.reports.measures import METRICS
 
@@ -40,11 +41,13 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "caveats": [s for s in caveats(comparison) if s not in set(not_comparable(comparison))],
         "departures": presets.departures(comparison),
         "overview": views.overview(comparison),
-        "arms": [views.comparison_arm(comparison, arm) for arm in comparison.arms],
+        "arms": [(arm_title(arm), _style(arm)) for arm in comparison.arms],
         "quality": [
             (group.label, views.runs(group), views.quality(comparison, group))
             for group in comparison.groups
         ],
+        "differences": views.differences(comparison),
+        "different": views.different,
         "hero": _drawn(figures.hero(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),
@@ -57,7 +60,10 @@ def _content(comparison: Comparison) -> dict[str, Any]:
             (
                 group.label,
                 views.runs(group),
-                [(a.title, views.cost(comparison, group, a.name)) for a in group.arms.values()],
+                [
+                    (a.title, _style(a.name), views.cost(comparison, group, a.name))
+                    for a in group.arms.values()
+                ],
             )
             for group in comparison.groups
         ],
@@ -77,6 +83,11 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _style(arm: str) -> str:
+    """The class of an arm's words: its colour, for the two that every benchmark has."""
+    return arm if arm in ("ac", "residual") else ""
+
+
 def _drawn(figure: Drawing | None) -> dict[str, Any] | None:
     if figure is None:
         return None
@@ -89,17 +100,17 @@ def _drawn(figure: Drawing | None) -> dict[str, Any] | None:
 
 def _claims(comparison: Comparison) -> list[dict[str, Any]]:
     claims = comparison.card.claim if comparison.card else ()
-    return [
-        _claim(claim.statement, claim.source, comparison.of_claim(claim.name)) for claim in claims
-    ]
+    return [_claim(claim, comparison.of_claim(claim.name)) for claim in claims]
 
 
-def _claim(statement: str, source: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def _claim(claim: Claim, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     reach = max([abs(v) for verdict in verdicts for v in _ends(verdict.difference)], default=1.0)
     metric = verdicts[0].metric if verdicts else None
     return {
-        "statement": statement,
-        "source": source,
+        "statement": claim.statement,
+        "source": claim.source,
+        "against": arm_title(claim.against),
+        "style": _style(claim.against),
         "metric": metric,
         "unit": wording.UNITS[metric.unit].difference if metric else "",
         "tally": views.tally(verdicts),
@@ -119,14 +130,14 @@ def _unpaired(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
 
 def _verdict(verdict: Verdict, reach: float) -> dict[str, Any]:
     d, metric = verdict.difference, verdict.metric
-    cells = {a: verdict.group.cell(a, metric.name) for a in ("ac", "residual")}
+    cells = {a: verdict.group.cell(a, metric.name) for a in ("ac", verdict.claim.against)}
     return {
         "group": verdict.group.label,
         "outcome": verdict.outcome,
         "style": verdict.outcome.replace(" ", "-"),
         "reason": verdict.reason.removesuffix(": no verdict"),
         "ac": views.cell(metric.name, cells["ac"], d.n if d else None),
-        "residual": views.cell(metric.name, cells["residual"], d.n if d else None),
+        "other": views.cell(metric.name, cells[verdict.claim.against], d.n if d else None),
         "difference": views.change(metric.unit, d),
         "interval": wording.bracket(metric.unit, d.mean, d.interval) if d else wording.NONE,
         "p": views.p_value(d.p if d else None),
@@ -189,8 +200,7 @@ def _rows(entry: published.Beside) -> Iterator[dict[str, str]]:
     """The arms of one metric after the other, then their difference."""
     for metric in entry.metrics:
         yield from (_row(row) for row in entry.rows if row.published.metric == metric)
-        if gap := entry.gap(metric):
-            yield _gap(gap)
+        yield from map(_gap, entry.gaps(metric))
 
 
 def _gap(gap: published.Gap) -> dict[str, str]:
@@ -202,7 +212,8 @@ def _gap(gap: published.Gap) -> dict[str, str]:
     )
     return {
         "metric": views.metric_title(gap.metric),
-        "arm": "AC − residual",
+        "arm": f"AC − {arm_title(gap.against)}",
+        "style": "",
         "theirs": wording.change(unit, gap.published),
         "ours": ours.removesuffix(f" {wording.NONE}"),
         "n": str(d.n) if d else wording.NONE,
@@ -215,7 +226,8 @@ def _row(row: published.Row) -> dict[str, str]:
     p, unit = row.published, METRICS[row.published.metric].unit
     return {
         "metric": views.metric_title(p.metric),
-        "arm": "AC" if p.wiring == "ac" else p.wiring,
+        "arm": arm_title(p.wiring),
+        "style": _style(p.wiring),
         "theirs": wording.shown(unit, p.mean, p.spread),
         "ours": wording.shown(unit, row.ours.mean, row.ours.spread),
         "n": str(row.ours.n),

@@ -29,9 +29,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Gap:
-    """AC - residual of one metric, published and ours."""
+    """AC - another arm of one metric, published and ours."""
 
     metric: str
+    against: str
     published: float
     ours: Difference | None
 
@@ -51,14 +52,16 @@ class Beside:
         """Those with a published figure."""
         return list(dict.fromkeys(row.published.metric for row in self.rows))
 
-    def gap(self, metric: str) -> Gap | None:
-        """The published difference of the arms beside ours; None where only one arm was published."""
+    def gaps(self, metric: str) -> list[Gap]:
+        """The published differences of AC and each other arm, beside ours."""
         means = {
             r.published.wiring: r.published.mean for r in self.rows if r.published.metric == metric
         }
-        if not {"ac", "residual"} <= means.keys():
-            return None
-        return Gap(metric, means["ac"] - means["residual"], self.group.difference(metric))
+        return [
+            Gap(metric, arm, means["ac"] - mean, self.group.difference(metric, arm))
+            for arm, mean in means.items()
+            if "ac" in means and arm in self.group.rivals
+        ]
 
 
 def beside(comparison: Comparison) -> list[Beside]:

@@ -8,6 +8,7 @@ from acn_bench.reports import kinds, views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.fairness import SHOWN, definitions, fairness, views_run
+from acn_bench.reports.groups import arm_title
 from acn_bench.reports.ledger import ledger
 from acn_bench.reports.presets import departures
 
@@ -100,8 +101,10 @@ def _fairness(comparison: Comparison) -> Iterator[str]:
 def _ledger(comparison: Comparison) -> Iterator[str]:
     """Every definition: its formula and origin, then one table of all groups."""
     entries = ledger(comparison)
-    arms = [views.comparison_arm(comparison, arm) for arm in comparison.arms]
-    header = ["Definition", "Group", *arms, "AC \N{MINUS SIGN} residual", "95 % interval", "pairs"]
+    if not entries:
+        return
+    arms = [arm_title(arm) for arm in comparison.arms]
+    header = ["Definition", "Group", *arms, *views.differences(comparison)]
     yield from ("## Metric ledger", "", f"{views.LEDGER_CAPTION}", "")
     for entry in entries:
         why = "".join(f" *{sentence}.*" for sentence in entry.undefined)
@@ -109,7 +112,7 @@ def _ledger(comparison: Comparison) -> Iterator[str]:
     yield from ("", f"| {' | '.join(header)} |", f"| --- | --- |{' ---: |' * (len(header) - 2)}")
     for entry in entries:
         for label, row in entry.rows:
-            cells = [row.metric, label, *row.cells, row.difference, row.interval, row.pairs]
+            cells = [row.metric, label, *row.cells, *views.different(row.against)]
             yield f"| {' | '.join(cells)} |"
 
 
@@ -182,11 +185,11 @@ def _claims(comparison: Comparison) -> Iterator[tuple[str, list[Verdict]]]:
 
 def _blocks(comparison: Comparison) -> Iterator[tuple[str, int, list[str], list[list[str]]]]:
     """(label, n, header, rows) of each group."""
-    arms = [views.comparison_arm(comparison, arm) for arm in comparison.arms]
-    header = ["Metric", *arms, "AC \N{MINUS SIGN} residual", "95 % interval", "pairs"]
+    arms = [arm_title(arm) for arm in comparison.arms]
+    header = ["Metric", *arms, *views.differences(comparison)]
     for group in comparison.groups:
         rows = [
-            [row.metric, *row.cells, row.difference, row.interval, row.pairs]
+            [row.metric, *row.cells, *views.different(row.against)]
             for row in views.quality(comparison, group)
         ]
         yield group.label, views.runs(group), header, rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from acn_bench.records import RunRecord
 from acn_bench.reports import caveats, kinds, labels, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
-from acn_bench.reports.groups import Cell, Difference, Group
+from acn_bench.reports.groups import Cell, Difference, Group, arm_title
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.wording import each
 from acn_bench.spec import ContinualSpec, FactorySpec
@@ -29,9 +29,9 @@ class QualityRow:
 
     metric: str
     cells: tuple[str, ...]
-    difference: str
-    interval: str
-    pairs: str
+    against: tuple[
+        tuple[str, str, str], ...
+    ]  # (difference, interval, pairs), an arm that AC is compared with each
 
 
 # ---------------------------------------------------------------- AC beside residual
@@ -54,14 +54,36 @@ def row(comparison: Comparison, group: Group, name: str) -> QualityRow | None:
     cells = {arm: group.cell(arm, name) for arm in comparison.arms}
     if not any(c.n for c in cells.values()):
         return None
-    difference, unit = group.difference(name), METRICS[name].unit
     return QualityRow(
         metric_title(name) + guessing(name, group),
         tuple(cell(name, c, runs(group)) for c in cells.values()),
-        change(unit, difference),
-        wording.bracket(unit, difference.mean, difference.interval) if difference else wording.NONE,
-        str(difference.n) if difference else wording.NONE,
+        tuple(_against(name, group.difference(name, rival)) for rival in comparison.rivals),
     )
+
+
+def _against(metric: str, difference: Difference | None) -> tuple[str, str, str]:
+    """A paired difference, its interval and how many pairs it is over."""
+    if difference is None:
+        return (wording.NONE,) * 3
+    unit = METRICS[metric].unit
+    interval = wording.bracket(unit, difference.mean, difference.interval)
+    return change(unit, difference), interval, str(difference.n)
+
+
+def differences(comparison: Comparison) -> list[str]:
+    """Headings of the columns beside the arms': three for one comparison, one each for several."""
+    titles = [f"AC {wording.MINUS} {arm_title(rival)}" for rival in comparison.rivals]
+    return [*titles, "95 % interval", "pairs"] if len(titles) == 1 else titles
+
+
+def different(against: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The cells below `differences`: of several comparisons each in one cell, an interval behind it."""
+    if len(against) == 1:
+        return list(against[0])
+    return [
+        f"{change} {interval}" if interval != wording.NONE else change
+        for change, interval, _ in against
+    ]
 
 
 def runs(group: Group) -> int:
@@ -284,13 +306,8 @@ def _networks(comparison: Comparison) -> str:
             name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
             said.setdefault(name, set()).add(backbone.depth)
     words = [f"{n}, {_depths(d)} blocks" if d else n for n, d in said.items()]
-    arms = wording.listed([comparison_arm(comparison, a) for a in comparison.arms])
+    arms = wording.listed([arm_title(a) for a in comparison.arms])
     return f"{'; '.join(words)}; wirings: {arms}"
-
-
-def comparison_arm(comparison: Comparison, arm: str) -> str:
-    """An arm's title."""
-    return next(g.arms[arm].title for g in comparison.groups if arm in g.arms)
 
 
 def _depths(depths: Iterable[int]) -> str:

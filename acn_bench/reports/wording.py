@@ -27,6 +27,7 @@ UNITS: dict[str, Unit] = {
     "MiB": Unit(2**-20, "MiB", "MiB", None),
     "GFLOPs": Unit(1e-9, "GFLOPs", "GFLOPs", None),
     "M": Unit(1e-6, "M", "M", None),
+    "epochs": Unit(1, "epochs", "epochs", 1),
     "images": Unit(1, "images", "images", 0),
 }
 

@@ -45,3 +45,15 @@ def test_held_out_rows_choose_the_penalty(examples):
     # to be right of wrong labels, saying nothing is best: the strongest penalty
     assert fit((x, y), (x, wrong), 3, [1e-4, 1e4]).penalty == 1e4
     assert fit((x, y), (x, y), 3, [1e-4, 1e4]).penalty == 1e-4
+
+
+def test_features_of_inference_mode_can_be_probed(examples):
+    x, y = examples
+    with torch.inference_mode():
+        x = x.clone()
+    assert torch.isfinite(fit((x, y), (x, y), 3, [1e-3]).weight).all()
+
+
+def test_of_equally_good_penalties_the_largest_is_kept(examples):
+    x, y = examples
+    assert fit((x, y), (x, y), 3, [1e-9, 1e-10]).penalty == 1e-9

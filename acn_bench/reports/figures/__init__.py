@@ -3,7 +3,16 @@
 from collections.abc import Callable, Iterator
 
 from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.figures import costs, curves, layers, matrices, noise, pairs, sweeps
+from acn_bench.reports.figures import (
+    costs,
+    curves,
+    layers,
+    matrices,
+    noise,
+    pairs,
+    sweeps,
+    transfers,
+)
 from acn_bench.reports.figures.style import Drawing
 
 
@@ -39,7 +48,18 @@ def _continual(comparison: Comparison) -> Iterator[Drawing | None]:
     yield curves.loss(comparison)
 
 
+def _transfer(comparison: Comparison) -> Iterator[Drawing | None]:
+    yield sweeps.draw(comparison, "finetuned_accuracy")
+    yield pairs.draw(comparison, "finetuned_cut_accuracy")
+    yield pairs.draw(comparison, "probe_accuracy")
+    yield pairs.draw(comparison, "source_accuracy")
+    yield transfers.epochs(comparison)
+    yield transfers.depths(comparison)
+    yield pairs.draw(comparison, "cut_depth")
+
+
 # kind -> metrics of the first figure, in order of preference; the other figures
 _KINDS: dict[str, tuple[tuple[str, ...], Callable[[Comparison], Iterator[Drawing | None]]]] = {
     "continual": (("forgetting", "average_accuracy"), _continual),
+    "transfer": (("finetuned_accuracy",), _transfer),
 }

@@ -1,6 +1,7 @@
 """Comparison -> paired dots and paired differences: one row a group, one dot a seed."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -10,14 +11,14 @@ from acn_bench.reports import wording
 from acn_bench.reports.comparison import Comparison
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
-from acn_bench.reports.groups import ARM_NAMES, Group
+from acn_bench.reports.groups import Group, arm_order, arm_title
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.metric import Metric
 
 THREAD = "#b6bcc6"
 
 _CAPTION = (
-    "Left: one dot a seed, a grey line joins the two arms of a pair, the upright stroke is an arm's mean. "
+    "Left: one dot a seed, a grey line joins the arms of a pair, the upright stroke is an arm's mean. "
     "Right: the mean paired difference AC − residual with its 95 % t-interval; where the interval touches "
     "zero the records do not decide, and a hollow dot is a single seed."
 )
@@ -36,13 +37,15 @@ def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
 
 
 def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
-    arms = [a for a in style.LOOKS if any(a in g.arms for g in groups)]
-    arms += sorted({a for g in groups for a in g.arms} - set(arms))
-    with style.canvas(style.WIDTH, 0.85 + 0.52 * len(groups)) as figure:
+    arms = sorted({a for g in groups for a in g.arms}, key=arm_order)
+    most = max(len(g.arms) for g in groups)
+    with style.canvas(
+        style.WIDTH, 0.85 + (0.52 if most <= 2 else 0.26 * most) * len(groups)
+    ) as figure:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.55, 1))
         for y, group in enumerate(groups):
             _dots(left, metric, group, y)
-            _interval(right, metric, group, y)
+            _intervals(right, metric, group, y)
         _dress(left, right, metric, groups)
         mean = Line2D([], [], color=INK, marker="|", markersize=9, linestyle="", label="mean")
         mean.set_markeredgecolor(INK)
@@ -55,6 +58,8 @@ def _heights(group: Group) -> dict[str, float]:
     """Where each arm stands in its group's row: residual above AC, others below."""
     order: list[str] = [a for a in ("residual", "ac") if a in group.arms]
     order += [a for a in group.arms if a not in order]
+    if len(set(group.rivals) & group.arms.keys()) > 1:  # AC above all that it is compared with
+        order = sorted(group.arms, key=arm_order)
     step = 0.32 if len(order) <= 2 else 0.6 / (len(order) - 1)
     return {arm: step * (k - (len(order) - 1) / 2) for k, arm in enumerate(order)}
 
@@ -62,10 +67,12 @@ def _heights(group: Group) -> dict[str, float]:
 def _dots(ax: Axes, metric: Metric, group: Group, y: float) -> None:
     scale = wording.UNITS[metric.unit].scale
     heights = _heights(group)
-    difference = group.difference(metric.name)
-    for seeds in difference.values if difference else ():
-        x = [group.cell(arm, metric.name).values[seeds] * scale for arm in ("residual", "ac")]
-        ax.plot(x, [y + heights["residual"], y + heights["ac"]], color=THREAD, lw=0.9, zorder=1)
+    order = sorted(heights, key=lambda arm: heights[arm])
+    for one, other in pairwise(a for a in order if a == "ac" or a in group.rivals):
+        a, b = (group.cell(arm, metric.name).values for arm in (one, other))
+        for seeds in (s for s in a if s in b):
+            x = [a[seeds] * scale, b[seeds] * scale]
+            ax.plot(x, [y + heights[one], y + heights[other]], color=THREAD, lw=0.9, zorder=1)
     for arm in group.arms:
         cell, look = group.cell(arm, metric.name), style.look(arm)
         at = y + heights[arm]
@@ -95,11 +102,22 @@ def _wrapped(label: str, width: int = 28) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _interval(ax: Axes, metric: Metric, group: Group, y: float) -> None:
+def _intervals(ax: Axes, metric: Metric, group: Group, y: float) -> None:
+    """AC less each arm that it is compared with; where there are several, at that arm's height."""
+    rivals = [a for a in group.rivals if a in group.arms]
+    if len(rivals) < 2:
+        _interval(ax, metric, group, y, "residual", INK)
+        return
+    heights = _heights(group)
+    for arm in rivals:
+        _interval(ax, metric, group, y + heights[arm], arm, style.look(arm).colour)
+
+
+def _interval(ax: Axes, metric: Metric, group: Group, y: float, against: str, colour: str) -> None:
     scale = wording.UNITS[metric.unit].scale
-    difference = group.difference(metric.name)
+    difference = group.difference(metric.name, against)
     if difference is None:
-        missing = [ARM_NAMES[a] for a in ("ac", "residual") if a not in group.arms]
+        missing = [arm_title(a) for a in ("ac", against) if a not in group.arms]
         words = f"{wording.listed(missing)} not run" if missing else "no pair"
         ax.annotate(
             words,
@@ -112,14 +130,14 @@ def _interval(ax: Axes, metric: Metric, group: Group, y: float) -> None:
         return
     if difference.interval:
         low, high = (v * scale for v in difference.interval)
-        ax.plot([low, high], [y, y], color=INK, lw=1.8, solid_capstyle="butt", zorder=2)
+        ax.plot([low, high], [y, y], color=colour, lw=1.8, solid_capstyle="butt", zorder=2)
     ax.plot(
         difference.mean * scale,
         y,
         "o",
         ms=6,
-        color=INK if difference.interval else "white",
-        markeredgecolor=INK,
+        color=colour if difference.interval else "white",
+        markeredgecolor=colour,
         markeredgewidth=1.2,
         zorder=3,
     )
@@ -128,29 +146,31 @@ def _interval(ax: Axes, metric: Metric, group: Group, y: float) -> None:
 def _dress(left: Axes, right: Axes, metric: Metric, groups: Sequence[Group]) -> None:
     unit = wording.UNITS[metric.unit]
     left.set_xlabel(f"{metric.title}, {unit.word} ({metric.better} is better)")
-    right.set_xlabel(f"AC − residual, {unit.difference}")
+    several = any(len(set(g.rivals) & g.arms.keys()) > 1 for g in groups)
+    other = "other arm" if several else "residual"
+    right.set_xlabel(f"AC − {other}, {unit.difference}")
     left.set_yticks(range(len(groups)), [_wrapped(g.label) for g in groups], fontsize=8)
     left.set_ylim(len(groups) - 0.5, -0.5)
     if metric.unit == "blocks":
         left.set_xlim(left=-0.15)
-    _sides(right, metric)
+    _sides(right, metric, other)
     for ax in (left, right):
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=metric.unit == "blocks"))
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)
         for edge in range(1, len(groups)):
             ax.axhline(edge - 0.5, color=FAINT, lw=0.6, zorder=0)
-    if not any(g.difference(metric.name) for g in groups):
+    if not any(g.difference(metric.name, a) for g in groups for a in g.rivals):
         right.set_axis_off()  # nothing but the words on what was not run
 
 
-def _sides(right: Axes, metric: Metric) -> None:
+def _sides(right: Axes, metric: Metric, other: str) -> None:
     """Zero, and which side of it is whose."""
     right.axvline(0, color=QUIET, lw=0.9, zorder=1)
     low, high = right.get_xlim()
     reach = 1.05 * max(abs(low), abs(high), 1e-9)
     right.set_xlim(-reach, reach)
-    good, bad = ("AC better", "residual better")[:: 1 if metric.better == "lower" else -1]
+    good, bad = ("AC better", f"{other} better")[:: 1 if metric.better == "lower" else -1]
     right.set_title(f"← {good}", loc="left", fontsize=7.5, fontweight="normal", color=QUIET)
     right.set_title(f"{bad} →", loc="right", fontsize=7.5, fontweight="normal", color=QUIET)
 

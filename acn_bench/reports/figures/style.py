@@ -15,12 +15,12 @@ import matplotlib
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from acn_bench.reports.groups import ARM_NAMES, Group
+from acn_bench.reports.groups import PLUS, Group, arm_title
 
 WIDTH = 7.2  # inches: the text width of a page
 INK, QUIET, FAINT = "#1f2430", "#5d6470", "#d9dce1"
@@ -69,9 +69,19 @@ class Drawing:
     parts: tuple[Part, ...]
 
 
+SCHEMES = {"aligned": (0.45, "D"), "layerskip": (-0.5, "^"), "layerdrop": (0.7, "v")}
+
+
 def look(arm: str) -> Look:
-    """The look of an arm; factories share one."""
-    return LOOKS.get(arm, OTHER)
+    """The look of an arm; factories share one. A scheme is a lighter or darker shade, with a marker of its own."""
+    wiring, plus, scheme = arm.partition(PLUS)
+    base = LOOKS.get(wiring, OTHER)
+    if not plus:
+        return base
+    shade, marker = SCHEMES.get(scheme, (0.3, "P"))
+    end = 1.0 if shade > 0 else 0.0
+    r, g, b = (abs(shade) * end + (1 - abs(shade)) * c for c in to_rgb(base.colour))
+    return Look(to_hex((r, g, b)), marker, base.dash)
 
 
 @contextmanager
@@ -137,7 +147,7 @@ def legend(
             color=look(arm).colour,
             linestyle=look(arm).dash if lines else "",
             marker=look(arm).marker,
-            label=ARM_NAMES.get(arm, arm),
+            label=arm_title(arm),
         )
         for arm in arms
     ]

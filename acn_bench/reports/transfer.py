@@ -1,0 +1,137 @@
+"""What a report shows of a transfer: accuracy on the target, and how alike the arms were on the source."""
+
+from collections.abc import Iterator, Sequence
+
+from acn_bench.records import RunRecord
+from acn_bench.reports import measures, wording
+from acn_bench.reports.kind import Kind
+from acn_bench.reports.measures import COST, QUALITY_TRANSFER
+from acn_bench.reports.transferred import reached
+from acn_bench.reports.wording import each, plural
+from acn_bench.spec import TransferSpec
+
+ALIKE = 0.02  # arms whose source accuracies differ by more are said to be unlike
+
+
+def protocol(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
+    """Source, matching and target; where runs differ, each way of it once."""
+    specs = [r.config.transfer for r in records]
+    return [
+        ("Source", each(_source(spec) for spec in specs)),
+        ("Matching", each(_matching(spec) for spec in specs)),
+        ("Target", each(_target(spec) for spec in specs)),
+        ("Schemes", each(_schemes(records))),
+    ]
+
+
+def _source(spec: TransferSpec) -> str:
+    return (
+        f"{spec.data}: batches of {spec.batch_size}, AdamW at {spec.learning_rate:g}, weight decay "
+        f"{spec.weight_decay:g}; {wording.augmented(spec.crop_padding, spec.flip)}; {100 * spec.validation:g} % of "
+        "the training rows held out"
+    )
+
+
+def _matching(spec: TransferSpec) -> str:
+    if spec.source_accuracy is None:
+        return f"by epochs: every arm is trained for {spec.epochs} on the source"
+    return (
+        f"by source accuracy: an arm stops as soon as it has {100 * spec.source_accuracy:g} % of the held-out source "
+        f"rows right, asked {spec.checks_per_epoch} times an epoch, or after {plural(spec.epochs, 'epoch')}"
+    )
+
+
+def _target(spec: TransferSpec) -> str:
+    by = "the loss of the output" if spec.finetune_scheme == "plain" else "the scheme of the source"
+    return (
+        f"{spec.target}: a new head and {plural(spec.finetune_epochs, 'epoch')} of all weights at "
+        f"{spec.finetune_learning_rate:g} by {by}, once the whole network and once cut to the blocks that are within "
+        f"{100 * spec.tolerance:g} point of full depth on held-out source rows; and a linear probe on the frozen "
+        "features of each depth, L2 chosen on held-out rows; the test rows are read once, at the end"
+    )
+
+
+def _schemes(records: Sequence[RunRecord]) -> Iterator[str]:
+    named = list(dict.fromkeys(r.config.transfer.scheme for r in records))
+    yield f"{wording.listed(list(named))}, on the source; an arm that names none is plain"
+
+
+def _guessing(record: RunRecord) -> str:
+    result = record.transfer
+    return f"{100 / result.source_classes:.3g} % on the source, {100 / result.target_classes:.3g} % on the target"
+
+
+# ---------------------------------------------------------------- read with care
+
+
+def caveats(records: Sequence[RunRecord]) -> list[str]:
+    """Which arms did not reach the accuracy that they were to be matched at."""
+    return [*_never_reached(records), *_apart(records), *_nothing_to_cut(records)]
+
+
+def _never_reached(records: Sequence[RunRecord]) -> Iterator[str]:
+    for title, mine in _by_arm(records):
+        short = [r for r in mine if reached(r) is False]
+        if short:
+            best = [r.transfer.source.held_out[-1] for r in short]
+            wanted = each(f"{100 * (r.config.transfer.source_accuracy or 0):g} %" for r in short)
+            yield (
+                f"{title}: {len(short)} of {plural(len(mine), 'run')} never reached {wanted} of the held-out source "
+                f"rows; they went on with the network of the last epoch, at {100 * sum(best) / len(best):.1f} %, so "
+                "they are not matched."
+            )
+
+
+def _apart(records: Sequence[RunRecord]) -> Iterator[str]:
+    """How far the arms are from alike on the source, where that is more than a fine-tuned point or two."""
+    found = {
+        title: sum(r.transfer.source.accuracy.test[-1] for r in mine) / len(mine)
+        for title, mine in _by_arm(records)
+    }
+    low, high = min(found, key=lambda a: found[a]), max(found, key=lambda a: found[a])
+    if found[high] - found[low] > ALIKE:
+        yield (
+            f"Arms are not alike on the source: its test accuracy is {100 * found[low]:.1f} % for {low} and "
+            f"{100 * found[high]:.1f} % for {high}; what that leads to on the target is part of each difference."
+        )
+
+
+def _nothing_to_cut(records: Sequence[RunRecord]) -> Iterator[str]:
+    for title, mine in _by_arm(records):
+        unsaid = sum(r.transfer.cut is None for r in mine)
+        if unsaid:
+            yield (
+                f"{title}: in {unsaid} of {plural(len(mine), 'run')} no depth could be chosen to cut to, since the "
+                "network has no depths or was not above guessing on the source."
+            )
+
+
+def _by_arm(records: Sequence[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
+    found: dict[str, list[RunRecord]] = {}
+    for record in records:
+        scheme = record.config.transfer.scheme
+        word = "" if scheme == "plain" else f"+{scheme}"
+        found.setdefault(f"{record.config.backbone.name}{word}", []).append(record)
+    return list(found.items())
+
+
+TRANSFER = Kind(
+    metrics={name: measures.METRICS[name] for name in (*QUALITY_TRANSFER, *COST)},
+    quality=QUALITY_TRANSFER,
+    cost=COST,
+    overview=("finetuned_accuracy", "finetuned_cut_accuracy", "probe_accuracy"),
+    per_run=(
+        "finetuned_accuracy",
+        "finetuned_cut_accuracy",
+        "probe_accuracy",
+        "source_accuracy",
+        "source_epochs",
+        "cut_depth",
+    ),
+    ledger=(),
+    protocol=protocol,
+    guessing=_guessing,
+    caveats=caveats,
+    unlisted=frozenset({"name", "validation", "scheme", "tolerance", "probe_penalties"}),
+    other_experiment=("data", "target"),
+)
