@@ -72,7 +72,7 @@ def test_work_grows_with_epochs_on_either_side():
         protocol = msgspec.structs.replace(config.benchmark, **changes)
         return kind.work(msgspec.structs.replace(config, benchmark=protocol), data)
 
-    one = 0.9 * 12_000 + 0.1 * 12_000 / 3
+    one = 0.9 * 12_000 + config.transfer.checks_per_epoch * 0.1 * 12_000 / 3
     assert work(epochs=7) - work(epochs=6) == pytest.approx(one)
     assert work(finetune_epochs=4) > work(finetune_epochs=3)
 

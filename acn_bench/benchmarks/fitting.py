@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from acn_bench.backbones import Backbone
 from acn_bench.data.counter import bits
-from acn_bench.strategies.chance import seed_everything
+from acn_bench.data.generators import seed_everything
 from acn_bench.strategies.model import RowModel, view
 from acn_bench.strategies.watch import DivergedError
 from acn_bench.training.schemes import DepthScheme, Scheme, dropped

@@ -19,10 +19,10 @@ from acn_bench.benchmarks.network import one_head
 from acn_bench.benchmarks.split import Split, whole
 from acn_bench.benchmarks.transfer_work import EVALUATED, transfer_work
 from acn_bench.data.batches import Rows
+from acn_bench.data.generators import generators_kept, seed_everything
 from acn_bench.data.images import ImageData
 from acn_bench.records import Accuracy, Examples, Guard, Probed, Seconds, Trained, TransferResult
 from acn_bench.spec import RunConfig
-from acn_bench.strategies.chance import generators_kept, seed_everything
 from acn_bench.strategies.model import RowModel
 from acn_bench.training.schemes import Scheme, scheme
 

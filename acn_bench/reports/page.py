@@ -47,7 +47,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
             for group in comparison.groups
         ],
         "differences": views.differences(comparison),
-        "different": views.different,
+        "rivals": comparison.rivals,
         "hero": _drawn(figures.hero(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),

@@ -23,6 +23,8 @@ _CAPTION = (
     "zero the records do not decide, and a hollow dot is a single seed."
 )
 
+_EACH = "AC − each other arm, at its height and in its colour,"
+
 
 def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
     """Paired dots of one metric; None where no group has a value."""
@@ -33,7 +35,14 @@ def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
         for k, chunk in enumerate(style.chunks(groups, 12))
     )
     title = f"{metric.title}, seed by seed"
-    return Drawing(f"{metric.name}-pairs", title, _CAPTION, parts) if parts else None
+    several = any(_compared(g) > 1 for g in groups)
+    caption = _CAPTION.replace("AC − residual", _EACH) if several else _CAPTION
+    return Drawing(f"{metric.name}-pairs", title, caption, parts) if parts else None
+
+
+def _compared(group: Group) -> int:
+    """How many arms AC is compared with."""
+    return len(set(group.rivals) & group.arms.keys())
 
 
 def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
@@ -58,7 +67,7 @@ def _heights(group: Group) -> dict[str, float]:
     """Where each arm stands in its group's row: residual above AC, others below."""
     order: list[str] = [a for a in ("residual", "ac") if a in group.arms]
     order += [a for a in group.arms if a not in order]
-    if len(set(group.rivals) & group.arms.keys()) > 1:  # AC above all that it is compared with
+    if _compared(group) > 1:  # AC above all that it is compared with
         order = sorted(group.arms, key=arm_order)
     step = 0.32 if len(order) <= 2 else 0.6 / (len(order) - 1)
     return {arm: step * (k - (len(order) - 1) / 2) for k, arm in enumerate(order)}
@@ -146,7 +155,7 @@ def _interval(ax: Axes, metric: Metric, group: Group, y: float, against: str, co
 def _dress(left: Axes, right: Axes, metric: Metric, groups: Sequence[Group]) -> None:
     unit = wording.UNITS[metric.unit]
     left.set_xlabel(f"{metric.title}, {unit.word} ({metric.better} is better)")
-    several = any(len(set(g.rivals) & g.arms.keys()) > 1 for g in groups)
+    several = any(_compared(g) > 1 for g in groups)
     other = "other arm" if several else "residual"
     right.set_xlabel(f"AC − {other}, {unit.difference}")
     left.set_yticks(range(len(groups)), [_wrapped(g.label) for g in groups], fontsize=8)
