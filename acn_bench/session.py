@@ -223,7 +223,8 @@ class _Watch:
             console=console,
             transient=True,
         )
-        self.total = self.bars.add_task("all runs", total=1.0, left="")
+        left = self._left(0.0, sum(self.seconds.values()))
+        self.total = self.bars.add_task("all runs", total=1.0, left=left)
         self.lines: dict[str, TaskID] = {}
 
     def tell(self, news: News) -> None:
