@@ -102,7 +102,9 @@ class ContinualRun:
             self.model.head,
             self.rows.plain(torch.tensor([0], device=self.device)),
         )
-        self.model.backbone.register_forward_pre_hook(self._passes)
+        # at the stem, which every pass goes through, whichever depths a scheme reads
+        entrance = getattr(self.model.backbone, "stem", self.model.backbone)
+        entrance.register_forward_pre_hook(self._passes)
         initial = self._initial_accuracy()
 
         T = self.protocol.experiences

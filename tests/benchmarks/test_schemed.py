@@ -50,7 +50,9 @@ def test_the_loss_of_a_step_is_the_schemes(run):
 @pytest.mark.parametrize("heads", ["each", "one"])
 @pytest.mark.parametrize("scheme", ["aligned", "layerskip", "layerdrop"])
 def test_a_whole_run_has_every_figure(measure, scheme, heads):
-    result = measure(scheme=scheme, heads=heads, noise={}).result
+    measured = measure(scheme=scheme, heads=heads, noise={})
+    assert all(g.passed for g in measured.guards), [g for g in measured.guards if not g.passed]
+    result = measured.result
     assert result.accuracy[1][0] is not None
     assert len(result.depth_accuracy[1][1]) == 3
     assert result.images_seen == measure(heads=heads, noise={}).result.images_seen
