@@ -20,6 +20,7 @@ from acn_bench import soundness
 from acn_bench.spec import Precision, RunConfig, Struct
 
 SCHEMA = 1
+CHECKPOINT_INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
 
 Matrix = list[list[float | None]]  # [i][j]: experience j after learning experience i
 DepthMatrix = list[list[list[float] | None]]  # [i][j][k]: after 0 … L blocks
@@ -205,6 +206,11 @@ class Place:
     def weights(self) -> Path:
         """Final weights, one safetensors file a run."""
         return self.folder / "weights"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a run is made of while it runs, one safetensors file a run; gone once its record is there."""
+        return self.folder / "checkpoints"
 
     @property
     def locks(self) -> Path:

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 import safetensors.torch
@@ -9,10 +10,15 @@ import torch
 
 from acn_bench import provenance, records, reference
 from acn_bench.backbones.checkpoint import Header
+from acn_bench.benchmarks.checkpoint import Checkpoint
 from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.data import images
-from acn_bench.records import Place, RunRecord
+from acn_bench.data.images import ImageData
+from acn_bench.device import describe
+from acn_bench.records import CHECKPOINT_INTERVAL, Place, RunRecord
 from acn_bench.spec import BuilderSpec, FactorySpec, RunConfig
+
+Note = Callable[[str], None]  # told, in a sentence, what a person should know of a run
 
 
 def run(
@@ -22,8 +28,12 @@ def run(
     data_root: Path | None,
     device: torch.device,
     progress: Progress = lambda _: None,
+    note: Note = lambda _: None,
+    interval: float = CHECKPOINT_INTERVAL,
 ) -> RunRecord:
     """Run `config` and write its files: outcomes and weights first, the record last.
+
+    It goes on from its checkpoint where there is one; another is written every `interval` seconds.
 
     Raises ValueError where data or factory are not what the plan saw, DivergedError where the loss is no
     number, OSError where a file cannot be written; then no record exists.
@@ -39,7 +49,8 @@ def run(
         raise ValueError(
             f"{names} changed since the run was planned: the fingerprint is {found}, not {config.fingerprint}"
         )
-    measured = _measure(config)(config, *data, device, progress)
+    kept = checkpoint(config, place, device, note, interval)
+    measured = _measure(config, data, device, progress, kept)
     record = RunRecord(
         schema=records.SCHEMA,
         run_id=config.run_id,
@@ -55,6 +66,7 @@ def run(
     with records.atomic(place.weights / f"{name}.safetensors") as part:
         part.write_bytes(safetensors.torch.save(measured.weights, about | _header(config)))
     records.save(record, place.records)
+    kept.remove()
     return record
 
 
@@ -63,11 +75,39 @@ def _check(function: str, what: str, planned: str) -> None:
         raise ValueError(f"{function} changed since the run was planned")
 
 
-def _measure(config: RunConfig) -> Callable[..., Measured]:
-    """`measure(config, a data set or more, device, progress)` of the protocol of its kind."""
+def _measure(
+    config: RunConfig,
+    data: list[ImageData],
+    device: torch.device,
+    progress: Progress,
+    kept: Checkpoint,
+) -> Measured:
+    """By the protocol of its kind; one that can go on inside itself takes a checkpoint."""
     protocol = importlib.import_module(provenance.PROTOCOLS[config.benchmark.kind])
-    found: Callable[..., Measured] = protocol.measure
-    return found
+    measure: Callable[..., Measured] = protocol.measure
+    goes_on = "checkpoint" in signature(measure).parameters
+    more = {"checkpoint": kept} if goes_on else {}
+    return measure(config, *data, device, progress, **more)
+
+
+def checkpoint(
+    config: RunConfig,
+    place: Place,
+    device: torch.device,
+    note: Note = lambda _: None,
+    interval: float = CHECKPOINT_INTERVAL,
+) -> Checkpoint:
+    """The checkpoint of the record that `config` is to have next: no other is of use."""
+    code = provenance.code(config.benchmark.kind)
+    record = records.free_path(place.records, records.stem(config.run_id, code))
+    about = {
+        "run": config.run_id,
+        "config": records.encode(config),
+        "code": code,
+        "libraries": ", ".join(f"{k} {v}" for k, v in provenance.versions().items()),
+        "device": describe(device),
+    }
+    return Checkpoint(place.checkpoints / f"{record.stem}.safetensors", about, interval, note)
 
 
 def _header(config: RunConfig) -> dict[str, str]:

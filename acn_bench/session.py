@@ -14,7 +14,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from acn_bench import device, estimate, kinds, provenance, records, reference, reports, workers
+from acn_bench import (
+    device,
+    estimate,
+    kinds,
+    provenance,
+    records,
+    reference,
+    reports,
+    runner,
+    workers,
+)
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.data import images
 from acn_bench.data.cifar import MissingData as MissingData
@@ -49,6 +59,7 @@ class Session:
     data: Data
     job: Job
     jobs: int
+    shares: list[float]  # of each run that a checkpoint holds
     refused: tuple[str, ...] = ()  # strategies that do not serve the scenario, and why
 
     @property
@@ -98,8 +109,16 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
         data=data,
         job=job,
         jobs=jobs,
+        shares=[_share(config, job, chip) for config in configs],
         refused=drafted.refused,
     )
+
+
+def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
+    """How much of a run that is to be made a checkpoint holds."""
+    if not job.again and records.newest(job.place.records, config.run_id, job.code):
+        return 0.0
+    return runner.checkpoint(config, job.place, chip).share or 0.0
 
 
 def _check(configs: list[RunConfig], data: Data) -> None:
@@ -115,7 +134,11 @@ def _check(configs: list[RunConfig], data: Data) -> None:
 def print_plan(session: Session, console: Console) -> None:
     """What will run, on what data, for roughly how long."""
     finished = [not session.job.again and session.record(c) is not None for c in session.configs]
-    left = [s for s, done in zip(session.seconds, finished, strict=True) if not done]
+    left = [
+        seconds * (1 - share)
+        for seconds, share, done in zip(session.seconds, session.shares, finished, strict=True)
+        if not done
+    ]
     console.print(
         f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
     )
@@ -134,6 +157,10 @@ def print_plan(session: Session, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(_plan_table(session, finished))
+    for config, share in zip(session.configs, session.shares, strict=True):
+        if share:
+            words = f"goes on    {_name(config)} from its checkpoint, at {share:.0%}"
+            console.print(words, soft_wrap=True, markup=False)
     for sentence in session.refused:
         console.print(f"left out   {sentence}", soft_wrap=True, markup=False)
     if missing := without_bounds(session.configs):
@@ -212,7 +239,9 @@ class _Watch:
         self.failures: list[str] = []
         seconds = dict(zip([c.run_id for c in session.configs], session.seconds, strict=True))
         self.seconds = {c.run_id: seconds[c.run_id] for c in todo}  # estimated
-        self.share = dict.fromkeys(self.seconds, 0.0)  # done
+        shares = dict(zip([c.run_id for c in session.configs], session.shares, strict=True))
+        self.share = {run: shares[run] for run in self.seconds}  # done
+        self.given = sum(self.seconds[run] * share for run, share in self.share.items())
         self.began = time.monotonic()
         self.starts: dict[str, float] = {}
         self.bars = Progress(
@@ -223,20 +252,23 @@ class _Watch:
             console=console,
             transient=True,
         )
-        left = self._left(0.0, sum(self.seconds.values()))
+        whole = sum(self.seconds.values())
+        left = self._left(self.given, whole)
         self.total = self.bars.add_task("all runs", total=1.0, left=left)
+        self.bars.update(self.total, completed=self.given / whole)
         self.lines: dict[str, TaskID] = {}
 
     def tell(self, news: News) -> None:
         """Show one piece of news."""
         run = news.config.run_id
-        self.share[run] = news.share
-        if news.state == "started":
+        if news.state != "started":
+            self.share[run] = news.share
+        else:
             self.starts[run] = time.monotonic()
             if run not in self.lines:
                 self.lines[run] = self.bars.add_task(escape(_name(news.config)), total=1.0, left="")
         if run in self.lines:
-            self.bars.update(self.lines[run], completed=news.share)
+            self.bars.update(self.lines[run], completed=self.share[run])
         if news.state in ("done", "kept", "failed"):
             self._ended(news)
         done = sum(self.seconds[r] * share for r, share in self.share.items())
@@ -247,9 +279,10 @@ class _Watch:
         """What is left, by how fast it went so far; by the plan's estimate until that says something."""
         passed = time.monotonic() - self.began
         planned = (whole - done) / self.session.jobs
-        if done < 0.02 * whole:
+        here = done - self.given  # what checkpoints held took this command no time
+        if here < 0.02 * whole:
             return f"about {_duration(planned + estimate.START)} left"
-        return f"about {_duration(passed * (whole - done) / done)} left"
+        return f"about {_duration(passed * (whole - done) / here)} left"
 
     def _ended(self, news: News) -> None:
         run = news.config.run_id
@@ -266,7 +299,8 @@ class _Watch:
             return
         record = self.session.record(news.config)
         took = _duration(time.monotonic() - self.starts[run]) if run in self.starts else "elsewhere"
-        self.bars.console.print(f"{head}  {took}  {_figures(record)}", soft_wrap=True)
+        note = escape(f"  ({news.message})") if news.message else ""
+        self.bars.console.print(f"{head}  {took}  {_figures(record)}{note}", soft_wrap=True)
 
     def _keep_trace(self, news: News) -> None:
         if not news.trace:

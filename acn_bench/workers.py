@@ -2,7 +2,7 @@
 
 This process plans and watches; each worker takes one run at a time. A run belongs to whoever holds its
 lock, so several commands on one `--out` share a plan; the system frees the lock of a process that dies.
-A worker that dies takes its run down once; a second time the run has failed.
+A run whose worker dies is tried once more, from its checkpoint; a second time it has failed.
 """
 
 import multiprocessing
@@ -15,7 +15,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from acn_bench import interruption, records
 from acn_bench.complaint import sentence
-from acn_bench.records import Place, RunRecord
+from acn_bench.records import CHECKPOINT_INTERVAL, Place, RunRecord
 from acn_bench.spec import RunConfig
 
 State = Literal["started", "progress", "done", "kept", "busy", "failed", "died"]
@@ -55,6 +55,7 @@ class Job:
     device: str
     threads: int
     again: bool
+    interval: float = CHECKPOINT_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class News:
     config: RunConfig
     state: State
     share: float = 0.0  # of the run that is done
-    message: str = ""  # why it failed
+    message: str = ""  # why it failed; of one that is done, what a person should know
     trace: str = ""
 
 
@@ -83,7 +84,7 @@ def execute(configs: Sequence[RunConfig], job: Job, jobs: int) -> Generator[News
     stop the workers at once; what they had not finished leaves nothing behind but locks.
     """
     waiting = deque(configs)
-    died: set[str] = set()
+    died: dict[str, str] = {}  # run_id -> how its process ended
     workers: list[_Worker] = []
     try:
         workers += (_start(job) for _ in range(min(jobs, len(configs))))
@@ -94,13 +95,20 @@ def execute(configs: Sequence[RunConfig], job: Job, jobs: int) -> Generator[News
                     if news.config.run_id in died:
                         yield News(news.config, "failed", message=f"{news.message}, twice")
                         continue
-                    died.add(news.config.run_id)
+                    died[news.config.run_id] = news.message
                 if news.state in ("died", "busy"):
                     waiting.append(news.config)
                 else:
-                    yield news
+                    yield _with_death(news, died.get(news.config.run_id))
     finally:
         _stop(workers)
+
+
+def _with_death(news: News, death: str | None) -> News:
+    """A run that ended well says if a process died over it."""
+    if news.state != "done" or death is None:
+        return news
+    return replace(news, message="; ".join(filter(None, [f"{death}, once", news.message])))
 
 
 def _round(workers: Sequence[_Worker], waiting: deque[RunConfig]) -> list[News]:
@@ -214,8 +222,9 @@ def _attempt(config: RunConfig, job: Job, pipe: Connection) -> News:
                 return News(config, "kept", share=1.0)
             _sweep_up(job.place, stem)
             pipe.send(News(config, "started"))
-            _run(config, job, _reporter(config, pipe))
-            return News(config, "done", share=1.0)
+            notes: list[str] = []
+            _run(config, job, _reporter(config, pipe), notes.append)
+            return News(config, "done", share=1.0, message="; ".join(notes))
     except Timeout:
         time.sleep(BUSY_INTERVAL)
         return News(config, "busy")
@@ -225,7 +234,9 @@ def _attempt(config: RunConfig, job: Job, pipe: Connection) -> News:
         return News(config, "failed", message=sentence(e), trace=traceback.format_exc())
 
 
-def _run(config: RunConfig, job: Job, progress: Callable[[float], None]) -> RunRecord:
+def _run(
+    config: RunConfig, job: Job, progress: Callable[[float], None], note: Callable[[str], None]
+) -> RunRecord:
     import torch  # here: the parent must not pay for it, and the threads are set before
 
     from acn_bench import provenance, runner
@@ -241,6 +252,8 @@ def _run(config: RunConfig, job: Job, progress: Callable[[float], None]) -> RunR
         data_root=job.data_root,
         device=torch.device(job.device),
         progress=progress,
+        note=note,
+        interval=job.interval,
     )
 
 
@@ -258,8 +271,14 @@ def _reporter(config: RunConfig, pipe: Connection) -> Callable[[float], None]:
 
 
 def _sweep_up(place: Place, stem: str) -> None:
-    """Remove what a killed process left half-written; its lock is ours now."""
-    for folder in (place.records, place.weights):
-        for part in folder.glob(f".{stem}*.part"):
-            with suppress(OSError):
-                part.unlink()
+    """Remove what a killed process left: half-written files, and the checkpoint of a record that is there.
+
+    Its lock is ours now.
+    """
+    folders = (place.records, place.weights, place.checkpoints)
+    litter = [part for folder in folders for part in folder.glob(f".{stem}*.part")]
+    kept = place.checkpoints.glob(f"{stem}*.safetensors")
+    litter += [path for path in kept if (place.records / f"{path.stem}.json").exists()]
+    for path in litter:
+        with suppress(OSError):
+            path.unlink()

@@ -167,7 +167,7 @@ def test_a_worker_that_dies_idle_is_noticed(tmp_path):
 def test_files_that_changed_since_the_plan_was_made_are_noticed(tmp_path):
     told = job(tmp_path / "tiny", code="deadbeef")
     with pytest.raises(ValueError, match="files changed while the plan ran"):
-        workers._run(config(), told, lambda _: None)
+        workers._run(config(), told, lambda _: None, lambda _: None)
     assert not told.place.folder.exists()
 
 

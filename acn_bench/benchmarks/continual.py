@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from acn_bench import backbones
 from acn_bench.benchmarks import cost, evaluation, guards
+from acn_bench.benchmarks.checkpoint import Checkpoint
 from acn_bench.benchmarks.evaluation import Right
-from acn_bench.benchmarks.matrix import Table
+from acn_bench.benchmarks.found import Found
 from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.benchmarks.network import row_model
 from acn_bench.benchmarks.probing import Probed, Probing
@@ -24,21 +25,32 @@ from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.records import ContinualResult, Guard, NoiseResult, Seconds, Validation
 from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
+from acn_bench.strategies import keeping
+from acn_bench.strategies.boundaries import Boundaries
 from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.chance import Seeded, generators_kept
+from acn_bench.strategies.keeping import State
 from acn_bench.strategies.learner import learner, prediction
-from acn_bench.strategies.stream import NumberedRows, class_stream
+from acn_bench.strategies.stream import Examples, NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
 from acn_bench.support import refusal
 from acn_bench.training.schemes import DepthScheme, scheme
 
 
 def measure(
-    config: RunConfig, data: ImageData, device: torch.device, progress: Progress = lambda _: None
+    config: RunConfig,
+    data: ImageData,
+    device: torch.device,
+    progress: Progress = lambda _: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Measured:
-    """Run the protocol. Raises ValueError where data and protocol do not fit, DivergedError on NaN."""
+    """Run the protocol, from where `checkpoint` was written last.
+
+    Raises ValueError where data and protocol do not fit, DivergedError on NaN.
+    """
+    cost.reset_peak_memory(device)
     with generators_kept():
-        return ContinualRun(config, data, device, progress).measure()
+        return ContinualRun(config, data, device, progress, checkpoint).measure()
 
 
 class ContinualRun:
@@ -50,6 +62,7 @@ class ContinualRun:
         data: ImageData,
         device: torch.device,
         progress: Progress = lambda _: None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.config, self.data, self.device = config, data, device
         self.protocol = config.continual
@@ -62,6 +75,7 @@ class ContinualRun:
         self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
         self._passes = guards.Passes()
         self._done, self._all, self._progress = 0.0, work(config, data), progress
+        self._lap = perf_counter()
 
         images = torch.cat([data.train_images, data.test_images]).to(device)
         self.rows = Rows(
@@ -90,11 +104,13 @@ class ContinualRun:
             afresh = isinstance(config.strategy, GdumbSpec)
             Schemed(self.learner, trained_by, afresh=afresh)
         self.prediction = prediction(self.learner, self.model)
+        self.found = Found(self.protocol.experiences)
+        self.boundaries = Boundaries(self.learner, self._between_epochs)
+        self.checkpoint = checkpoint if keeping.keeper(self.learner) else None
 
     # ------------------------------------------------------------ the protocol
 
     def measure(self) -> Measured:
-        cost.reset_peak_memory(self.device)
         stream = self._stream()
         self._check_start(stream)
         parameters, flops = cost.by_depth(
@@ -105,36 +121,30 @@ class ContinualRun:
         # at the stem, which every pass goes through, whichever depths a scheme reads
         entrance = getattr(self.model.backbone, "stem", self.model.backbone)
         entrance.register_forward_pre_hook(self._passes)
-        initial = self._initial_accuracy()
+        found = self.found
+        if not self._went_on(stream):
+            found.initial = self._initial_accuracy()
 
         T = self.protocol.experiences
-        tests, validations, masked = Table(T), Table(T), Table(T)
-        train_seconds = evaluate_seconds = 0.0
-        joint = isinstance(self.config.strategy, JointSpec)
-        noise_after: dict[tuple[str, float], Table] = {}
-        for i in range(T):
-            start = perf_counter()
-            if joint and i < T - 1:
-                continue  # all at once, with the last
-            self._train(stream.train_stream if joint else stream.train_stream[i])
-            train_seconds += perf_counter() - start
-
-            start = perf_counter()
-            right = self._right(i, self.split.test, test=True)
-            tests.add(i, [r.depths for r in right])
-            if not self.own_heads:
-                masked.add(i, [r.masked.unsqueeze(0) for r in right if r.masked is not None])
-            held = self._right(i, self.split.validation, test=False)
-            validations.add(i, [r.depths for r in held])
-            if self.protocol.noise_after == "every" or i == T - 1:
-                for key, noisy in self._noisy(i):
-                    noise_after.setdefault(key, Table(T)).add(i, [r.depths for r in noisy])
-            evaluate_seconds += perf_counter() - start
+        joint = isinstance(self.config.strategy, JointSpec)  # all at once, with the last
+        for i in range(T - 1 if joint else 0, T):
+            self._lap = perf_counter()
+            if i >= found.trained:
+                self._train(stream.train_stream if joint else stream.train_stream[i])
+                self._count_seconds("train")
+                found.trained = i + 1
+                self._keep(always=True)
+            if i >= found.measured:
+                self._measure(i)
+                self._count_seconds("evaluate")
+                found.measured = i + 1
+                self._keep()
         self._check_end()
-        start = perf_counter()
+        self._lap = perf_counter()
         probed = self._probed()
-        evaluate_seconds += perf_counter() - start
+        self._count_seconds("evaluate")
 
+        tests, validations, masked = found.tests, found.validations, found.masked
         has_depths = self.prediction.every_depth and isinstance(
             self.model.backbone, backbones.Backbone
         )
@@ -142,12 +152,12 @@ class ContinualRun:
             classes=self.split.classes,
             accuracy=tests.accuracy,
             masked_accuracy=None if self.own_heads else masked.accuracy,
-            initial_accuracy=initial,
+            initial_accuracy=found.initial,
             depth_accuracy=tests.depth_accuracy if has_depths else None,
             probe_accuracy=probed.accuracy if probed else None,
             noise=[
                 NoiseResult(corruption=name, level=level, accuracy=table.accuracy)
-                for (name, level), table in noise_after.items()
+                for (name, level), table in found.noise.items()
             ],
             validation=Validation(
                 accuracy=validations.accuracy,
@@ -160,8 +170,8 @@ class ContinualRun:
             train_loss=self.watch.loss,
             parameters=parameters,
             flops=flops,
-            seconds=Seconds(train=train_seconds, evaluate=evaluate_seconds),
-            peak_memory=cost.peak_memory(self.device),
+            seconds=Seconds(train=found.train_seconds, evaluate=found.evaluate_seconds),
+            peak_memory=max(found.peak_memory, cost.peak_memory(self.device)),
             images_seen=self.watch.images_seen,
             precision=self.config.precision,
         )
@@ -172,7 +182,7 @@ class ContinualRun:
         }
         examples |= tests.examples("test") | validations.examples("validation")
         examples |= masked.examples("test.masked")
-        for (name, level), table in noise_after.items():
+        for (name, level), table in found.noise.items():
             examples |= table.examples(f"test.{name}.{level}")
         examples |= probed.examples if probed else {}
         examples |= self.prediction.state
@@ -223,7 +233,74 @@ class ContinualRun:
         self._done += images
         self._progress(min(self._done / self._all, 1.0))
 
+    # ------------------------------------------------------------ checkpoints
+
+    def _state(self) -> State:
+        """Everything that decides the rest of the run."""
+        memory = max(self.found.peak_memory, cost.peak_memory(self.device))
+        self.found.peak_memory = memory
+        return {
+            "found": self.found.state(),
+            "learner": keeping.state(self.learner, self.model),
+            "watch": self.watch.state(),
+            "budget": self.budget.state() if self.budget else None,
+            "passes": self._passes.images,
+            "modes": self._modes,
+            "done": self._done,
+        }
+
+    def _went_on(self, stream: Any) -> bool:
+        """Whether there was a checkpoint; then the run is where that was written."""
+        state = self.checkpoint.load() if self.checkpoint else None
+        if state is None:
+            return False
+        examples = Examples(stream.train_stream)
+        self._passes.images, self._modes = state["passes"], state["modes"]
+        self._done = state["done"]
+        self.found.restore(state["found"])
+        if self.budget:
+            self.budget.restore(state["budget"])
+        self._restore_learner(state, examples)
+        if len(self.watch.loss) > self.learner.clock.train_exp_counter:  # inside an experience
+            self.boundaries.go_on(lambda: self._restore_learner(state, examples))
+        self._advance(0)
+        return True
+
+    def _restore_learner(self, state: State, examples: Examples) -> None:
+        self.watch.restore(state["watch"])
+        keeping.restore(self.learner, self.model, state["learner"], examples)
+
+    def _between_epochs(self) -> None:
+        self._count_seconds("train")
+        keeper = keeping.keeper(self.learner)
+        if keeper and keeper.inside and not self.budget:  # a budget may end within an epoch
+            self._keep()
+
+    def _keep(self, *, always: bool = False) -> None:
+        if self.checkpoint:
+            self.checkpoint.save(self._state, min(self._done / self._all, 1.0), always=always)
+
+    def _count_seconds(self, what: Literal["train", "evaluate"]) -> None:
+        """Add those since the last call."""
+        now = perf_counter()
+        name = f"{what}_seconds"
+        setattr(self.found, name, getattr(self.found, name) + now - self._lap)
+        self._lap = now
+
     # ------------------------------------------------------------ measuring
+
+    def _measure(self, i: int) -> None:
+        """After experience i."""
+        found = self.found
+        right = self._right(i, self.split.test, test=True)
+        found.tests.add(i, [r.depths for r in right])
+        if not self.own_heads:
+            found.masked.add(i, [r.masked.unsqueeze(0) for r in right if r.masked is not None])
+        held = self._right(i, self.split.validation, test=False)
+        found.validations.add(i, [r.depths for r in held])
+        if self.protocol.noise_after == "every" or i == self.protocol.experiences - 1:
+            for (name, level), noisy in self._noisy(i):
+                found.noisy(name, level).add(i, [r.depths for r in noisy])
 
     def _right(
         self,

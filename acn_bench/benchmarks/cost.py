@@ -1,5 +1,6 @@
 """A network -> what it costs: parameters, FLOPs, memory."""
 
+import ctypes
 import gc
 import resource
 import sys
@@ -71,11 +72,17 @@ def seconds(device: torch.device) -> float:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start a new measurement; where the system cannot, the process's whole life is measured."""
-    gc.collect()  # a learner and its plug-ins hold each other: a run before would be counted, too
+    """Start a new measurement; where the system cannot, the process's whole life is measured.
+
+    What an earlier run left goes first: a learner and its plug-ins, which hold each other, and the memory
+    that the allocator holds back.
+    """
+    gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

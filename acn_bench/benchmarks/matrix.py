@@ -5,6 +5,7 @@ from torch import Tensor
 
 from acn_bench.benchmarks.evaluation import shares
 from acn_bench.records import DepthMatrix, Matrix
+from acn_bench.strategies.keeping import State
 
 
 class Table:
@@ -52,6 +53,14 @@ class Table:
             f"{name}.after{i}": torch.cat(right, dim=1)[0 if i == last else -1 :].to(torch.uint8)
             for i, right in self.right.items()
         }
+
+    def state(self) -> State:
+        """For a checkpoint."""
+        return {str(i): right for i, right in self.right.items()}
+
+    def restore(self, state: State) -> None:
+        """Take back what `state` gave."""
+        self.right = {int(i): right for i, right in state.items()}
 
     def _cell(self, i: int, j: int) -> list[float] | None:
         right = self.right.get(i, [])

@@ -1,11 +1,13 @@
 """Images or seconds -> the end of an experience's training, in whichever epoch that comes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from time import thread_time
 from typing import Any
 
 from avalanche.core import SupervisedPlugin
+
+from acn_bench.strategies.keeping import State
 
 UNTIL_STOPPED = 10**9  # epochs: more than any experience comes to
 
@@ -53,6 +55,14 @@ class Budget(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         total, processor = self._before - self._start, thread_time() - self._thread
         self.experiences.append(Spent(self._limit(strategy), total, self._step, processor))
+
+    def state(self) -> State:
+        """For a checkpoint between two experiences."""
+        return {"experiences": [list(astuple(spent)) for spent in self.experiences]}
+
+    def restore(self, state: State) -> None:
+        """Take back what `state` gave."""
+        self.experiences = [Spent(*spent) for spent in state["experiences"]]
 
     def _limit(self, strategy: Any) -> float:
         number: int = strategy.clock.train_exp_counter

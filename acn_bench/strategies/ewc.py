@@ -12,13 +12,17 @@ from typing import Any
 
 import torch
 from avalanche.training.plugins import EWCPlugin
-from torch import Tensor
+from torch import Tensor, nn
 
+from acn_bench.strategies.keeping import State, copies
 from acn_bench.strategies.penalty import quadratic
+from acn_bench.strategies.stream import Examples
 
 
 class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
     """Kirkpatrick et al. 2017: λ Σ_e Σ_w F_e (θ - θ_e)², as Avalanche's `separate` mode has it."""
+
+    inside = True
 
     def __init__(
         self, strength: float, fisher_batch_size: int, excluded_parameters: Sequence[str] = ()
@@ -47,9 +51,22 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
             self.fisher_batch_size,
         )
         strategy.optimizer.zero_grad()
-        named = [(n, p) for n, p in strategy.model.named_parameters() if not self._excluded(n)]
+        self._absorb([fisher[n].data for n in self._find(strategy.model)])
+
+    def state(self) -> State:
+        return {"importance": self.importance, "anchor": self.anchor, "constant": self.constant}
+
+    def restore(self, state: State, learner: Any, examples: Examples) -> None:
+        self._find(learner.model)
+        self.importance = copies(state["importance"], learner.device)
+        self.anchor = copies(state["anchor"], learner.device)
+        self.constant = state["constant"]
+
+    def _find(self, model: nn.Module) -> list[str]:
+        """Take the parameters that a penalty is on; returns their names."""
+        named = [(n, p) for n, p in model.named_parameters() if not self._excluded(n)]
         self.params = [p for _, p in named]
-        self._absorb([fisher[n].data for n, _ in named])
+        return [n for n, _ in named]
 
     @torch.no_grad()
     def _absorb(self, fisher: list[Tensor]) -> None:

@@ -10,11 +10,15 @@ from typing import Any
 from avalanche.training.plugins import GDumbPlugin
 from torch import Tensor
 
+from acn_bench.strategies.keeping import State
 from acn_bench.strategies.memory import ClassMemory
+from acn_bench.strategies.stream import Examples
 
 
 class GDumb(GDumbPlugin):  # type: ignore[misc]
     """Prabhu et al. 2020: from scratch on a balanced memory, at each experience."""
+
+    inside = False
 
     def __init__(self, memory: int) -> None:
         super().__init__(memory)
@@ -29,3 +33,10 @@ class GDumb(GDumbPlugin):  # type: ignore[misc]
 
     def before_eval_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
         pass  # no copy to adapt
+
+    def state(self) -> State:
+        return {"memory": self.storage_policy.state(), "initial": self.initial}
+
+    def restore(self, state: State, learner: Any, examples: Examples) -> None:
+        self.storage_policy.restore(state["memory"], learner, examples)
+        self.initial = state["initial"]

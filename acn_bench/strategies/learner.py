@@ -7,10 +7,7 @@ from typing import Any
 import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import (
-    AGEMPlugin,
     EvaluationPlugin,
-    GEMPlugin,
-    LwFPlugin,
     ReplayPlugin,
 )
 from avalanche.training.supervised import DER, ER_ACE, Cumulative, ICaRL, JointTraining, Naive
@@ -38,8 +35,13 @@ from acn_bench.spec import (
     StrategySpec,
 )
 from acn_bench.strategies.budget import UNTIL_STOPPED
+from acn_bench.strategies.cumulative import Gathered
 from acn_bench.strategies.ewc import ElasticWeightConsolidation
 from acn_bench.strategies.gdumb import GDumb
+from acn_bench.strategies.gem import AveragedGradientEpisodicMemory, GradientEpisodicMemory
+from acn_bench.strategies.icarl import Exemplars
+from acn_bench.strategies.keeping import Keeper, Nothing, keeping
+from acn_bench.strategies.lwf import LearningWithoutForgetting
 from acn_bench.strategies.mas import MemoryAwareSynapses
 from acn_bench.strategies.memory import ClassMemory, ClassMemoryWithLogits, ExperienceMemory
 from acn_bench.strategies.model import RowFeatures
@@ -52,24 +54,24 @@ Heads = Sequence[str]  # parameters that belong to one experience alone
 
 def naive(spec: NaiveSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Fine-tuning."""
-    return Naive(**settings)
+    return keeping(Naive(**settings), Nothing())
 
 
 def joint(spec: JointSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """All experiences at once; its `train` takes the whole stream."""
-    return JointTraining(**settings)
+    return keeping(JointTraining(**settings), Nothing())
 
 
 def si(spec: SiSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Synaptic Intelligence."""
     plugin = SynapticIntelligence(spec.strength, spec.damping, spec.importance_max, heads)
-    return _with(plugin, settings)
+    return _with(plugin, settings, plugin)
 
 
 def ewc(spec: EwcSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Elastic Weight Consolidation."""
     plugin = ElasticWeightConsolidation(spec.strength, spec.fisher_batch_size, heads)
-    return _with(plugin, settings)
+    return _with(plugin, settings, plugin)
 
 
 def replay(spec: ReplaySpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -77,32 +79,36 @@ def replay(spec: ReplaySpec, heads: Heads, settings: Settings) -> SupervisedTemp
     memory = ExperienceMemory(spec.memory)
     batch = spec.memory_batch_size
     plugin = ReplayPlugin(spec.memory, batch_size_mem=batch, storage_policy=memory)
-    return _with(plugin, settings)
+    return _with(plugin, settings, memory)
 
 
 def cumulative(spec: CumulativeSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Each experience together with all earlier ones."""
-    return Cumulative(**settings)
+    return keeping(Cumulative(**settings), Gathered())
 
 
 def lwf(spec: LwfSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Learning without Forgetting; with a head each, all earlier heads are distilled."""
-    return _with(LwFPlugin(spec.alpha, spec.temperature), settings)
+    plugin = LearningWithoutForgetting(spec.alpha, spec.temperature)
+    return _with(plugin, settings, plugin)
 
 
 def mas(spec: MasSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Memory Aware Synapses."""
-    return _with(MemoryAwareSynapses(spec.strength, spec.decay, heads), settings)
+    plugin = MemoryAwareSynapses(spec.strength, spec.decay, heads)
+    return _with(plugin, settings, plugin)
 
 
 def gem(spec: GemSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Gradient Episodic Memory."""
-    return _with(GEMPlugin(spec.memory_per_experience, spec.margin), settings)
+    plugin = GradientEpisodicMemory(spec.memory_per_experience, spec.margin)
+    return _with(plugin, settings, plugin)
 
 
 def agem(spec: AgemSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Averaged GEM."""
-    return _with(AGEMPlugin(spec.memory_per_experience, spec.sample_size), settings)
+    plugin = AveragedGradientEpisodicMemory(spec.memory_per_experience, spec.sample_size)
+    return _with(plugin, settings, plugin)
 
 
 def der(spec: DerSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -115,14 +121,14 @@ def der(spec: DerSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
         **settings,
     )
     made.storage_policy = ClassMemoryWithLogits(spec.memory)
-    return made
+    return keeping(made, made.storage_policy)
 
 
 def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Herding, distillation and the nearest class mean; its loss is its own."""
     model = settings["model"]
     others = {k: v for k, v in settings.items() if k not in ("model", "criterion")}
-    return ICaRL(
+    made = ICaRL(
         feature_extractor=RowFeatures(model),
         classifier=model.head,
         memory_size=spec.memory,
@@ -130,18 +136,20 @@ def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTempla
         fixed_memory=True,
         **others,
     )
+    return keeping(made, Exemplars(made))
 
 
 def er_ace(spec: ErAceSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Replay in which the classes of the experience compete with each other alone."""
     made = ER_ACE(mem_size=spec.memory, batch_size_mem=spec.memory_batch_size, **settings)
     made.storage_policy = ClassMemory(spec.memory)
-    return made
+    return keeping(made, made.storage_policy)
 
 
 def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """From scratch on a balanced memory."""
-    return _with(GDumb(spec.memory), settings)
+    plugin = GDumb(spec.memory)
+    return _with(plugin, settings, plugin)
 
 
 def builder(spec: BuilderSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -213,8 +221,11 @@ def learner(
     return BUILDERS[type(spec)](spec, heads, settings)
 
 
-def _with(plugin: SupervisedPlugin, settings: Settings) -> SupervisedTemplate:
-    return SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
+def _with(
+    plugin: SupervisedPlugin, settings: Settings, keeper: Keeper | None = None
+) -> SupervisedTemplate:
+    made = SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
+    return keeping(made, keeper) if keeper else made
 
 
 def _silent_evaluator() -> EvaluationPlugin:

@@ -12,13 +12,17 @@ from typing import Any
 
 import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
-from torch import Tensor
+from torch import Tensor, nn
 
+from acn_bench.strategies.keeping import State, copies
 from acn_bench.strategies.penalty import differences, quadratic
+from acn_bench.strategies.stream import Examples
 
 
 class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
     """Zenke et al. 2017, with Avalanche's formulas: Ω = Σ_tasks Σ_steps -g·Δθ / (Δθ_task² + ε), clipped."""
+
+    inside = True
 
     def __init__(
         self,
@@ -37,8 +41,7 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         self._before: list[Tensor] = []
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        allowed = self.allowed_parameters(strategy.model, self.excluded_parameters)
-        self.params = [param for _, param in allowed]
+        self._find(strategy.model)
         if not self._unclipped:
             self._unclipped = [torch.zeros_like(p) for p in self.params]
             self.importance = [torch.zeros_like(p) for p in self.params]
@@ -70,6 +73,19 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
             unclipped -= path / (d.square() + self.eps)
         self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
         self.anchor = self._copies()
+
+    def state(self) -> State:
+        return {"unclipped": self._unclipped, "anchor": self.anchor, "path": self._path}
+
+    def restore(self, state: State, learner: Any, examples: Examples) -> None:
+        self._find(learner.model)
+        self._unclipped = copies(state["unclipped"], learner.device)
+        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
+        self.anchor = copies(state["anchor"], learner.device)
+        self._path = copies(state["path"], learner.device)
+
+    def _find(self, model: nn.Module) -> None:
+        self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
 
     def _strength(self, strategy: Any) -> float:
         values: Sequence[float] = self.si_lambda

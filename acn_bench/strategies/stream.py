@@ -1,8 +1,12 @@
 """Rows and classes -> the stream of experiences that Avalanche trains on."""
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
+import torch
 from avalanche.benchmarks import nc_benchmark
+from avalanche.benchmarks.utils.utils import concat_datasets
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -42,3 +46,31 @@ def class_stream(
             shuffle=False,
             class_ids_from_zero_in_each_exp=own_heads,
         )
+
+
+class Examples:
+    """The training examples of a stream, by row number: what a memory of rows is made of again."""
+
+    def __init__(self, experiences: Iterable[Any]) -> None:
+        self.datasets = [experience.dataset for experience in experiences]
+
+    def first(self, experiences: int) -> Any:
+        """All examples of the first experiences, one after the other."""
+        return concat_datasets(self.datasets[:experiences])
+
+    def of(self, rows: Tensor) -> Any:
+        """The examples of these rows (N,), in this order."""
+        return self._all.subset([self._place[row] for row in rows.tolist()])
+
+    @cached_property
+    def _all(self) -> Any:
+        return concat_datasets(self.datasets)
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        return {row: k for k, row in enumerate(rows(self._all).tolist())}
+
+
+def rows(dataset: Any) -> Tensor:
+    """The row numbers of a dataset's examples, (N,)."""
+    return torch.tensor([int(dataset[k][0]) for k in range(len(dataset))], dtype=torch.int64)

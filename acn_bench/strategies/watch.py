@@ -9,6 +9,7 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from acn_bench.data.batches import Rows
+from acn_bench.strategies.keeping import State
 
 
 class DivergedError(RuntimeError):
@@ -56,3 +57,13 @@ class Watch(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-a
                 f"epoch {len(self.loss[-1])}"
             )
         self.loss[-1].append(loss)
+
+    def state(self) -> State:
+        """For a checkpoint: what was seen so far, and the epoch that images are augmented by."""
+        seen = {"loss": self.loss, "told": self._told}
+        return seen | {"epoch": self.rows.epoch, "images": self.rows.trained}
+
+    def restore(self, state: State) -> None:
+        """Take back what `state` gave."""
+        self.loss, self._told = [list(losses) for losses in state["loss"]], state["told"]
+        self.rows.epoch, self.rows.trained = state["epoch"], state["images"]

@@ -1,0 +1,37 @@
+"""Learning without Forgetting: Avalanche's plug-in, and what it keeps."""
+
+import copy
+from collections import defaultdict
+from typing import Any
+
+from avalanche.training.plugins import LwFPlugin
+
+from acn_bench.strategies import keeping
+from acn_bench.strategies.keeping import State
+from acn_bench.strategies.stream import Examples
+
+
+class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche is untyped
+    """Li & Hoiem 2016: the model of before is the teacher."""
+
+    inside = True
+
+    def state(self) -> State:
+        teacher = self.lwf.prev_model
+        return {
+            "experiences": self.lwf.expcount,
+            "classes": {str(t): sorted(c) for t, c in self.lwf.prev_classes_by_task.items()},
+            # it stays in training mode, so that a network's batch statistics move on
+            "teacher": None if teacher is None else keeping.weights(teacher),
+            "tasks": [] if teacher is None else keeping.tasks(teacher),
+        }
+
+    def restore(self, state: State, learner: Any, examples: Examples) -> None:
+        self.lwf.expcount = state["experiences"]
+        classes = {int(task): set(known) for task, known in state["classes"].items()}
+        self.lwf.prev_classes_by_task = defaultdict(set, classes)
+        self.lwf.prev_model = None
+        if state["teacher"] is not None:
+            self.lwf.prev_model = copy.deepcopy(learner.model)
+            keeping.set_weights(self.lwf.prev_model, state["teacher"])
+            keeping.set_tasks(self.lwf.prev_model, state["tasks"])
