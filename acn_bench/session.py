@@ -159,7 +159,7 @@ def print_plan(session: Session, console: Console) -> None:
     console.print(_plan_table(session, finished))
     for config, share in zip(session.configs, session.shares, strict=True):
         if share:
-            words = f"goes on    {_name(config)} from its checkpoint, at {share:.0%}"
+            words = f"goes on    {_name(config)} from its checkpoint, at {100 * share:.0f} %"
             console.print(words, soft_wrap=True, markup=False)
     for sentence in session.refused:
         console.print(f"left out   {sentence}", soft_wrap=True, markup=False)

@@ -72,7 +72,7 @@ class Checkpoint:
         except ValueError as e:
             self.note(f"began anew: its checkpoint {e}")
             return None
-        self.note(f"went on from its checkpoint, at {float(header['share']):.0%}")
+        self.note(f"went on from its checkpoint, at {100 * float(header['share']):.0f} %")
         found: State = _unpacked(json.loads(header["state"]), tensors)
         return found
 

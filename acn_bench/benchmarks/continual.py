@@ -25,11 +25,10 @@ from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.records import ContinualResult, Guard, NoiseResult, Seconds, Validation
 from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
-from acn_bench.strategies import keeping
 from acn_bench.strategies.boundaries import Boundaries
 from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.chance import Seeded, generators_kept
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.keeping import State, keeper_of, learner_state, restore_learner
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.stream import Examples, NumberedRows, class_stream
 from acn_bench.strategies.watch import Watch
@@ -106,7 +105,7 @@ class ContinualRun:
         self.prediction = prediction(self.learner, self.model)
         self.found = Found(self.protocol.experiences)
         self.boundaries = Boundaries(self.learner, self._between_epochs)
-        self.checkpoint = checkpoint if keeping.keeper(self.learner) else None
+        self.checkpoint = checkpoint if keeper_of(self.learner) else None
 
     # ------------------------------------------------------------ the protocol
 
@@ -241,7 +240,7 @@ class ContinualRun:
         self.found.peak_memory = memory
         return {
             "found": self.found.state(),
-            "learner": keeping.state(self.learner, self.model),
+            "learner": learner_state(self.learner, self.model),
             "watch": self.watch.state(),
             "budget": self.budget.state() if self.budget else None,
             "passes": self._passes.images,
@@ -268,11 +267,11 @@ class ContinualRun:
 
     def _restore_learner(self, state: State, examples: Examples) -> None:
         self.watch.restore(state["watch"])
-        keeping.restore(self.learner, self.model, state["learner"], examples)
+        restore_learner(self.learner, self.model, state["learner"], examples)
 
     def _between_epochs(self) -> None:
         self._count_seconds("train")
-        keeper = keeping.keeper(self.learner)
+        keeper = keeper_of(self.learner)
         if keeper and keeper.inside and not self.budget:  # a budget may end within an epoch
             self._keep()
 

@@ -51,13 +51,13 @@ class Nothing:
         pass
 
 
-def keeping(learner: Any, keeper: Keeper) -> Any:
+def with_keeper(learner: Any, keeper: Keeper) -> Any:
     """The learner, which now has its keeper."""
     learner.keeper = keeper
     return learner
 
 
-def keeper(learner: Any) -> Keeper | None:
+def keeper_of(learner: Any) -> Keeper | None:
     """What the learner's builder declared; None where it declared nothing."""
     found: Keeper | None = getattr(learner, "keeper", None)
     return found
@@ -66,7 +66,7 @@ def keeper(learner: Any) -> Keeper | None:
 # ---------------------------------------------------------------- the whole learner
 
 
-def state(learner: Any, model: nn.Module) -> State:
+def learner_state(learner: Any, model: nn.Module) -> State:
     """Everything that decides the rest of training; `model` is the network that it trains."""
     return {
         "weights": weights(model),
@@ -81,7 +81,7 @@ def state(learner: Any, model: nn.Module) -> State:
     }
 
 
-def restore(learner: Any, model: nn.Module, state: State, examples: Examples) -> None:
+def restore_learner(learner: Any, model: nn.Module, state: State, examples: Examples) -> None:
     """Make the learner what it was; parameters stay the same objects."""
     if learner.optimized_param_id is None:
         learner.make_optimizer(

@@ -40,7 +40,7 @@ from acn_bench.strategies.ewc import ElasticWeightConsolidation
 from acn_bench.strategies.gdumb import GDumb
 from acn_bench.strategies.gem import AveragedGradientEpisodicMemory, GradientEpisodicMemory
 from acn_bench.strategies.icarl import Exemplars
-from acn_bench.strategies.keeping import Keeper, Nothing, keeping
+from acn_bench.strategies.keeping import Keeper, Nothing, with_keeper
 from acn_bench.strategies.lwf import LearningWithoutForgetting
 from acn_bench.strategies.mas import MemoryAwareSynapses
 from acn_bench.strategies.memory import ClassMemory, ClassMemoryWithLogits, ExperienceMemory
@@ -54,12 +54,12 @@ Heads = Sequence[str]  # parameters that belong to one experience alone
 
 def naive(spec: NaiveSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Fine-tuning."""
-    return keeping(Naive(**settings), Nothing())
+    return with_keeper(Naive(**settings), Nothing())
 
 
 def joint(spec: JointSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """All experiences at once; its `train` takes the whole stream."""
-    return keeping(JointTraining(**settings), Nothing())
+    return with_keeper(JointTraining(**settings), Nothing())
 
 
 def si(spec: SiSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -84,7 +84,7 @@ def replay(spec: ReplaySpec, heads: Heads, settings: Settings) -> SupervisedTemp
 
 def cumulative(spec: CumulativeSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Each experience together with all earlier ones."""
-    return keeping(Cumulative(**settings), Gathered())
+    return with_keeper(Cumulative(**settings), Gathered())
 
 
 def lwf(spec: LwfSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -121,7 +121,7 @@ def der(spec: DerSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
         **settings,
     )
     made.storage_policy = ClassMemoryWithLogits(spec.memory)
-    return keeping(made, made.storage_policy)
+    return with_keeper(made, made.storage_policy)
 
 
 def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -136,14 +136,14 @@ def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTempla
         fixed_memory=True,
         **others,
     )
-    return keeping(made, Exemplars(made))
+    return with_keeper(made, Exemplars(made))
 
 
 def er_ace(spec: ErAceSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Replay in which the classes of the experience compete with each other alone."""
     made = ER_ACE(mem_size=spec.memory, batch_size_mem=spec.memory_batch_size, **settings)
     made.storage_policy = ClassMemory(spec.memory)
-    return keeping(made, made.storage_policy)
+    return with_keeper(made, made.storage_policy)
 
 
 def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -225,7 +225,7 @@ def _with(
     plugin: SupervisedPlugin, settings: Settings, keeper: Keeper | None = None
 ) -> SupervisedTemplate:
     made = SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
-    return keeping(made, keeper) if keeper else made
+    return with_keeper(made, keeper) if keeper else made
 
 
 def _silent_evaluator() -> EvaluationPlugin:

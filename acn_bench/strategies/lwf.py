@@ -6,8 +6,7 @@ from typing import Any
 
 from avalanche.training.plugins import LwFPlugin
 
-from acn_bench.strategies import keeping
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.keeping import State, set_tasks, set_weights, tasks, weights
 from acn_bench.strategies.stream import Examples
 
 
@@ -22,8 +21,8 @@ class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche i
             "experiences": self.lwf.expcount,
             "classes": {str(t): sorted(c) for t, c in self.lwf.prev_classes_by_task.items()},
             # it stays in training mode, so that a network's batch statistics move on
-            "teacher": None if teacher is None else keeping.weights(teacher),
-            "tasks": [] if teacher is None else keeping.tasks(teacher),
+            "teacher": None if teacher is None else weights(teacher),
+            "tasks": [] if teacher is None else tasks(teacher),
         }
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
@@ -33,5 +32,5 @@ class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche i
         self.lwf.prev_model = None
         if state["teacher"] is not None:
             self.lwf.prev_model = copy.deepcopy(learner.model)
-            keeping.set_weights(self.lwf.prev_model, state["teacher"])
-            keeping.set_tasks(self.lwf.prev_model, state["tasks"])
+            set_weights(self.lwf.prev_model, state["teacher"])
+            set_tasks(self.lwf.prev_model, state["tasks"])
