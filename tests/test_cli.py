@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+import torch
 from typer.testing import CliRunner
 
-from acn_bench import records
+from acn_bench import records, runner
 from acn_bench.cli import app
 
 CARD = """
@@ -129,6 +130,18 @@ def test_a_dry_run_writes_nothing(line):
     assert dry.exit_code == 0, dry.output
     assert "10 runs, 0 of them finished before; the others take roughly" in dry.stdout
     assert not (line.parent / "dry").exists()
+
+
+def test_a_plan_says_which_run_goes_on_from_a_checkpoint(line):
+    device = torch.device("cpu")
+    record, *_ = records.load_all([line.folder])
+    place = records.Place(line.parent / "begun" / "tiny")
+    runner.checkpoint(record.config, place, device).save(dict, 0.63, always=True)
+    dry = call("run", line.card, "--out", line.parent / "begun", "--dry-run", "--jobs", "1", *SMALL)
+    arm = record.config.backbone.name
+    assert f"goes on    naive {arm} d1 seed 0 from its checkpoint, at 63 %" in dry.stdout
+    assert dry.stdout.count("goes on") == 1
+    assert "2 runs, 0 of them finished before" in dry.stdout
 
 
 def test_a_report_can_be_made_of_a_folder_in_any_format(line):

@@ -37,7 +37,7 @@ from acn_bench.spec import (
 )
 
 PROTOCOL = ContinualSpec(
-    name="tiny", data="digits100", experiences=3, classes_per_experience=2, epochs=3
+    name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=3
 )
 BACKBONE = MixerSpec(
     wiring="ac", depth=1, patch_size=8, width=16, token_width=8, channel_width=16

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections import deque
@@ -59,7 +60,7 @@ def eventful(tmp_path_factory):
 
     (job, configs, news)
     """
-    told = job(tmp_path_factory.mktemp("runs") / "tiny")
+    told = job(tmp_path_factory.mktemp("runs") / "tiny", interval=0.0)
     first, second, third = configs = [config(seed) for seed in range(3)]
     told.place.records.mkdir(parents=True)
     litter = told.place.records / f".{records.stem(second.run_id, told.code)}.json.1.part"
@@ -73,7 +74,8 @@ def eventful(tmp_path_factory):
             news.append(item)
             if item.config == first and item.state == "started":
                 kill_workers()
-            if item.config == second and item.state == "progress" and not killed_second:
+            begun = list(told.place.checkpoints.glob(f"{second.run_id}-*"))
+            if begun and item.state == "progress" and not killed_second:
                 killed_second = True
                 kill_workers()
             if item.config == second and item.state == "done":
@@ -92,6 +94,22 @@ def test_a_run_whose_process_is_killed_is_repeated_once(eventful):
     record = records.newest(told.place.records, second.run_id, told.code)
     assert record.config == second
     assert [len(losses) for losses in record.result.train_loss] == [20, 20]
+
+
+def test_a_run_that_was_repeated_says_so_and_from_where_it_went_on(eventful):
+    _, (_, second, third), news = eventful
+    (said,) = (n.message for n in news if n.config == second and n.state == "done")
+    how = r"its process was killed by signal 9, once; went on from its checkpoint, at \d+ %"
+    assert re.fullmatch(how, said)
+    (undisturbed,) = (n.message for n in news if n.config == third and n.state == "done")
+    assert undisturbed == ""
+
+
+def test_the_progress_of_a_repeated_run_starts_where_its_checkpoint_was(eventful):
+    _, (_, second, _), news = eventful
+    shares = [n.share for n in news if n.config == second and n.state in ("started", "progress")]
+    (again,) = (k for k, share in enumerate(shares) if share == 0 and k)  # its second start
+    assert shares[again + 1] > 0.5 * shares[again - 1] > 0
 
 
 def test_a_run_whose_process_is_killed_twice_has_failed(eventful):
