@@ -116,7 +116,8 @@ def prepare(card: BenchmarkCard, card_source: Path, drafted: Draft, options: Opt
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     """How much of a run that is to be made a checkpoint holds."""
-    if not job.again and records.newest(job.place.records, config.run_id, job.code):
+    name = f"{records.stem(config.run_id, job.code)}.json"
+    if not job.again and (job.place.records / name).exists():
         return 0.0
     return runner.checkpoint(config, job.place, chip).share or 0.0
 
