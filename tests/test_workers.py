@@ -146,8 +146,9 @@ def test_a_record_is_newer_than_the_files_beside_it(eventful):
 def test_progress_is_told_while_a_run_runs(eventful):
     _, (_, second, _), news = eventful
     shares = [n.share for n in news if n.config == second and n.state == "progress"]
-    assert shares
-    assert all(0 < share < 1 for share in shares)
+    assert all(0 < share <= 1 for share in shares)
+    # the last news may come when only the run's files are left to write
+    assert any(share < 1 for share in shares)
 
 
 def test_a_run_that_has_a_record_is_kept(eventful):
