@@ -87,7 +87,7 @@ def keep(folder: Path, name: str, found: dict[str, Any]) -> None:
     path = folder / f"{name}.json"
     about = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device.describe(torch.device("cpu")),
+        "device": device.describe(torch.device("cpu")).partition(",")[0] + ", one thread a side",
         "code": provenance.code("continual"),
         "versions": provenance.versions(),
     }
