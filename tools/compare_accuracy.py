@@ -22,7 +22,15 @@ from acn_bench.benchmarks.continual import measure
 from acn_bench.benchmarks.split import split
 from acn_bench.data import images
 from acn_bench.reports import statistics
-from acn_bench.spec import ContinualSpec, MixerSpec, RunConfig, Seeds
+from acn_bench.spec import (
+    ContinualSpec,
+    EwcSpec,
+    MixerSpec,
+    ReplaySpec,
+    RunConfig,
+    Seeds,
+    StrategySpec,
+)
 from acn_bench.strategies.chance import seed_everything
 
 STRATEGIES = tuple(s for s in stock.STRATEGIES if s != "si")
@@ -54,6 +62,16 @@ def stocks(config: RunConfig) -> list[list[float]]:
     return matrix
 
 
+def _at_the_batch(strategy: StrategySpec) -> StrategySpec:
+    """The card's values, but for batches of its own, which in stock Avalanche are as large as any other."""
+    size = PROTOCOL.batch_size
+    if isinstance(strategy, EwcSpec):
+        return replace(strategy, fisher_batch_size=size)
+    if isinstance(strategy, ReplaySpec):
+        return replace(strategy, memory_batch_size=size)
+    return strategy
+
+
 def main() -> None:
     """Run both sides, print the paired differences, keep them."""
     parser = argparse.ArgumentParser(description="Accuracy of this line beside stock Avalanche's.")
@@ -67,7 +85,7 @@ def main() -> None:
         for seed in range(options.seeds):
             config = RunConfig(
                 benchmark=PROTOCOL,
-                strategy=catalog.strategy(strategy).options,
+                strategy=_at_the_batch(catalog.strategy(strategy).options),
                 backbone=MixerSpec(wiring="ac", patch_size=8, width=64, channel_width=256),
                 seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
                 fingerprint=DATA.fingerprint,
