@@ -26,10 +26,11 @@ def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> l
     known: dict[tuple[object, ...], float] = {}
     found = []
     for config in configs:
+        kind = kinds.of(config)
         key = (config.backbone, config.precision, config.benchmark.batch_size)
         if key not in known:
             try:
-                classes = kinds.of(config).classes(config, data)
+                classes = kind.classes(config, data)
                 shape = data[0].train_images.shape[1:]
                 known[key] = _seconds_an_image(config, classes, shape, device)
             except RuntimeError as e:  # a factory for other images; no memory
@@ -37,7 +38,6 @@ def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> l
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
         factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec | MasSpec) else 1.0
         factor = TEACHER if isinstance(config.strategy, LwfSpec) else factor
-        kind = kinds.of(config)
         worked = kind.work(config, data) * known[key] * factor
         found.append((worked + kind.seconds(config)) * OVERHEAD)
     return found

@@ -21,9 +21,8 @@ class Kind:
     sentence: Callable[[RunConfig], str]  # the protocol, in one line
     check: Callable[[RunConfig, Data], None]  # raises ValueError for too few classes or rows
     classes: Callable[[RunConfig, Data], int]  # the width of a head while most of it is trained
-    work: Callable[
-        [RunConfig, Data], float
-    ]  # images trained, and those evaluated for what they cost
+    # images trained, and those evaluated for what they cost
+    work: Callable[[RunConfig, Data], float]
     seconds: Callable[[RunConfig], float]  # of training that ends by the clock; 0 where none does
     figures: Callable[[RunRecord], str]  # what a run came to, in a few words
 
@@ -38,7 +37,6 @@ def of(config: RunConfig) -> Kind:
 
 def _stream(config: RunConfig) -> str:
     protocol = config.continual
-
     return (
         f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
         f"{'a head each' if protocol.heads == 'each' else 'one head'}, {protocol.epochs} epochs, "

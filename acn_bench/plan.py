@@ -35,7 +35,6 @@ NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
 TARGETS = {"cifar100": "cifar10", "digits100": "digits10"}  # a source -> what is transferred to
 SCHEMES: tuple[str, ...] = get_args(Scheme)
 
-
 Shape = tuple[int, int, int]  # of an image, (C, H, W)
 
 

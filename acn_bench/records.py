@@ -106,7 +106,7 @@ class Probed(Struct, frozen=True, kw_only=True):
     penalties: list[float]  # (L+1,) L2, as the held-out rows chose it
 
 
-class Examples(Struct, frozen=True, kw_only=True):
+class RowCounts(Struct, frozen=True, kw_only=True):
     """How many rows of a data set served for what."""
 
     train: int
@@ -122,8 +122,8 @@ class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
     probed: Probed  # of the network as the source left it, on the target
     finetuned: Trained  # all blocks
     finetuned_cut: Trained | None  # cut to `cut` blocks, and then fine-tuned
-    source_rows: Examples
-    target_rows: Examples
+    source_rows: RowCounts
+    target_rows: RowCounts
     source_classes: int
     target_classes: int
 

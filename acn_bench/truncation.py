@@ -25,7 +25,6 @@ from acn_bench.spec import FactorySpec, Struct
 SCHEMA = 1
 ENDING = ".safetensors"
 BATCH = 64  # examples at once where speed is measured
-TOLERANCES = (0.005, measures.TOLERANCE, 0.02)  # told together, whichever was asked for
 CUT_FROM = "cut_from"  # the word in the header of a cut network
 
 Network = Backbone | MultiHead
@@ -95,7 +94,7 @@ class Cut(Struct, frozen=True, kw_only=True):
     chosen: Literal["by hand", "by test", "by tolerance"]
     tolerance: float | None  # null by hand
     held_out: int | None  # examples that it was chosen on; null by hand
-    enough: list[Enough]  # by each rule at each of TOLERANCES; empty without a record
+    enough: list[Enough]  # by each rule at each of `measures.TOLERANCES`; empty without a record
     validation_accuracy: Accuracy | None  # on held-out rows; null without a record
     test_accuracy: Accuracy | None
     parameters: Count
@@ -298,7 +297,7 @@ def _enough(record: RunRecord | None) -> list[Enough]:
             by_tolerance=measures.utilised_depth(record, tolerance),
             by_test=measures.sufficient_depth(record, tolerance),
         )
-        for tolerance in TOLERANCES
+        for tolerance in measures.TOLERANCES
     ]
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from acn_bench.backbones import dropping, images, texts, wiring
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.direct import direct
-from acn_bench.backbones.fitting import misfit
+from acn_bench.backbones.mismatch import misfit
 from acn_bench.backbones.recomputing import recomputed
 from acn_bench.catalog import closest
 from acn_bench.spec import PRECISIONS, BertSpec, MixerSpec, Precision, ViTSpec

@@ -1,7 +1,8 @@
 """A network <-> one safetensors file that rebuilds it: weights, and in its header what they are weights of.
 
 Tensors are named `backbone.…` and `head.…` (`head.<e>.…` with a head each), as the runs of the benchmarks
-name theirs; branches are part of the backbone, `backbone.branches.<block>.…`. The header holds the family, wiring and sizes as JSON, and to how many blocks it was cut.
+name theirs; branches are part of the backbone, `backbone.branches.<block>.…`. The header holds the family,
+wiring and sizes as JSON, and to how many blocks it was cut.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
-from acn_bench.backbones.fitting import misfit
 from acn_bench.backbones.heads import Heads, MultiHead
+from acn_bench.backbones.mismatch import misfit
 from acn_bench.records import atomic
 from acn_bench.spec import BackboneSpec, FactorySpec, Precision
 

@@ -57,9 +57,8 @@ def _check_values(
     if attention_mask is None or attention_mask.dtype == torch.bool:
         return
     strange = attention_mask[(attention_mask != 0) & (attention_mask != 1)]
-    if len(
-        strange
-    ):  # what is added to the scores elsewhere, 0 and -inf, would mean the opposite here
+    if len(strange):
+        # what is added to the scores elsewhere, 0 and -inf, would mean the opposite here
         raise ValueError(
             "expected an attention mask of 1 (seen) and 0 (not seen), got one with "
             f"{strange[0].item()}"

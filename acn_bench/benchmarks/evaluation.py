@@ -59,3 +59,10 @@ def shares(right: Tensor) -> list[float]:
     """(L+1, M) of bool -> accuracy by depth, (L+1,)."""
     count = right.shape[1]
     return [n / count for n in right.sum(dim=1).tolist()]
+
+
+def changes(right: Tensor) -> list[list[int]]:
+    """(L+1, M) of bool -> how many examples each depth [loses, gains] against depth L, (L+1, 2)."""
+    lost, gained = (right[-1] & ~right).sum(dim=1), (right & ~right[-1]).sum(dim=1)
+    found: list[list[int]] = torch.stack([lost, gained], dim=1).tolist()
+    return found

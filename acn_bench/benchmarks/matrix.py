@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from acn_bench.benchmarks.evaluation import shares
+from acn_bench.benchmarks.evaluation import changes, shares
 from acn_bench.records import DepthMatrix, Matrix
 from acn_bench.strategies.keeping import State
 
@@ -39,9 +39,7 @@ class Table:
     @property
     def changes(self) -> list[list[int]]:
         """(L+1, 2) at the end of the stream: how many examples each depth [loses, gains] against depth L."""
-        right = self.last
-        lost, gained = (right[-1] & ~right).sum(dim=1), (right & ~right[-1]).sum(dim=1)
-        return torch.stack([lost, gained], dim=1).tolist()
+        return changes(self.last)
 
     def examples(self, name: str) -> dict[str, Tensor]:
         """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.

@@ -15,8 +15,7 @@ class Measured:
     """What a run leaves: the record's result, what lies beside it, and the checks that ran."""
 
     result: RunResult
-    examples: dict[
-        str, Tensor
-    ]  # correct or not, per example; what a strategy predicts with beside its head
+    # correct or not, per example; what a strategy predicts with beside its head
+    examples: dict[str, Tensor]
     weights: dict[str, Tensor]
     guards: list[Guard]

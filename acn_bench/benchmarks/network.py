@@ -17,10 +17,7 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
     """
     protocol, seed = config.continual, config.seeds.init
     per = protocol.classes_per_experience
-    seed_everything("backbone", seed)
-    network = untrained(config, per)
-    assert isinstance(network.head, nn.Linear)
-    width = network.head.in_features
+    network, width = _drawn(config, per)
     classes = [per] * protocol.experiences
     if protocol.heads == "each":
         return MultiHeadRowModel(network, heads(width, classes, seed), rows)
@@ -29,11 +26,16 @@ def row_model(config: RunConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
 
 def one_head(config: RunConfig, classes: int, rows: Rows) -> RowModel:
     """The untrained network with one head of all classes. Sets the global generators."""
-    seed = config.seeds.init
-    seed_everything("backbone", seed)
-    network = untrained(config, classes)
+    network, width = _drawn(config, classes)
+    return RowModel(network, heads(width, [classes], config.seeds.init)[0], rows)
+
+
+def _drawn(config: RunConfig, num_classes: int) -> tuple[nn.Module, int]:
+    """The network of the run's seed, and how wide what its head reads is."""
+    seed_everything("backbone", config.seeds.init)
+    network = untrained(config, num_classes)
     assert isinstance(network.head, nn.Linear)
-    return RowModel(network, heads(network.head.in_features, [classes], seed)[0], rows)
+    return network, network.head.in_features
 
 
 def untrained(config: RunConfig, num_classes: int) -> nn.Module:

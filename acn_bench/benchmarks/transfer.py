@@ -17,11 +17,12 @@ from acn_bench.benchmarks.fitting import Fitting, parts
 from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.benchmarks.network import one_head
 from acn_bench.benchmarks.split import Split, whole
-from acn_bench.benchmarks.transfer_work import EVALUATED, transfer_work
+from acn_bench.benchmarks.transfer_work import transfer_work
+from acn_bench.benchmarks.work import EVALUATED
 from acn_bench.data.batches import Rows
 from acn_bench.data.generators import generators_kept, seed_everything
 from acn_bench.data.images import ImageData
-from acn_bench.records import Accuracy, Examples, Guard, Probed, Seconds, Trained, TransferResult
+from acn_bench.records import Accuracy, Guard, Probed, RowCounts, Seconds, Trained, TransferResult
 from acn_bench.spec import RunConfig
 from acn_bench.strategies.model import RowModel
 from acn_bench.training.schemes import Scheme, scheme
@@ -62,9 +63,11 @@ class Side:
         self.test = (self.split.test[0] + first).to(device)
 
     @property
-    def examples(self) -> Examples:
+    def counts(self) -> RowCounts:
         """How many rows serve for what."""
-        return Examples(train=len(self.train), validation=len(self.validation), test=len(self.test))
+        return RowCounts(
+            train=len(self.train), validation=len(self.validation), test=len(self.test)
+        )
 
 
 class TransferRun:
@@ -116,8 +119,8 @@ class TransferRun:
             probed=probed,
             finetuned=finetuned,
             finetuned_cut=finetuned_cut,
-            source_rows=self.source.examples,
-            target_rows=self.target.examples,
+            source_rows=self.source.counts,
+            target_rows=self.target.counts,
             source_classes=self.source.classes,
             target_classes=self.target.classes,
             parameters=parameters,
@@ -209,14 +212,13 @@ class TransferRun:
         self.examples |= {
             f"{name}.validation": validation.to(torch.uint8), f"{name}.test": test.to(torch.uint8)
         }  # fmt: skip
-        lost, gained = (validation[-1] & ~validation).sum(1), (validation & ~validation[-1]).sum(1)
         return Trained(
             train_loss=losses,
             held_out=held_out,
             accuracy=Accuracy(
                 validation=evaluation.shares(validation), test=evaluation.shares(test)
             ),
-            changes=torch.stack([lost, gained], dim=1).tolist(),
+            changes=evaluation.changes(validation),
         )
 
     # ------------------------------------------------------------ measuring

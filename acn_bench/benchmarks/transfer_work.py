@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from acn_bench.benchmarks.work import EVALUATED
 from acn_bench.data.images import ImageData
 from acn_bench.spec import RunConfig
-
-EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pass of three
 
 
 def transfer_work(config: RunConfig, data: Sequence[ImageData]) -> float:

@@ -32,26 +32,23 @@ class ImageData:
     class_names: tuple[str, ...]  # (K,)
     canonical: bool  # the full original files, so that published figures compare
     flips: bool  # whether a mirrored image is still of its class
-    fingerprint: (
-        str  # 12 hex digits of the hash of pixels, labels and shapes; and of the experiences
-    )
-    experiences: tuple[
-        tuple[int, ...], ...
-    ] = ()  # classes of each, where the data came as a stream
-    task_labels: bool = False  # whether each of these experiences has one
-    shared: bool = (
-        False  # whether a class is one experience's part of a class that others have, too
-    )
+    # 12 hex digits of the hash of pixels, labels and shapes; and of the experiences
+    fingerprint: str
+    # where the data came as a stream: the classes of each experience, whether each has a task label, and
+    # whether a class is one experience's part of a class that others have, too
+    experiences: tuple[tuple[int, ...], ...] = ()
+    task_labels: bool = False
+    shared: bool = False
 
-    def datasets(self) -> tuple["Examples", "Examples"]:
+    def datasets(self) -> tuple["ImageDataset", "ImageDataset"]:
         """Training and test side as any pipeline takes them: images in [0, 1] and labels, one by one."""
         return (
-            Examples(self.train_images, self.train_labels),
-            Examples(self.test_images, self.test_labels),
+            ImageDataset(self.train_images, self.train_labels),
+            ImageDataset(self.test_images, self.test_labels),
         )
 
 
-class Examples(Dataset[tuple[Tensor, int]]):
+class ImageDataset(Dataset[tuple[Tensor, int]]):
     """Images (3, 32, 32) in [0, 1] with their labels; all labels are `targets`, where Avalanche looks."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:

@@ -55,6 +55,11 @@ def learned_in_turn(record: RunRecord) -> bool:
     return sum(any(v is not None for v in row) for row in record.continual.accuracy) > 1
 
 
+def highest_accuracy(record: RunRecord) -> float:
+    """The top of what was measured along the stream: of figures that share a scale."""
+    return max(v for row in record.continual.accuracy for v in row if v is not None)
+
+
 def forgetting(
     record: RunRecord, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> float | None:

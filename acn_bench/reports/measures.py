@@ -17,6 +17,7 @@ from acn_bench.reports.robustness import NOISE
 from acn_bench.reports.transferred import TRANSFERRED
 
 TOLERANCE = 0.01  # of utilised depth, in shares: one point
+TOLERANCES = (0.005, TOLERANCE, 0.02)  # told together
 
 
 def depth_curve(
@@ -164,8 +165,8 @@ _ALL = [
     LEDGER["forward_transfer"],
     *NOISE,
     _utilised("Utilised depth", TOLERANCE, "utilised_depth"),
-    _utilised("Utilised depth at 0.5 points", 0.005, "utilised_depth_half"),
-    _utilised("Utilised depth at 2 points", 0.02, "utilised_depth_two"),
+    _utilised("Utilised depth at 0.5 points", TOLERANCES[0], "utilised_depth_half"),
+    _utilised("Utilised depth at 2 points", TOLERANCES[-1], "utilised_depth_two"),
     Metric(
         "sufficient_depth",
         "Utilised depth by test",

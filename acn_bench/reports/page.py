@@ -30,6 +30,7 @@ def render(comparison: Comparison) -> str:
 
 def _content(comparison: Comparison) -> dict[str, Any]:
     kind = kinds.of(comparison.records[0])
+    fair = fairness.fairness(comparison)
     return {
         "benchmark": comparison.benchmark,
         "card": comparison.card,
@@ -51,9 +52,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "hero": _drawn(figures.hero(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),
-        "fairness": fairness.fairness(comparison),
+        "fairness": fair,
         "fairness_said": fairness.views_run(comparison),
-        "fair": list(fairness.definitions(fairness.fairness(comparison))),
+        "fair": list(fairness.definitions(fair)),
         "fairness_titles": [views.metric_title(name) for name in fairness.SHOWN],
         "cost_columns": views.cost_columns(comparison),
         "costs": [

@@ -29,9 +29,8 @@ class QualityRow:
 
     metric: str
     cells: tuple[str, ...]
-    against: tuple[
-        tuple[str, str, str], ...
-    ]  # (difference, interval, pairs), an arm that AC is compared with each
+    # (difference, interval, pairs) of each arm that AC is compared with
+    against: tuple[tuple[str, str, str], ...]
 
 
 # ---------------------------------------------------------------- AC beside residual

@@ -83,10 +83,8 @@ def learner_state(learner: Any, model: nn.Module) -> State:
 
 def restore_learner(learner: Any, model: nn.Module, state: State, examples: Examples) -> None:
     """Make the learner what it was; parameters stay the same objects."""
-    if learner.optimized_param_id is None:
-        learner.make_optimizer(
-            reset_optimizer_state=True
-        )  # else the first experience would wipe it
+    if learner.optimized_param_id is None:  # else the first experience would wipe the optimizer
+        learner.make_optimizer(reset_optimizer_state=True)
     learner.optimizer.state.clear()
     set_weights(model, state["weights"])
     set_tasks(model, state["tasks"])

@@ -6,10 +6,7 @@ from typing import Any
 
 import torch
 from avalanche.core import SupervisedPlugin
-from avalanche.training.plugins import (
-    EvaluationPlugin,
-    ReplayPlugin,
-)
+from avalanche.training.plugins import EvaluationPlugin, ReplayPlugin
 from avalanche.training.supervised import DER, ER_ACE, Cumulative, ICaRL, JointTraining, Naive
 from avalanche.training.templates import SupervisedTemplate
 from torch import nn
@@ -221,11 +218,9 @@ def learner(
     return BUILDERS[type(spec)](spec, heads, settings)
 
 
-def _with(
-    plugin: SupervisedPlugin, settings: Settings, keeper: Keeper | None = None
-) -> SupervisedTemplate:
+def _with(plugin: SupervisedPlugin, settings: Settings, keeper: Keeper) -> SupervisedTemplate:
     made = SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
-    return with_keeper(made, keeper) if keeper else made
+    return with_keeper(made, keeper)
 
 
 def _silent_evaluator() -> EvaluationPlugin:

@@ -9,9 +9,9 @@ from acn_bench.records import (
     SCHEMA,
     Accuracy,
     DataProvenance,
-    Examples,
     Probed,
     Provenance,
+    RowCounts,
     RunRecord,
     Seconds,
     Trained,
@@ -62,7 +62,7 @@ def make(wiring="ac", scheme="plain", seed=0, *, depth=5, canonical=False, cut=.
             changes=[[10 * (depth - k), 0] for k in range(depth + 1)],
         )
 
-    rows = Examples(train=45_000, validation=5_000, test=10_000)
+    rows = RowCounts(train=45_000, validation=5_000, test=10_000)
     data = [
         DataProvenance(
             name=name, fingerprint=print_, canonical=canonical, train=50_000, test=10_000

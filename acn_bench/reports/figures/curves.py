@@ -41,13 +41,9 @@ def seen(comparison: Comparison) -> Drawing | None:
         "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
         f"forgetting, or later experiences that are harder. {SHADE} Dotted: guessing.",
         panel,
-        lambda group: max(_seen_top(r) for r in group.records),
+        lambda group: max(definitions.highest_accuracy(r) for r in group.records),
         "mean accuracy, %",
     )
-
-
-def _seen_top(record: RunRecord) -> float:
-    return max(v for row in record.continual.accuracy for v in row if v is not None)
 
 
 def depth(comparison: Comparison) -> Drawing | None:
@@ -147,7 +143,7 @@ def loss(comparison: Comparison) -> Drawing | None:
 def experiences(comparison: Comparison) -> Drawing | None:
     """The accuracy on each single experience over the stream, one panel an arm."""
     groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
-    top = max((_seen_top(r) for g in groups for r in g.records), default=0.0)
+    top = max((definitions.highest_accuracy(r) for g in groups for r in g.records), default=0.0)
     parts = [_experiences(g, f"experiences-{k}", top) for k, g in enumerate(groups)]
     caption = (
         "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from acn_bench.records import RunRecord
 from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.definitions import learned_in_turn
+from acn_bench.reports.definitions import highest_accuracy, learned_in_turn
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH, Drawing, Part
 from acn_bench.reports.groups import Arm, Group
@@ -33,17 +33,13 @@ def draw(comparison: Comparison) -> Drawing | None:
     """One row of heat maps a group; None where no matrix has more than one row."""
     groups = [g for g in comparison.groups if any(learned_in_turn(r) for r in g.records)]
     gaps = [_gap(g) for g in groups]
-    top = max((v for g in groups for r in g.records for v in _measured(r)), default=0.0)
+    top = max((highest_accuracy(r) for g in groups for r in g.records), default=0.0)
     reach = max([1.0, *(float(np.nanmax(np.abs(gap))) for gap in gaps if gap is not None)])
     parts = tuple(
         _part(group, gap, f"matrices-{k}", 100 * top, reach)
         for k, (group, gap) in enumerate(zip(groups, gaps, strict=True))
     )
     return Drawing("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
-
-
-def _measured(record: RunRecord) -> list[float]:
-    return [v for row in record.continual.accuracy for v in row if v is not None]
 
 
 def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) -> Part:

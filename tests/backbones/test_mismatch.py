@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from acn_bench.backbones.fitting import misfit
+from acn_bench.backbones.mismatch import misfit
 
 OTHERS = {
     "another family": (
