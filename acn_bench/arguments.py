@@ -63,7 +63,8 @@ Settings = Annotated[
         metavar="KEY=VALUE",
         rich_help_panel=_WHAT,
         help="Another value than the card's: --set epochs=3; several values sweep: --set "
-        "depth=5,10,15. May be given more than once.",
+        "depth=5,10,15. Keys are benchmark.*, backbone.*, strategy.NAME.*, seed.order|init|data|noise and "
+        "precision, short where unique. May be given more than once.",
     ),
 ]
 Quick = Annotated[
@@ -119,7 +120,9 @@ Paths = Annotated[
 ReportFolder = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="DIR", help="Where the report goes. Default: beside the records."
+        "--out",
+        metavar="DIR",
+        help="Where the report goes. Default: the first path; a report there is replaced.",
     ),
 ]
 Formats = Annotated[
@@ -144,9 +147,10 @@ SmallerFile = Annotated[
     ),
 ]
 Tolerance = Annotated[
-    float,
+    float | None,
     typer.Option(
-        metavar="SHARE", help="Accuracy that may be lost on held-out rows; 0.01 is one point."
+        metavar="SHARE",
+        help="Accuracy that may be lost on held-out rows. Default: 0.01, one point.",
     ),
 ]
 ByTest = Annotated[

@@ -23,7 +23,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     name: str
     statement: str  # of AC against residual
-    metric: str  # a metric of reports.comparison
+    metric: str  # one of reports.measures
     direction: Literal["lower", "higher"]  # what AC must be for the claim to hold
     source: str  # where the claim was made
     against: str = "residual"  # the arm that AC is compared with: a wiring, or `<wiring>+<scheme>`

@@ -1,4 +1,4 @@
-"""Arguments in, one call out: run · report · truncate · list. The only file that prints."""
+"""Arguments in, one call out: run · report · truncate · list. Nothing below prints unasked."""
 
 import json
 import os
@@ -57,7 +57,7 @@ app = typer.Typer(
     help="Does an auto-compressing network (AC) forget less, resist noise better and need fewer layers "
     "than a residual one? Train both, side by side, and see.",
     epilog="Start here, a minute on a laptop, nothing is downloaded:  "
-    "[bold]acn-bench run split_cifar100 --data digits100 --quick --seeds 0[/bold]",
+    "[bold]acn-bench run split_cifar100 --data digits100 --quick --seeds 0-2[/bold]",
 )
 
 
@@ -117,6 +117,7 @@ def run(
     Finished runs are kept and not run again; an interrupted command goes on where it stopped.
     """
     from acn_bench.plan import Choices, draft, numbers
+    from acn_bench.reports.comparison import judgeable
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # a factory's module may lie here; workers are told, too
@@ -131,6 +132,7 @@ def run(
         settings=tuple(settings or ()),
         quick=quick,
     )
+    judgeable(card)
     drafted = draft(card, choices)  # before anything slow: a wrong word is told at once
 
     with interruption.put_off():
@@ -140,7 +142,7 @@ def run(
     try:
         plan = session.prepare(card, source, drafted, options)
     except session.MissingData as e:
-        raise LookupError(f"{e}; that is: {_with_data(context.obj, e.embedded)}") from e
+        raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     session.print_plan(plan, out)
     if dry_run:
         return
@@ -225,7 +227,7 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
 def truncate(
     checkpoint: arguments.Checkpoint,
     out_file: arguments.SmallerFile = None,
-    tolerance: arguments.Tolerance = 0.01,
+    tolerance: arguments.Tolerance = None,
     by_test: arguments.ByTest = False,
     depth: arguments.Depth = None,
     device: arguments.SpeedDevice = "auto",

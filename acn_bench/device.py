@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from acn_bench.spec import Precision
+from acn_bench.spec import PRECISIONS, Precision
 
-DEFAULT_PRECISION: Precision = "fp32"
+DEFAULT_PRECISION: Precision = "fp32"  # bf16 is for those who ask
 
 
 def resolve(device: str) -> torch.device:
@@ -21,15 +21,12 @@ def resolve(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def resolve_precision(wanted: str, device: torch.device) -> Precision:
-    """`auto`, `fp32` or `bf16` -> what the run uses: bf16 by default only where the processor has it."""
-    if wanted == "fp32":
-        return "fp32"
-    if wanted == "bf16":
-        return "bf16"
-    if wanted != "auto":
-        raise ValueError(f"unknown precision {wanted!r}. Known: auto, fp32, bf16.")
-    return DEFAULT_PRECISION if has_bf16(device) else "fp32"
+def resolve_precision(wanted: str) -> Precision:
+    """`auto`, `fp32` or `bf16` -> what a run uses. Raises ValueError."""
+    known = {"auto": DEFAULT_PRECISION} | {p: p for p in PRECISIONS}
+    if wanted not in known:
+        raise ValueError(f"unknown precision {wanted!r}. Known: {', '.join(known)}.")
+    return known[wanted]
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -60,3 +60,12 @@ def _seconds_an_image(
         if device.type == "cuda":
             torch.cuda.synchronize(device)
     return (perf_counter() - start) / (STEPS * len(images))
+
+
+def duration(seconds: float) -> str:
+    """In words: "12 s", "5 min", "2.6 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

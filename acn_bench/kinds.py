@@ -9,7 +9,8 @@ from acn_bench.benchmarks.transfer_work import transfer_work
 from acn_bench.benchmarks.work import evaluated, work
 from acn_bench.data.images import ImageData
 from acn_bench.records import RunRecord
-from acn_bench.spec import RunConfig
+from acn_bench.reports.wording import plural
+from acn_bench.spec import ContinualSpec, RunConfig
 
 Data = Sequence[ImageData]  # in the protocol's order
 
@@ -39,9 +40,17 @@ def _stream(config: RunConfig) -> str:
     protocol = config.continual
     return (
         f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
-        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {protocol.epochs} epochs, "
+        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {_budget(protocol)}, "
         f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}"
+        f"{'' if protocol.scheme == 'plain' else f', trained by {protocol.scheme}'}"
     )
+
+
+def _budget(protocol: ContinualSpec) -> str:
+    if protocol.seconds:
+        return f"{protocol.seconds:g} s each"
+    epochs = plural(protocol.epochs, "epoch")
+    return f"as many images as in {epochs}" if protocol.budget == "images" else epochs
 
 
 def _deal(config: RunConfig, data: Data) -> None:

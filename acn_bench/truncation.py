@@ -34,23 +34,29 @@ Network = Backbone | MultiHead
 class Choice:
     """How many blocks stay: `depth` by hand; else within `tolerance`, by the mean or by the test."""
 
-    tolerance: float = measures.TOLERANCE  # a loss in accuracy, in [0, 1)
+    tolerance: float | None = None  # a loss in accuracy, in [0, 1); TOLERANCE where none is said
     by_test: bool = False
     depth: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a tolerance that cannot be, or for two choices at once."""
-        if not 0 <= self.tolerance < 1:
+        if not 0 <= self.allowed < 1:
             raise ValueError(
                 "--tolerance is a loss in accuracy from 0 to below 1 (0.01 is one point), not "
-                f"{self.tolerance:g}"
+                f"{self.allowed:g}"
             )
-        if self.by_test and self.depth is not None:
-            raise ValueError("--depth chooses by hand and --test by a test: take one of them")
+        if self.depth is not None and (self.by_test or self.tolerance is not None):
+            other = "--test by a test" if self.by_test else "--tolerance by held-out rows"
+            raise ValueError(f"--depth chooses by hand and {other}: take one of them")
         if self.by_test and self.tolerance == 0:
             raise ValueError(
                 "--test needs a --tolerance above 0: no test can show that nothing is lost"
             )
+
+    @property
+    def allowed(self) -> float:
+        """The loss in accuracy that a choice by held-out rows allows."""
+        return measures.TOLERANCE if self.tolerance is None else self.tolerance
 
     @property
     def name(self) -> Literal["by hand", "by test", "by tolerance"]:
@@ -134,7 +140,7 @@ def truncate(
         backbone=said.backbone.name,
         blocks=Count(before=whole.depth, after=k),
         chosen=choice.name,
-        tolerance=None if by_hand else choice.tolerance,
+        tolerance=None if by_hand else choice.allowed,
         held_out=None if by_hand or not record else final(record).held_out,
         enough=_enough(record),
         validation_accuracy=_accuracy(record, "validation", k),
@@ -275,12 +281,12 @@ def _chosen(record: RunRecord | None, beside: Path, choice: Choice) -> int:
             f"{record.run_id} is not above guessing even at full depth, so no depth can be chosen; {by_hand}"
         )
     find = measures.sufficient_depth if choice.by_test else measures.utilised_depth
-    k = find(record, choice.tolerance)
+    k = find(record, choice.allowed)
     if k is None:  # by test alone: what else could be missing was told above
         count = final(record).held_out
-        few = not noninferiority.shown(0, 0, count, choice.tolerance)
+        few = not noninferiority.shown(0, 0, count, choice.allowed)
         raise ValueError(
-            f"{count} held-out examples are too few to show that less than {choice.tolerance:g} is lost; "
+            f"{count} held-out examples are too few to show that less than {choice.allowed:g} is lost; "
             "take a larger --tolerance, or leave --test out"
             if few
             else f"{beside} was made before the counts that --test needs; leave it out"

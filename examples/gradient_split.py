@@ -1,4 +1,4 @@
-"""Why AC compresses: the gradient of each block over a training run, and its direct share.
+"""Why AC should compress, by the paper: the gradient of each block over a training run, and its direct share.
 
 Trains Mixers of three wirings on handwritten digits from one seed and shows, step by step and block by
 block, the norm of the full gradient and |DG| / |FG| (as in figures 1 and 2 of the ACN paper):

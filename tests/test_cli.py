@@ -38,6 +38,14 @@ strategies = ["naive"]
 seeds = [0]
 depth = 1
 """
+CLAIM = """
+[[claim]]
+name = "c"
+statement = "of a metric that transfers have, and streams have not"
+metric = "cut_depth"
+direction = "lower"
+source = "none"
+"""
 NET = """
 from torch import nn
 
@@ -132,6 +140,19 @@ def test_a_dry_run_writes_nothing(line):
     assert not (line.parent / "dry").exists()
 
 
+def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
+    budgets = ["--set", "budget=epochs,images,2s", "--seeds", "0,1", "--dry-run"]
+    dry = call("run", line.card, "--out", line.parent / "dry", *budgets, *SMALL)
+    rows = [text.split() for text in dry.stdout.splitlines() if text.startswith("naive")]
+    assert [row[1:] for row in rows] == [
+        [f"{wiring}_mixer:plain", "1", "equal", *budget, "0,", "1", "2"]
+        for budget in (["epochs"], ["images"], ["seconds", "(2", "s)"])
+        for wiring in ("ac", "residual")
+    ]
+    assert "a head each, 1 epoch, batch 64" in dry.stdout
+    assert "or         2 experiences of 2 classes, a head each, 2 s each, batch 64" in dry.stdout
+
+
 def test_a_plan_says_which_run_goes_on_from_a_checkpoint(line):
     device = torch.device("cpu")
     record, *_ = records.load_all([line.folder])
@@ -174,7 +195,8 @@ def test_again_adds_a_record_and_a_diverged_run_costs_nothing_but_itself(line):
         "2.json", "2.safetensors", "2.safetensors"
     ]  # fmt: skip
     assert (line.folder / "report.html").stat().st_mtime_ns == page
-    assert len(list((line.folder / "failures").iterdir())) == 1
+    (trace,) = (line.folder / "failures").iterdir()
+    assert message.endswith(f"(trace: {trace})")
     found = records.load_all([line.folder])
     assert len(found) == 2
     newest = max(r.provenance.time for r in found)
@@ -403,6 +425,7 @@ def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
         (["CARD", "--data", "cifar100", "--data-root", "BROKEN"], "train is not a file of CIFAR-100"),
         (["CARD", "--out", "FILE/runs"], "cannot be written: Not a directory"),
         (["DAMAGED"], "is not a TOML file"),
+        (["CLAIM"], "claim 'c': unknown metric 'cut_depth'"),
     ],
     ids=lambda v: " ".join(v[-2:]) if isinstance(v, list) else "",
 )  # fmt: skip
@@ -410,6 +433,7 @@ def test_what_the_user_can_mend_is_one_message_and_2(card, words, message):
     folder = card.parent
     (folder / "file").write_text("")
     (folder / "damaged.toml").write_text("name = ")
+    (folder / "claim.toml").write_text(CARD + CLAIM)
     (folder / "empty").mkdir()
     pickles = folder / "broken" / "cifar-100-python"
     pickles.mkdir(parents=True)
@@ -418,6 +442,7 @@ def test_what_the_user_can_mend_is_one_message_and_2(card, words, message):
     stand_ins = {
         "CARD": card, "EMPTY": folder / "empty", "BROKEN": folder / "broken",
         "FILE/runs": folder / "file" / "runs", "DAMAGED": folder / "damaged.toml",
+        "CLAIM": folder / "claim.toml",
     }  # fmt: skip
     before = files(folder)
     small = [] if {"--backbones", "--set"} & set(words) else SMALL
@@ -456,7 +481,7 @@ def test_missing_data_advises_the_same_command_on_embedded_data(card, tmp_path):
     (line,) = result.stderr.splitlines()
     assert result.exit_code == 2
     assert line.endswith(
-        f"that is: acn-bench run {card} --seeds 0-1 --data-root '{tmp_path}/no where' --data digits100"
+        f"in its place: acn-bench run {card} --seeds 0-1 --data-root '{tmp_path}/no where' --data digits100"
     )
 
 

@@ -1,6 +1,10 @@
 """What a session asks of a kind of benchmark; and the line of a transfer, from command to report."""
 
+import pickle
+import shlex
+
 import msgspec
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -42,6 +46,23 @@ direction = "higher"
 against = "residual+aligned"
 source = "none"
 """
+
+
+def test_where_the_target_alone_is_missing_the_advice_is_a_command_that_works(tmp_path):
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    rows = {"data": np.zeros((300, 3072), np.uint8), "fine_labels": [k % 100 for k in range(300)]}
+    names = {"fine_label_names": [f"class {k}" for k in range(100)]}
+    for file, content in {"train": rows, "test": rows, "meta": names}.items():
+        (folder / file).write_bytes(pickle.dumps(content))
+    words = ["run", "transfer_cifar", "--data-root", str(tmp_path)]
+    missing = CliRunner().invoke(app, words)
+    assert missing.exit_code == 2
+    assert "CIFAR-10 is not complete" in missing.stderr
+    advised = shlex.split(missing.stderr.partition("in its place: acn-bench ")[2])
+    assert advised == [*words, "--data", "digits100"]
+    tried = CliRunner().invoke(app, [*advised, "--quick", "--dry-run"])
+    assert tried.exit_code == 0, tried.output
 
 
 def test_every_kind_has_its_part_everywhere():

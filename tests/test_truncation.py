@@ -159,6 +159,10 @@ def test_tolerance_test_and_hand_choose(place, tmp_path):
     assert kept(Choice(by_test=True)) == 3  # not shown, by a thousand examples
     assert kept(Choice(tolerance=0.02, by_test=True)) == 2
     assert kept(Choice(depth=0)) == 0
+    with pytest.raises(
+        ValueError, match="--depth chooses by hand and --tolerance by held-out rows"
+    ):
+        Choice(tolerance=0.05, depth=3)
 
 
 def test_the_note_tells_all_three_tolerances_and_both_rules_together(place, tmp_path):

@@ -286,7 +286,7 @@ def _missing(path: Path, layout: Layout, why: str) -> MissingData:
     return MissingData(
         f"{layout.title} is not complete in {path.parent}: the file '{path.name}' was expected there "
         f"({why}). Put the original python pickles there, "
-        f"or use the embedded data: --data {layout.embedded}",
+        f"or use the embedded {layout.embedded} in its place",
         layout.embedded,
     )
 

@@ -13,8 +13,6 @@ from acn_bench.reports.wording import listed, plural
 TITLES = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
-    "imagenet": "ImageNet-1K",
-    "glue": "GLUE",
     "digits10": "digits10 (embedded)",
     "digits100": "digits100 (embedded)",
 }

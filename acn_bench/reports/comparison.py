@@ -14,7 +14,7 @@ import msgspec
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, Claim
 from acn_bench.records import RunRecord
-from acn_bench.reports import statistics, wording
+from acn_bench.reports import kinds, statistics, wording
 from acn_bench.reports.groups import Difference, Group, arm_order, arm_title, grouped, repeats
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.metric import Metric
@@ -95,11 +95,7 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
             f"a comparison is of one benchmark; these records are of {names or 'none'}"
         )
     groups = grouped(records)
-    claims = card.claim if card else ()
-    for claim in claims:
-        if claim.metric not in METRICS:
-            near = catalog.closest(claim.metric, METRICS)
-            raise ValueError(f"claim {claim.name!r}: unknown metric {claim.metric!r}. {near}")
+    claims = judgeable(card) if card else ()
     verdicts = [
         verdict(claim, group)
         for claim in claims
@@ -115,6 +111,18 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
         seeds_varied(records),
         repeats(records),
     )
+
+
+def judgeable(card: BenchmarkCard) -> tuple[Claim, ...]:
+    """The card's claims. Raises ValueError for one about a metric that its kind of benchmark does not have."""
+    known = kinds.KINDS[card.protocol.kind].metrics
+    for claim in card.claim:
+        if claim.metric not in known:
+            near = catalog.closest(claim.metric, known)
+            raise ValueError(
+                f"card {card.name}: claim {claim.name!r}: unknown metric {claim.metric!r}. {near}"
+            )
+    return card.claim
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:

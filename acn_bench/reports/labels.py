@@ -1,6 +1,6 @@
-"""Records of several groups -> the words that tell the groups apart."""
+"""Runs of several groups -> the words that tell the groups apart."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,18 +11,33 @@ from acn_bench.spec import FactorySpec, RunConfig
 
 def settings(record: RunRecord) -> dict[str, Any]:
     """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
-    raw = msgspec.to_builtins(record.config)
+    return _decided(record.config) | {"code": record.provenance.code[:8]}
+
+
+def _decided(config: RunConfig) -> dict[str, Any]:
+    raw = msgspec.to_builtins(config)
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
     del raw["seeds"], backbone["family"]
     backbone.pop("wiring", None)
-    for name in record.config.benchmark.arm:
+    for name in config.benchmark.arm:
         del raw["benchmark"][name]
-    tag = family(record.config) or "factory"
+    tag = family(config) or "factory"
     # a depth among Mixers, a strength among runs of SI: other families and strategies do not count
     raw["backbone"] = {tag: backbone}
     if strategy is not None:
         raw["strategy"] = {strategy.pop("name"): strategy}
-    return dict(_flat(raw)) | {"code": record.provenance.code[:8]}
+    return dict(_flat(raw))
+
+
+def apart(configs: Sequence[RunConfig]) -> list[str]:
+    """For each run of a plan the settings that others of it have otherwise, variant and depth aside."""
+    flats = [_decided(config) for config in configs]
+    varied = _varied(flats)
+    return [_settings(flat, varied - _depths(flat)) for flat in flats]
+
+
+def _settings(flat: dict[str, Any], names: set[str]) -> str:
+    return ", ".join(_setting(name, value) for name, value in flat.items() if name in names)
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -38,10 +53,7 @@ def named(examples: dict[bytes, RunRecord]) -> dict[bytes, tuple[str, str]]:
     flats = {key: settings(record) for key, record in examples.items()}
     varied = _varied(flats.values())
     families = {family(record.config) for record in examples.values()}
-    others = {
-        key: ", ".join(_setting(n, v) for n, v in flat.items() if n in varied - _depths(flat))
-        for key, flat in flats.items()
-    }
+    others = {key: _settings(flat, varied - _depths(flat)) for key, flat in flats.items()}
     many = len({n for flat in flats.values() for n in varied - _depths(flat)}) > 2
     letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
     found = {}

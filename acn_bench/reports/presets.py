@@ -8,7 +8,7 @@ import msgspec
 
 from acn_bench.catalog import Preset
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats
+from acn_bench.reports import caveats, wording
 from acn_bench.reports.comparison import Comparison, seeds_varied
 from acn_bench.spec import FactorySpec
 
@@ -40,12 +40,12 @@ def _values(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
         if key == "seeds":
             ours = sorted({r.config.seeds.order for r in records})
             if ours != sorted(theirs):
-                yield f"seeds: {_value(ours)} instead of {_value(theirs)}"
+                yield f"seeds: {wording.setting(ours)} instead of {wording.setting(theirs)}"
             continue
         for record in records:
             protocol = msgspec.to_builtins(record.config.benchmark)
             if key in protocol and protocol[key] != theirs:
-                yield f"{_word(key)}: {_value(protocol[key])} instead of {_value(theirs)}"
+                yield f"{wording.key(key)}: {wording.setting(protocol[key])} instead of {wording.setting(theirs)}"
     for record in records:
         data = record.provenance.data
         if not data.canonical:
@@ -58,7 +58,7 @@ def _published(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
         ours = "; or ".join(dict.fromkeys(_here(key, record) for record in records))
         if key == "seeds":
             ours = seeds_varied(records)
-        yield f"{_word(key)}: {theirs} as published; here {ours or 'no such setting'}"
+        yield f"{wording.key(key)}: {theirs} as published; here {ours or 'no such setting'}"
 
 
 def _here(key: str, record: RunRecord) -> str:
@@ -82,13 +82,3 @@ def _here(key: str, record: RunRecord) -> str:
         "training": f"{protocol.epochs} epochs per experience",
     }
     return str(said.get(key, ""))
-
-
-def _word(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

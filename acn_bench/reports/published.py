@@ -12,7 +12,7 @@ import msgspec
 
 from acn_bench.catalog import BenchmarkCard, Published
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, kinds
+from acn_bench.reports import caveats, kinds, wording
 from acn_bench.reports.comparison import Comparison, seeds_varied
 from acn_bench.reports.groups import Cell, Difference, Group, arm_order
 from acn_bench.reports.measures import METRICS
@@ -109,9 +109,9 @@ def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[st
                 title = caveats.TITLES.get(name, name)
                 yield f"data: {caveats.data_title(record.provenance.data)} instead of {title}"
         elif key not in ours:
-            yield f"{_word(key)}: {theirs} as published; a run has no such setting"
+            yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
         elif ours[key] != theirs:
-            yield f"{_word(key)}: {_value(ours[key])} instead of {_value(theirs)}"
+            yield f"{wording.key(key)}: {wording.setting(ours[key])} instead of {wording.setting(theirs)}"
 
 
 def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
@@ -141,15 +141,5 @@ def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
     tag = record.config.benchmark.__struct_config__.tag_field
     for key, value in ours.items():
         if key not in card.published_protocol and key not in unlisted and key != tag:
-            yield f"{_word(key)} {_value(value)}"
+            yield f"{wording.key(key)} {wording.setting(value)}"
     yield f"precision {record.config.precision}"
-
-
-def _word(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -83,7 +83,7 @@ TRANSFERRED = [
         "Blocks in use on the source",
         "blocks",
         "lower",
-        "smallest k with a[k] ≥ a[L] − 1 point (the card's tolerance), a = accuracy on held-out source rows; what the "
+        "smallest k with a[k] ≥ a[L] − tolerance (the protocol's; 1 point unless it says otherwise), a = accuracy on held-out source rows; what the "
         "cut network keeps",
         "cut-off layer, ACN paper, appendix E, which states no tolerance",
         lambda r: None if r.transfer.cut is None else float(r.transfer.cut),

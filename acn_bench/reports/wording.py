@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor, log10
+from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"  # a value that does not exist
@@ -73,12 +74,6 @@ def shown(unit: str, value: float | None, spread: float | None = None) -> str:
     return f"{text} ± {number(spread * UNITS[unit].scale, places)}"
 
 
-def with_unit(unit: str, value: float | None, spread: float | None = None) -> str:
-    """A value with its unit's word: "46.6 ± 2.2 points"."""
-    text = shown(unit, value, spread)
-    return text if value is None else f"{text} {UNITS[unit].word}"
-
-
 def change(unit: str, value: float, interval: tuple[float, float] | None = None) -> str:
     """A difference with its sign, without its unit: "−6.2"; as exact as its interval allows."""
     half = None if interval is None else (interval[1] - interval[0]) / 2
@@ -107,6 +102,20 @@ def plural(count: int, noun: str) -> str:
 def listed(words: list[str]) -> str:
     """Words as in a sentence: "a, b and c"."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def key(name: str) -> str:
+    """A setting's name as a word: "batch size"."""
+    return name.replace("_", " ")
+
+
+def setting(value: Any) -> str:
+    """A setting's value: "yes", "0.001", "0, 1, 2"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def each(sentences: Iterable[str]) -> str:

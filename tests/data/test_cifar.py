@@ -251,13 +251,15 @@ def test_missing_data_names_the_place_the_file_and_the_way_out(tmp_path: Path) -
     assert str(tmp_path / FOLDER) in message
     assert "'train'" in message
     assert "the download failed: <urlopen error no network in tests>" in message
-    assert message.endswith("or use the embedded data: --data digits100")
+    assert message.endswith("or use the embedded digits100 in its place")
     assert isinstance(missing.value, LookupError)
     assert not (tmp_path / FOLDER).exists()
 
 
 def test_missing_cifar10_advises_digits10(tmp_path: Path) -> None:
-    with pytest.raises(cifar.MissingData, match=r"'data_batch_1'.*: --data digits10$"):
+    with pytest.raises(
+        cifar.MissingData, match=r"'data_batch_1'.* embedded digits10 in its place$"
+    ):
         cifar.read("cifar10", tmp_path)
 
 
