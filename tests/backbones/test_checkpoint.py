@@ -96,7 +96,7 @@ def test_a_file_that_is_something_else_is_refused_by_name(small, tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"{path} is not a whole safetensors file")):
         load(path)
     safetensors.torch.save_file({"weight": torch.ones(2)}, path)
-    with pytest.raises(ValueError, match="acn_bench did not write it"):
+    with pytest.raises(ValueError, match="is not a finished network of acn_bench"):
         load(path)
     safetensors.torch.save_file({"weight": torch.ones(2)}, path, {"acn_bench": "{}"})
     with pytest.raises(ValueError, match="its header cannot be read"):
