@@ -73,6 +73,8 @@ class BenchmarkCard(Struct, frozen=True, kw_only=True):
     defaults: Defaults
     quick: dict[str, Any] = {}  # values that stand in under --quick, of protocol or defaults
     published_protocol: dict[str, Any] = {}  # the settings that published figures were made with
+    published_backbone: dict[str, Any] = {}  # likewise, of the network
+    published_strategy: dict[str, dict[str, Any]] = {}  # likewise, of a strategy by its name
     preset: dict[str, Preset] = {}
     claim: tuple[Claim, ...] = ()
     published: tuple[Published, ...] = ()

@@ -85,6 +85,24 @@ def forgetting(
     return mean(drops)
 
 
+def relative_forgetting(R: Matrix, chance: float) -> float | None:
+    """`forgetting` (first less last), as a share of what had been learned above `chance` (guessing).
+
+    The mean over j < T-1 of R[j][j] - R[T-1][j], divided by the mean over j < T-1 of R[j][j] - chance: 1 where
+    all is lost. None where nothing was learned: the divisor is not above zero.
+    """
+    lost = forgetting(R)
+    learned = mean([R[j][j] for j in range(len(R) - 1)])
+    if lost is None or learned is None:
+        return None
+    return share_of(lost, learned - chance)
+
+
+def share_of(part: float, whole: float) -> float | None:
+    """`part / whole`; None for a whole that is not above zero."""
+    return part / whole if whole > ROUNDING else None
+
+
 def forgetting_by_depth(
     R: DepthMatrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> list[float | None]:

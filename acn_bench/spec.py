@@ -210,6 +210,11 @@ class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
     source: str = ""  # hash of the file that defines it, so that an edit is another run
 
 
+def options(strategy: Strategy) -> dict[str, Any]:
+    """A strategy's hyper-parameters, as its card's [options] say them, less the kind."""
+    return {f.name: getattr(strategy, f.name) for f in msgspec.structs.fields(strategy)[1:]}
+
+
 StrategySpec = (
     NaiveSpec
     | JointSpec

@@ -5,7 +5,7 @@ import pytest
 
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard, StrategyCard
-from acn_bench.spec import ContinualSpec, SiSpec
+from acn_bench.spec import ContinualSpec, MixerSpec, SiSpec, options
 
 
 def card_file(root: Path, folder: Path, old: str, new: str, kind: str = "benchmarks") -> Path:
@@ -53,6 +53,9 @@ def test_a_benchmark_card_names_strategies_and_keys_that_exist(name):
     }
     assert set(card.quick) <= known
     assert set(card.published_protocol) <= known
+    assert set(card.published_backbone) <= {f.name for f in msgspec.structs.fields(MixerSpec)}
+    for strategy, stated in card.published_strategy.items():
+        assert set(stated) <= set(options(catalog.strategy(strategy).options))
 
 
 @pytest.mark.parametrize("name", catalog.names("benchmarks"))

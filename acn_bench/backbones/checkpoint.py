@@ -72,7 +72,9 @@ def header(path: Path) -> Header:
     """What the weights of a file are weights of. Raises as `about`, and ValueError where it does not say."""
     words = about(path)
     if "acn_bench" not in words:
-        raise ValueError(f"{path} is not a finished network of acn_bench: it does not say what its weights are of")
+        raise ValueError(
+            f"{path} is not a finished network of acn_bench: it does not say what its weights are of"
+        )
     try:
         return msgspec.json.decode(words["acn_bench"], type=Header)
     except msgspec.DecodeError as e:

@@ -30,7 +30,7 @@ def caveats(comparison: Comparison) -> list[str]:
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
-        *kinds.of(comparison.records[0]).caveats(comparison.records),
+        *kinds.of(comparison.records[0]).caveats(comparison.groups),
         *_chance(comparison.groups),
         *_points(comparison),
         *_many(comparison),
@@ -194,12 +194,16 @@ def _chance(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def _points(comparison: Comparison) -> Iterator[str]:
-    flat = [v for v in comparison.verdicts if v.difference and _is_point(v.difference)]
+    flat = [
+        v
+        for v in comparison.verdicts
+        if v.difference and v.difference.n > 1 and _is_point(v.difference)
+    ]
     for title in dict.fromkeys(v.metric.title for v in flat):
         named = [v.group.label for v in flat if v.metric.title == title]
         yield (
             f"{title}, {_labels(named, comparison)}: all pairs differ by the same amount, so the interval is a "
-            "point; more seeds would widen it."
+            "point, and the sign test decides: five pairs are too few for it."
         )
 
 

@@ -134,17 +134,18 @@ def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
 
 
 def verdict(claim: Claim, group: Group) -> Verdict:
-    """Whether the whole 95 % interval of AC less the claim's other arm lies on its side of zero."""
+    """Whether the whole 95 % interval of AC less the claim's other arm lies on its side of zero.
+
+    Where all pairs differ equally the interval is a point, and the sign test decides.
+    """
     difference = group.difference(claim.metric, claim.against)
     reason = _no_verdict(claim, group, difference)
     if reason or difference is None or difference.interval is None:
         return Verdict(claim, group, "no verdict", reason, difference)
-    low, high = difference.interval
     outcome: Outcome = "undecided"
-    if high < 0:
-        outcome = "holds" if claim.direction == "lower" else "reversed"
-    if low > 0:
-        outcome = "holds" if claim.direction == "higher" else "reversed"
+    if difference.p is not None and difference.p < 1 - statistics.CONFIDENCE:
+        lies = "lower" if difference.mean < 0 else "higher"
+        outcome = "holds" if claim.direction == lies else "reversed"
     return Verdict(claim, group, outcome, "", difference)
 
 
@@ -154,11 +155,22 @@ def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> st
     if missing:
         return f"{wording.listed(missing)} not run"
     if difference is not None:
-        return "one seed: no verdict" if difference.n == 1 else ""
+        return "one seed: no verdict" if difference.n == 1 else _not_matched(claim, group)
     if not set(group.arms["ac"].seeds) & set(group.arms[claim.against].seeds):
         return f"AC and {arm_title(claim.against)} share no seed"
     metric = METRICS[claim.metric]
     return f"{metric.title.lower()} has no value in any pair: {metric.why_not(group.records[0])}"
+
+
+def _not_matched(claim: Claim, group: Group) -> str:
+    """Which runs are not what the protocol compares; empty where all are."""
+    said = []
+    for arm in ("ac", claim.against):
+        runs = group.arms[arm].records
+        short = sum(not kinds.of(r).matched(r) for r in runs)
+        if short:
+            said.append(f"{short} of {wording.plural(len(runs), 'run')} of {arm_title(arm)}")
+    return f"not matched: {wording.listed(said)}" if said else ""
 
 
 def seeds_varied(records: Sequence[RunRecord]) -> str:

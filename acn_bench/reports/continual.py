@@ -1,15 +1,19 @@
 """What a report shows of a continual benchmark."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from acn_bench import orders
 from acn_bench.records import RunRecord
 from acn_bench.reports import definitions, measures, wording
 from acn_bench.reports.definitions import LEDGER
+from acn_bench.reports.groups import Group
 from acn_bench.reports.kind import Kind
 from acn_bench.reports.measures import COST, QUALITY
 from acn_bench.reports.wording import each
 from acn_bench.spec import ContinualSpec
+
+ALIKE = 0.01  # arms that learned within a point of each other are said to have learned alike
+COARSE = 0.05  # of what a network has above guessing
 
 
 def protocol(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
@@ -66,16 +70,61 @@ def _guessing(record: RunRecord) -> str:
     return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
 
 
+# ---------------------------------------------------------------- read with care
+
+
+def caveats(groups: Sequence[Group]) -> list[str]:
+    """Where a metric alone would mislead."""
+    return [*_learned(groups), *_coarse(groups)]
+
+
+def _learned(groups: Sequence[Group]) -> Iterator[str]:
+    """Arms that did not learn the same: what was not learned cannot be forgotten."""
+    found = [(g.label, g.difference("learning_accuracy")) for g in groups]
+    apart = [(label, d) for label, d in found if d is not None and abs(d.mean) >= ALIKE]
+    said = [
+        f"{label}: {wording.change('%', d.mean, d.interval)} points"
+        + (f" {wording.bracket('%', d.mean, d.interval)}" if d.interval else "")
+        for label, d in apart
+    ]
+    if said:
+        title = measures.METRICS["relative_forgetting"].title
+        yield (
+            f"AC and residual did not learn alike, just after each experience, AC less residual: {'; '.join(said)}. "
+            f"What was not learned cannot be forgotten: read forgetting beside “{title}”, which takes that out."
+        )
+
+
+def _coarse(groups: Sequence[Group]) -> Iterator[str]:
+    """Where one point, the tolerance of utilised depth, is much of what a network knows."""
+    above = [
+        curve[-1] - definitions.chance(r)
+        for group in groups
+        for r in group.records
+        if (curve := measures.depth_curve(r, "validation"))
+        and measures.utilised_depth(r) is not None
+    ]
+    shares = [measures.TOLERANCE / a for a in above]
+    if shares and max(shares) > COARSE:
+        low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
+        yield (
+            f"One point, the tolerance of utilised depth, is {high if low == high else f'{low} to {high}'} % of what "
+            "the final networks have above guessing, and a mean over experiences: a cut can cost much of what is "
+            "left of one of them. “Accuracy cut to utilised depth” and the depth curves show what it costs."
+        )
+
+
 CONTINUAL = Kind(
     metrics={name: measures.METRICS[name] for name in (*QUALITY, *COST, *LEDGER)},
     quality=QUALITY,
     cost=COST,
     overview=("average_accuracy", "masked_accuracy", "forgetting"),
-    per_run=("forgetting", "average_accuracy", "noise_drop", "utilised_depth", "seconds"),
+    per_run=("forgetting", "average_accuracy", "noise_kept", "utilised_depth", "seconds"),
     ledger=tuple(LEDGER),
     protocol=protocol,
     guessing=_guessing,
-    caveats=lambda _: [],
+    caveats=caveats,
+    matched=lambda _: True,
     unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
     other_experiment=("data", "experiences", "classes_per_experience", "heads"),
 )

@@ -148,6 +148,17 @@ _FORGETTING = [
         printed_by="Avalanche (StreamForgetting)",
     ),
     Metric(
+        "relative_forgetting",
+        "Forgetting, of what was learned",
+        "%",
+        "lower",
+        "forgetting, first − last, divided by the mean over j < T−1 of R[j][j] − g, g: the accuracy of guessing",
+        "ours: who learns less has less to forget, and this takes that out",
+        lambda r: metrics.relative_forgetting(r.continual.accuracy, chance(r)),
+        _not_in_turn,
+        printed_by=_NOBODY,
+    ),
+    Metric(
         "forgetting_chaudhry",
         "Forgetting from the best before the end",
         "points",

@@ -79,8 +79,8 @@ class Difference:
 
     @cached_property
     def p(self) -> float | None:
-        """Two-sided p-value of the paired t-test; None for one pair, or where all pairs differ equally."""
-        return statistics.t_test(list(self.values.values()))
+        """Two-sided, of the paired t-test, or of the sign test where all pairs differ equally; None for one pair."""
+        return statistics.p_value(list(self.values.values()))
 
 
 @dataclass(frozen=True)

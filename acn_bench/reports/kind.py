@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acn_bench.records import RunRecord
+from acn_bench.reports.groups import Group
 from acn_bench.reports.metric import Metric
 
 
@@ -19,6 +20,7 @@ class Kind:
     ledger: tuple[str, ...]  # definitions that compete for one word
     protocol: Callable[[Sequence[RunRecord]], list[tuple[str, str]]]  # (word, sentence)
     guessing: Callable[[RunRecord], str]  # what it would have
-    caveats: Callable[[Sequence[RunRecord]], list[str]]  # of this kind alone
+    caveats: Callable[[Sequence[Group]], list[str]]  # of this kind alone
+    matched: Callable[[RunRecord], bool]  # whether a run is one that the protocol compares
     unlisted: frozenset[str]  # settings that are said elsewhere, or are no part of training
     other_experiment: tuple[str, ...]  # settings of which another value is another experiment

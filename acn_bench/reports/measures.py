@@ -148,6 +148,7 @@ def _utilised(title: str, tolerance: float, name: str) -> Metric:
 _NO_DEPTH = "utilised depth has no value"
 _ALL = [
     LEDGER["forgetting"],
+    LEDGER["relative_forgetting"],
     LEDGER["average_accuracy"],
     LEDGER["learning_accuracy"],
     Metric(
@@ -161,6 +162,7 @@ _ALL = [
         masked_accuracy,
         "with a head each nothing else can be said",
         chance=masked_chance,
+        printed_by="mammoth ([Task-IL]), FACIL (TAw Acc, Avg. of the last row)",
     ),
     LEDGER["forward_transfer"],
     *NOISE,

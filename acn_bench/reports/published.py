@@ -17,6 +17,7 @@ from acn_bench.reports.comparison import Comparison, seeds_varied
 from acn_bench.reports.groups import Cell, Difference, Group, arm_order
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.wording import plural
+from acn_bench.spec import Strategy, options
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,13 @@ def _beside(card: BenchmarkCard, group: Group) -> Beside | None:
     decisive = kinds.of(record).other_experiment
     stream = list(_different(card, record, decisive))
     others = [key for key in card.published_protocol if key not in decisive]
-    known = [*stream, *_different(card, record, others), *_besides_protocol(card, group)]
+    known = [
+        *stream,
+        *_different(card, record, others),
+        *_otherwise(card.published_backbone, record.config.backbone),
+        *_otherwise(card.published_strategy.get(group.strategy, {}), record.config.strategy),
+        *_besides_protocol(card, group),
+    ]
     return Beside(
         group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
     )
@@ -112,6 +119,17 @@ def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[st
             yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
         elif ours[key] != theirs:
             yield f"{wording.key(key)}: {wording.setting(ours[key])} instead of {wording.setting(theirs)}"
+
+
+def _otherwise(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterator[str]:
+    """Published settings of a network or a strategy that ours does not share."""
+    ours = {} if spec is None else msgspec.to_builtins(spec)
+    name = f"{spec.name} " if isinstance(spec, Strategy) else ""
+    for key, theirs in published.items():
+        if key in ours and ours[key] != theirs:
+            yield (
+                f"{name}{wording.key(key)}: {wording.setting(ours[key])} instead of {wording.setting(theirs)}"
+            )
 
 
 def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
@@ -142,4 +160,10 @@ def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
     for key, value in ours.items():
         if key not in card.published_protocol and key not in unlisted and key != tag:
             yield f"{wording.key(key)} {wording.setting(value)}"
+    strategy = record.config.strategy
+    if strategy is not None:
+        stated = card.published_strategy.get(strategy.name, {})
+        for key, value in options(strategy).items():
+            if key not in stated:
+                yield f"{strategy.name} {wording.key(key)} {wording.setting(value)}"
     yield f"precision {record.config.precision}"

@@ -18,6 +18,15 @@ def noise_drop(record: RunRecord) -> float | None:
     return None if clean is None or noisy is None else clean - noisy
 
 
+def noise_kept(record: RunRecord) -> float | None:
+    """What noise leaves of the accuracy above guessing; None where there is none to speak of."""
+    clean, noisy = metrics.average_accuracy(record.continual.accuracy), noisy_accuracy(record)
+    chance, count = definitions.chance(record), sum(record.continual.test_counts)
+    if clean is None or noisy is None or not metrics.above_chance(clean, chance, count):
+        return None
+    return metrics.share_of(noisy - chance, clean - chance)
+
+
 def robust_forgetting(record: RunRecord) -> float | None:
     """Forgetting of the accuracies under noise, mean over corruptions and levels."""
     noise = record.continual.noise
@@ -53,6 +62,17 @@ NOISE = [
         "levels of the ACN paper, section 5.1 and Table 2",
         noisy_accuracy,
         "no noise was measured",
+    ),
+    Metric(
+        "noise_kept",
+        "Accuracy kept under noise",
+        "%",
+        "higher",
+        "(accuracy under noise − g) ÷ (accuracy at the end − g), g: the accuracy of guessing; no value unless the "
+        "accuracy at the end is above g by two standard errors",
+        "ours: a share, since who has less above guessing has less to lose; levels of the ACN paper, section 5.1",
+        noise_kept,
+        "no noise was measured, or the accuracy at the end is not above guessing",
     ),
     Metric(
         "robust_forgetting",

@@ -28,15 +28,18 @@ def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return (middle - half, middle + half)
 
 
-def t_test(values: Sequence[float]) -> float | None:
-    """Two-sided p-value of the t-test that the mean is zero: below 0.05 where the interval misses zero.
+def p_value(values: Sequence[float]) -> float | None:
+    """Two-sided, that the mean is zero, by the t-test: below 0.05 where the interval misses zero.
 
-    None for one value, and where all values are equal: without a spread there is nothing to test with.
+    Where all values are equal there is no spread for that, and it is the sign test's: 2 / 2^n, below 0.05 from
+    six values on. None for one value, and where all are zero.
     """
     spread = deviation(values)
-    if spread is None or spread < ROUNDING:
+    if spread is None:
         return None
     n = len(values)
+    if spread < ROUNDING:
+        return None if abs(values[0]) < ROUNDING else 2.0 ** (1 - n)
     return 2 * _tail(n - 1, abs(sum(values) / n) * sqrt(n) / spread)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from acn_bench.records import RunRecord
 from acn_bench.reports import measures, wording
+from acn_bench.reports.groups import Arm, Group
 from acn_bench.reports.kind import Kind
 from acn_bench.reports.measures import COST, QUALITY_TRANSFER
 from acn_bench.reports.transferred import reached
@@ -64,55 +65,54 @@ def _guessing(record: RunRecord) -> str:
 # ---------------------------------------------------------------- read with care
 
 
-def caveats(records: Sequence[RunRecord]) -> list[str]:
+def caveats(groups: Sequence[Group]) -> list[str]:
     """Which arms did not reach the accuracy that they were to be matched at."""
-    return [*_never_reached(records), *_apart(records), *_nothing_to_cut(records)]
+    return [
+        sentence
+        for group in groups
+        for sentence in (*_never_reached(group), *_apart(group), *_nothing_to_cut(group))
+    ]
 
 
-def _never_reached(records: Sequence[RunRecord]) -> Iterator[str]:
-    for title, mine in _by_arm(records):
-        short = [r for r in mine if reached(r) is False]
+def _never_reached(group: Group) -> Iterator[str]:
+    for arm in group.arms.values():
+        short = [r for r in arm.records if reached(r) is False]
         if short:
             best = [r.transfer.source.held_out[-1] for r in short]
             wanted = each(f"{100 * (r.config.transfer.source_accuracy or 0):g} %" for r in short)
             yield (
-                f"{title}: {len(short)} of {plural(len(mine), 'run')} never reached {wanted} of the held-out source "
-                f"rows; they went on with the network of the last epoch, at {100 * sum(best) / len(best):.1f} %, so "
-                "they are not matched."
+                f"{_named(group, arm)}: {len(short)} of {plural(len(arm.records), 'run')} never reached {wanted} of "
+                "the held-out source rows; they went on with the network of the last epoch, at "
+                f"{100 * sum(best) / len(best):.1f} %, so they are not matched, and there is no verdict on them."
             )
 
 
-def _apart(records: Sequence[RunRecord]) -> Iterator[str]:
+def _apart(group: Group) -> Iterator[str]:
     """How far the arms are from alike on the source, where that is more than a fine-tuned point or two."""
     found = {
-        title: sum(r.transfer.source.accuracy.test[-1] for r in mine) / len(mine)
-        for title, mine in _by_arm(records)
+        arm.title: sum(r.transfer.source.accuracy.test[-1] for r in arm.records) / len(arm.records)
+        for arm in group.arms.values()
     }
     low, high = min(found, key=lambda a: found[a]), max(found, key=lambda a: found[a])
     if found[high] - found[low] > ALIKE:
         yield (
-            f"Arms are not alike on the source: its test accuracy is {100 * found[low]:.1f} % for {low} and "
-            f"{100 * found[high]:.1f} % for {high}; what that leads to on the target is part of each difference."
+            f"{group.label}: arms are not alike on the source: its test accuracy is {100 * found[low]:.1f} % for {low} "
+            f"and {100 * found[high]:.1f} % for {high}; what that leads to on the target is part of each difference."
         )
 
 
-def _nothing_to_cut(records: Sequence[RunRecord]) -> Iterator[str]:
-    for title, mine in _by_arm(records):
-        unsaid = sum(r.transfer.cut is None for r in mine)
+def _nothing_to_cut(group: Group) -> Iterator[str]:
+    for arm in group.arms.values():
+        unsaid = sum(r.transfer.cut is None for r in arm.records)
         if unsaid:
             yield (
-                f"{title}: in {unsaid} of {plural(len(mine), 'run')} no depth could be chosen to cut to, since the "
-                "network has no depths or was not above guessing on the source."
+                f"{_named(group, arm)}: in {unsaid} of {plural(len(arm.records), 'run')} no depth could be chosen to "
+                "cut to, since the network has no depths or was not above guessing on the source."
             )
 
 
-def _by_arm(records: Sequence[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
-    found: dict[str, list[RunRecord]] = {}
-    for record in records:
-        scheme = record.config.transfer.scheme
-        word = "" if scheme == "plain" else f"+{scheme}"
-        found.setdefault(f"{record.config.backbone.name}{word}", []).append(record)
-    return list(found.items())
+def _named(group: Group, arm: Arm) -> str:
+    return f"{group.label}, {arm.title}"
 
 
 TRANSFER = Kind(
@@ -132,6 +132,7 @@ TRANSFER = Kind(
     protocol=protocol,
     guessing=_guessing,
     caveats=caveats,
+    matched=lambda record: reached(record) is not False,
     unlisted=frozenset({"name", "validation", "scheme", "tolerance", "probe_penalties"}),
     other_experiment=("data", "target"),
 )

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
+from acn_bench import catalog
 from acn_bench.records import RunRecord
 from acn_bench.reports import caveats, kinds, labels, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
 from acn_bench.reports.groups import Cell, Difference, Group, arm_title
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.wording import each
-from acn_bench.spec import ContinualSpec, FactorySpec
+from acn_bench.spec import Backbone, ContinualSpec, FactorySpec, Strategy, options
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
 LEDGER_CAPTION = (
@@ -171,8 +174,6 @@ def after_correction(verdict: Verdict) -> str:
     """What Holm's correction leaves of a verdict that is decided; empty where nothing was."""
     if verdict.outcome not in ("holds", "reversed"):
         return ""
-    if verdict.adjusted is None:
-        return "not tested"  # all pairs differ equally
     return "survives Holm" if verdict.survives else "not after Holm"
 
 
@@ -201,7 +202,7 @@ def sentence(verdict: Verdict) -> str:
 def _tested(verdict: Verdict) -> str:
     """The p-values behind a verdict: ", p = 0.021, 0.063 by Holm: not after Holm"."""
     if verdict.difference is None or verdict.difference.p is None:
-        return ", no p-value: all pairs differ by the same amount"
+        return ", no p-value: no pair differs"
     p, adjusted = p_value(verdict.difference.p), p_value(verdict.adjusted)
     after = after_correction(verdict)
     sign = "" if p.startswith("<") else "= "
@@ -263,13 +264,12 @@ def seeds(record: RunRecord) -> str:
 def setting(comparison: Comparison) -> list[tuple[str, str]]:
     """What was run, as (word, sentence); where groups differ, each way of it once."""
     records, kind = comparison.records, kinds.of(comparison.records[0])
-    strategies = [g.strategy for g in comparison.groups if g.strategy]
     return [
         ("Data", each(data_titles(r) for r in records)),
         *kind.protocol(records),
         *_budgets(comparison),
         ("Networks", _networks(comparison)),
-        *([("Strategies", wording.listed(list(dict.fromkeys(strategies))))] if strategies else []),
+        *_strategies(comparison),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
         ("Guessing", each(kind.guessing(r) for r in records)),
@@ -295,18 +295,60 @@ def _letters(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _networks(comparison: Comparison) -> str:
-    said: dict[str, set[int]] = {}
+    said: dict[tuple[str, str], set[int]] = {}
     for record in comparison.records:
         backbone = record.config.backbone
         if isinstance(backbone, FactorySpec):
-            said.setdefault(backbone.name, set())
+            said.setdefault((backbone.name, ""), set())
         else:
             family = str(backbone.__struct_config__.tag)
             name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
-            said.setdefault(name, set()).add(backbone.depth)
-    words = [f"{n}, {_depths(d)} blocks" if d else n for n, d in said.items()]
+            said.setdefault((name, _sizes(backbone)), set()).add(backbone.depth)
+    sizes = list(dict.fromkeys(size for _, size in said))
+    words = []
+    for (name, size), depths in said.items():
+        blocks = f", {_depths(depths)} blocks" if depths else ""
+        words.append(f"{name}{blocks}{f' ({size})' if len(sizes) > 1 and size else ''}")
     arms = wording.listed([arm_title(a) for a in comparison.arms])
-    return f"{'; '.join(words)}; wirings: {arms}"
+    once = f"; {sizes[0]}" if len(sizes) == 1 and sizes[0] else ""
+    return f"{'; '.join(words)}{once}; wirings: {arms}"
+
+
+def _sizes(backbone: Backbone) -> str:
+    """All that decides a network's size but its depth: "width 128, token width 64"."""
+    said = msgspec.to_builtins(backbone)
+    own = [n for n in said if n not in ("family", "wiring", "variant", "depth")]
+    return ", ".join(f"{wording.key(n)} {wording.setting(said[n])}" for n in own)
+
+
+def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
+    """Each with its hyper-parameters, and where its card has them from."""
+    used: dict[str, list[Strategy]] = {}
+    for group in comparison.groups:
+        spec = group.config.strategy
+        if spec is not None and spec not in used.setdefault(spec.name, []):
+            used[spec.name].append(spec)
+    said = [name + each(map(_options, specs)) for name, specs in used.items()]
+    sources = [f"{name}: {source}" for name in used if (source := _source(name, used[name]))]
+    return [
+        *([("Strategies", "; ".join(said))] if said else []),
+        *([("Hyper-parameters", "; ".join(sources))] if sources else []),
+    ]
+
+
+def _options(spec: Strategy) -> str:
+    """A strategy's hyper-parameters in brackets; empty where it has none."""
+    said = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _source(name: str, specs: Sequence[Strategy]) -> str:
+    """Where the card of that name has its hyper-parameters from; empty where these are others."""
+    try:
+        card = catalog.strategy(name)
+    except (LookupError, ValueError):
+        return ""
+    return card.source if options(specs[0]) and specs == [card.options] else ""
 
 
 def _depths(depths: Iterable[int]) -> str:

@@ -1,5 +1,7 @@
+import msgspec
 import pytest
 
+from acn_bench.reports import views
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import compare
 from acn_bench.reports.published import beside
@@ -38,12 +40,29 @@ def test_another_stream_keeps_published_figures_away_and_says_why(records, card)
         ({}, "variant: plain"),
         ({}, "runs: 3 seeds"),
         ({"quick": True}, "quick: the card's reduced values"),
+        ({"width": 64}, "width: 64 instead of 128"),
     ],
 )
 def test_every_deviation_is_listed(records, card, change, sentence):
     (entry, _) = published(records(experiences=20, canonical=True, **change), card)
 
     assert any(deviation.startswith(sentence) for deviation in entry.deviations)
+
+
+def test_a_strategys_other_strength_is_a_deviation_and_the_setting_shows_it(records, card):
+    def stronger(record):
+        strategy = msgspec.structs.replace(record.config.strategy, strength=100.0)
+        config = msgspec.structs.replace(record.config, strategy=strategy)
+        return msgspec.structs.replace(record, config=config, run_id=config.run_id)
+
+    made = [stronger(r) for r in records(("si",), experiences=20, canonical=True)]
+    (entry,) = published(made, card)
+    assert "si strength: 100 instead of 1" in entry.deviations
+    assert "si damping 0.001" in entry.open
+    words = dict(views.setting(compare(made, card)))
+    assert words["Strategies"] == "si (strength 100, damping 0.001, importance max 0.001)"
+    assert "Hyper-parameters" not in words  # these are not the card's
+    assert "patch size 4, width 128, token width 64, channel width 512" in words["Networks"]
 
 
 def test_a_part_of_the_data_is_a_deviation_with_its_rows(records, card):
@@ -107,9 +126,10 @@ def test_full_data_and_three_seeds_are_warned_of_for_their_intervals_alone(recor
     made = records(("naive",), variants=("plain", "released"), canonical=True)
     found = caveats(compare(made, card))
 
-    assert len(found) == 2
-    assert "the interval is a point" in found[0]
-    assert "interval of its own" in found[1]
+    assert len(found) == 3
+    assert "did not learn alike" in found[0]
+    assert "the interval is a point" in found[1]
+    assert "interval of its own" in found[2]
 
 
 def test_arms_of_unequal_size_are_warned_of(record, card):

@@ -35,7 +35,7 @@ def _continual(comparison: Comparison) -> Iterator[Drawing | None]:
     yield curves.seen(comparison)
     yield curves.experiences(comparison)
     yield matrices.draw(comparison)
-    yield pairs.draw(comparison, "noise_drop")
+    yield pairs.draw(comparison, "noise_kept")
     yield noise.accuracy(comparison)
     yield pairs.draw(comparison, "robust_forgetting")
     yield noise.forgetting(comparison)
