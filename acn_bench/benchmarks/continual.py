@@ -377,6 +377,7 @@ class ContinualRun:
             guards.classes(self.split, self.protocol, self.data),
             guards.stream(stream, self.split, own_heads=self.own_heads),
             guards.held_out(self.split),
+            guards.apart([self.data], self.data),
             guards.seeds(self.config, self.data, corruption),
         ]
         if not self.own_heads:

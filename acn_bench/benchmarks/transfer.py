@@ -167,7 +167,8 @@ class TransferRun:
     def _source_fitting(self) -> Fitting:
         p = self.protocol
         fitting = self._fitting("the source", p.epochs, p.learning_rate, scheme(p.scheme))
-        return replace(fitting, checks=p.checks_per_epoch, from_scratch=True)
+        # an arm that stops at an accuracy does not know when: rates that rise over the steps would stay near none
+        return replace(fitting, checks=p.checks_per_epoch, from_scratch=p.source_accuracy is None)
 
     def _target_fitting(self, stage: str) -> Fitting:
         p = self.protocol

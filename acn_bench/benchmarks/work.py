@@ -11,7 +11,6 @@ from acn_bench.spec import (
     GdumbSpec,
     GemSpec,
     IcarlSpec,
-    LwfSpec,
     MasSpec,
     ReplaySpec,
     RunConfig,
@@ -54,10 +53,6 @@ def passes(strategy: StrategySpec | None, protocol: ContinualSpec, rows: float) 
             return (T + 1) / 2
         case EwcSpec() | MasSpec():  # importance, once an experience
             return 1 + 1 / protocol.epochs
-        case LwfSpec() if (
-            protocol.heads == "each"
-        ):  # all earlier heads are asked in a pass of their own
-            return 1 + (T - 1) / T
         case IcarlSpec():
             return 1 + strategy.memory * (T - 1) / rows
         case GdumbSpec():

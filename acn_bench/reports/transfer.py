@@ -54,7 +54,15 @@ def _target(spec: TransferSpec) -> str:
 
 def _schemes(records: Sequence[RunRecord]) -> Iterator[str]:
     named = list(dict.fromkeys(r.config.transfer.scheme for r in records))
-    yield f"{wording.listed(list(named))}, on the source; an arm that names none is plain"
+    rates = ""
+    if "layerskip" in named:
+        matched = {r.config.transfer.source_accuracy is not None for r in records}
+        said = {
+            True: "at their full rates from the first step",
+            False: "at rates that rise over the steps",
+        }
+        rates = f"; layerskip drops blocks {each(said[m] for m in sorted(matched))}"
+    yield f"{wording.listed(list(named))}, on the source; an arm that names none is plain{rates}"
 
 
 def _guessing(record: RunRecord) -> str:

@@ -7,13 +7,27 @@ from typing import Any
 from avalanche.training.plugins import LwFPlugin
 
 from acn_bench.strategies.keeping import State, set_tasks, set_weights, tasks, weights
+from acn_bench.strategies.model import Kept, MultiHeadRowModel
 from acn_bench.strategies.stream import Examples
 
 
 class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche is untyped
-    """Li & Hoiem 2016: the model of before is the teacher."""
+    """Li & Hoiem 2016: the model of before is the teacher.
+
+    With a head each Avalanche passes a batch through the network again to ask the earlier heads; here they
+    read the features of the pass that was made.
+    """
 
     inside = True
+
+    def before_forward(self, strategy: Any, **kwargs: Any) -> None:
+        if isinstance(strategy.model, MultiHeadRowModel):
+            strategy.model.kept = Kept()
+
+    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
+        super().before_backward(strategy, **kwargs)
+        if isinstance(strategy.model, MultiHeadRowModel):
+            strategy.model.kept = None
 
     def state(self) -> State:
         teacher = self.lwf.prev_model

@@ -12,6 +12,7 @@ from acn_bench.spec import (
     EwcSpec,
     GdumbSpec,
     JointSpec,
+    LwfSpec,
     ReplaySpec,
 )
 from acn_bench.strategies.budget import Budget, Spent
@@ -36,6 +37,13 @@ def test_naive_and_joint_are_the_same_at_equal_epochs_and_at_equal_images(measur
         assert torch.equal(weights(by_epochs), weights(by_images))
         assert by_epochs.result.train_loss == by_images.result.train_loss
         assert by_epochs.result.images_seen == by_images.result.images_seen
+
+
+def test_lwf_takes_as_many_steps_as_naive_since_asking_again_shows_no_other_image(measure):
+    lwf = LwfSpec(name="lwf")
+    by_epochs, by_images = measure(strategy=lwf), measure(strategy=lwf, budget="images")
+    assert by_epochs.result.images_seen == measure().result.images_seen
+    assert torch.equal(weights(by_epochs), weights(by_images))
 
 
 @pytest.mark.parametrize("strategy", MORE, ids=lambda s: s.name)

@@ -36,7 +36,7 @@ def failed(outcomes):
 def test_a_sound_run_passes_every_guard_and_the_record_names_them(outcomes, heads):
     found = outcomes(heads=heads)
     assert failed(found) == []
-    assert len(found) == 9 + 2 * (heads == "one")
+    assert len(found) == 10 + 2 * (heads == "one")
 
 
 # ---------------------------------------------------------------- the stream
@@ -74,6 +74,15 @@ def test_a_row_that_is_trained_on_and_held_out_is_noticed(outcomes, monkeypatch)
     monkeypatch.setattr(split, "hold_out", overlapping)
     monkeypatch.setattr(guards, "hold_out", overlapping)
     assert "no row is both trained on and held out" in failed(outcomes())
+
+
+def test_a_test_set_that_was_trained_on_is_noticed(config, digits):
+    leaked = dataclasses.replace(digits, test_images=digits.train_images[: len(digits.test_images)])
+    made = continual.ContinualRun(config(), leaked, torch.device("cpu"))
+    made._check_start(made._stream())
+    assert [g.name for g in made.guards if not g.passed] == [
+        "images that are tested on were not trained on"
+    ]
 
 
 def test_a_task_label_in_the_stream_is_noticed(outcomes, monkeypatch):

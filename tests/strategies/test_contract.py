@@ -215,6 +215,20 @@ def test_the_teacher_of_lwf_sees_the_image_that_its_pupil_sees(small):
     assert teacher.rows is run.rows
 
 
+def test_lwf_reads_all_heads_from_one_pass_and_learns_what_two_would_teach(small, monkeypatch):
+    once = small(LWF)
+    (_, one_pass) = trained(once, 2)
+    assert once.model.kept is None
+    monkeypatch.setattr("acn_bench.strategies.lwf.MultiHeadRowModel", ())  # as Avalanche has it
+    twice = small(LWF)
+    (_, two_passes) = trained(twice, 2)
+    assert twice.rows.trained > once.rows.trained
+    naive = small()
+    (_, other) = trained(naive, 2)
+    assert once.rows.trained == naive.rows.trained
+    assert (one_pass - two_passes).norm() < 0.05 * (one_pass - other).norm()  # it rounds otherwise
+
+
 def test_mas_finds_weights_important_and_never_those_of_a_head_of_one_experience(small):
     run = small(MAS)
     trained(run, 2)

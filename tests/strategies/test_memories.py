@@ -222,6 +222,19 @@ def test_icarl_says_the_class_whose_exemplars_lie_nearest_on_average(small):
     assert not torch.equal(said, run.model.head(features).argmax(dim=1))
 
 
+def test_icarl_trains_on_its_exemplars_too(small):
+    run = small(ICARL, heads="one")
+    with generators_kept():
+        first, second = run._stream().train_stream[:2]
+        run._train(first)
+        shown, augmented = [], run.rows.augmented
+        run.rows.augmented = lambda rows: shown.extend(rows.tolist()) or augmented(rows)
+        run._train(second)
+    earlier = set(run.split.train[0].tolist())
+    assert len(earlier.intersection(shown)) == 36
+    assert set(run.split.train[1].tolist()) <= set(shown)
+
+
 def test_icarl_never_says_a_class_that_never_came(small):
     run = small(ICARL, heads="one")
     trained(run, 1)
