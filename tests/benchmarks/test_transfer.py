@@ -201,6 +201,18 @@ def test_a_network_of_a_factory_is_transferred_whole(data, factory):
     assert all(g.passed for g in made.guards if "batches" not in g.name)
 
 
+@pytest.mark.parametrize("matched", [True, False])
+def test_layerskip_drops_at_its_full_rates_where_the_end_of_the_training_is_open(data, matched):
+    accuracy = 0.4 if matched else None
+    run = transfer.TransferRun(
+        config(scheme="layerskip", epochs=100, source_accuracy=accuracy), *data, CPU
+    )
+    fitting = run._source_fitting()
+    early = fitting.scheme.dropping(2, step=1, total_steps=1000 if fitting.from_scratch else None)
+    assert (early.rates[-1] == fitting.scheme.max_rate) == matched
+    assert early.rates[-1] > 0
+
+
 def test_too_few_rows_to_hold_any_out_is_told(data):
     target = data[1]
     with pytest.raises(ValueError, match="too few to hold out"):
