@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from acn_bench import estimate, records
-from acn_bench.records import Place
+from acn_bench import estimate, places
+from acn_bench.places import Place
 from acn_bench.spec import RunConfig
 from acn_bench.workers import News
 
@@ -110,7 +110,7 @@ class Watch:
             return ""
         path = self.place.folder / "failures" / f"{news.config.run_id}.txt"
         with suppress(OSError):
-            with records.atomic(path) as part:
+            with places.atomic(path) as part:
                 part.write_text(news.trace, encoding="utf-8")
             return f" (trace: {path})"
         return ""

@@ -1,15 +1,11 @@
 """What was measured: one JSON file a run, raw measurements only; save and load.
 
 A `RunResult` and its `RunRecord` keep evidence, not conclusions: `metrics` computes what follows from it
-when a record is read. A file is written beside its place and then moved there, so that a file that
-has the name of a record is whole.
+when a record is read.
 """
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from typing import Any
 import msgspec
 
 from acn_bench import soundness
+from acn_bench.places import atomic
 from acn_bench.spec import Precision, RunConfig, Struct
 
 SCHEMA = 1
@@ -191,33 +188,6 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         return self.result
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the files of a benchmark's runs lie, below `--out`."""
-
-    folder: Path  # <out>/<benchmark>
-
-    @property
-    def records(self) -> Path:
-        """One JSON file a run; per-example outcomes beside it."""
-        return self.folder / "records"
-
-    @property
-    def weights(self) -> Path:
-        """Final weights, one safetensors file a run."""
-        return self.folder / "weights"
-
-    @property
-    def checkpoints(self) -> Path:
-        """What a run is made of while it runs, one safetensors file a run; gone once its record is there."""
-        return self.folder / "checkpoints"
-
-    @property
-    def locks(self) -> Path:
-        """One file a run: whoever holds its lock is running it."""
-        return self.folder / "locks"
-
-
 def stem(run_id: str, code: str) -> str:
     """The file name that a run's record, examples and weights share, without its ending."""
     return f"{run_id}-{code[:8]}"
@@ -243,27 +213,6 @@ def free_path(folder: Path, name: str) -> Path:
         number += 1
         path = folder / f"{name}.{number}.json"
     return path
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; what was written there becomes `path` at the end, in one step.
-
-    Raises OSError that names `path` where it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        with part.open("rb") as f:
-            os.fsync(f.fileno())
-        part.replace(path)
-    except OSError as e:  # a full disk says neither what was written nor where
-        if e.errno and e.filename in (None, str(part)):
-            raise OSError(e.errno, e.strerror, str(path)) from e
-        raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load(path: Path) -> RunRecord:

@@ -8,14 +8,15 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from acn_bench import provenance, records, reference
+from acn_bench import places, provenance, records, reference
 from acn_bench.backbones.checkpoint import Header
 from acn_bench.benchmarks.checkpoint import Checkpoint
 from acn_bench.benchmarks.measured import Measured, Progress
 from acn_bench.data import images
 from acn_bench.data.images import ImageData
 from acn_bench.device import describe
-from acn_bench.records import CHECKPOINT_INTERVAL, Place, RunRecord
+from acn_bench.places import Place
+from acn_bench.records import CHECKPOINT_INTERVAL, RunRecord
 from acn_bench.spec import BuilderSpec, FactorySpec, RunConfig
 
 Note = Callable[[str], None]  # told, in a sentence, what a person should know of a run
@@ -61,9 +62,9 @@ def run(
     stem = records.stem(record.run_id, record.provenance.code)
     name = records.free_path(place.records, stem).stem
     about = {"run_id": record.run_id, "config": records.encode(config)}
-    with records.atomic(place.records / f"{name}.safetensors") as part:
+    with places.atomic(place.records / f"{name}.safetensors") as part:
         part.write_bytes(safetensors.torch.save(measured.examples, about))
-    with records.atomic(place.weights / f"{name}.safetensors") as part:
+    with places.atomic(place.weights / f"{name}.safetensors") as part:
         part.write_bytes(safetensors.torch.save(measured.weights, about | _header(config)))
     records.save(record, place.records)
     kept.remove()

@@ -15,6 +15,7 @@ from acn_bench import (
     device,
     estimate,
     kinds,
+    places,
     provenance,
     records,
     reference,
@@ -27,9 +28,10 @@ from acn_bench.data import images
 from acn_bench.data.cifar import LAYOUTS
 from acn_bench.data.cifar import MissingData as MissingData
 from acn_bench.kinds import Data
+from acn_bench.places import Place
 from acn_bench.plan import Draft, without_bounds
 from acn_bench.progress import Expected, Watch
-from acn_bench.records import Place, RunRecord
+from acn_bench.records import RunRecord
 from acn_bench.reports import tables
 from acn_bench.reports.comparison import compare
 from acn_bench.reports.wording import listed
@@ -218,7 +220,7 @@ def _prepare_folder(session: Session) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
-        with records.atomic(folder / "card.toml") as part:
+        with places.atomic(folder / "card.toml") as part:
             shutil.copyfile(session.card_source, part)
     except OSError as e:
         raise ValueError(f"--out: {folder} cannot be written: {e.strerror or e}") from e

@@ -11,7 +11,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from acn_bench import backbones, noninferiority, records
+from acn_bench import backbones, noninferiority, places, records
 from acn_bench import device as devices
 from acn_bench.backbones import Backbone, MultiHead, checkpoint
 from acn_bench.backbones.backbone import TextBackbone
@@ -150,7 +150,7 @@ def truncate(
         bytes=Count(before=weights.stat().st_size, after=out.stat().st_size),
         speed=speed,
     )
-    with records.atomic(_note(out)) as part:
+    with places.atomic(_note(out)) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(note), indent=1))
     return note, [out, _note(out)]
 

@@ -26,7 +26,8 @@ from filelock import FileLock, Timeout
 
 from acn_bench import interruption, records
 from acn_bench.complaint import sentence
-from acn_bench.records import CHECKPOINT_INTERVAL, Place, RunRecord
+from acn_bench.places import Place
+from acn_bench.records import CHECKPOINT_INTERVAL, RunRecord
 from acn_bench.spec import RunConfig
 
 State = Literal["started", "progress", "done", "kept", "busy", "failed", "died"]

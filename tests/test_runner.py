@@ -24,7 +24,7 @@ from avalanche.training.templates import SupervisedTemplate
 from acn_bench import provenance, records, workers
 from acn_bench.benchmarks import continual, evaluation
 from acn_bench.data import images
-from acn_bench.records import Place
+from acn_bench.places import Place
 from acn_bench.spec import (
     ContinualSpec,
     EwcSpec,

@@ -16,7 +16,7 @@ from acn_bench.benchmarks import throughput
 from acn_bench.benchmarks.split import split
 from acn_bench.cli import app
 from acn_bench.data import images
-from acn_bench.records import Place
+from acn_bench.places import Place
 from acn_bench.spec import ContinualSpec, FactorySpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 from acn_bench.truncation import Choice, Cut, rows, truncate
 

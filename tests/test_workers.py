@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from acn_bench import provenance, records, workers
 from acn_bench.data import images
-from acn_bench.records import Place
+from acn_bench.places import Place
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 from acn_bench.workers import Job
 

@@ -18,7 +18,7 @@ from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.mismatch import misfit
-from acn_bench.records import atomic
+from acn_bench.places import atomic
 from acn_bench.spec import BackboneSpec, FactorySpec, Precision
 
 Network = Backbone | MultiHead

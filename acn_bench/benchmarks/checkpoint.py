@@ -17,7 +17,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from acn_bench.records import CHECKPOINT_INTERVAL, atomic
+from acn_bench.places import atomic
+from acn_bench.records import CHECKPOINT_INTERVAL
 from acn_bench.strategies.keeping import State
 
 THRIFT = 50  # and as many times what the last one took: 2 % of a run at most

@@ -1,14 +1,11 @@
 """The original python pickles of CIFAR-10 and CIFAR-100 -> tensors; absent ones are downloaded.
 
-Any number of rows is read, so that a subset in the original layout works too. A pickle can ask Python
-to run anything. Here it may ask for nothing but numpy's array, and even that is a stand-in: what was
-asked for is kept, checked, and only then made an array.
+Any number of rows is read, so that a subset in the original layout works too.
 """
 
 import hashlib
 import io
 import os
-import pickle
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from acn_bench.data import pickles
 
 Split = tuple[Tensor, Tensor]  # images (N, 3, 32, 32) uint8, labels (N,) int64
 
@@ -105,7 +104,7 @@ def read(name: str, root: Path) -> Cifar:
     if _is_absent(folder):
         _download(name, root)
     found = {file: _bytes(folder / file, layout) for file in layout.md5}
-    loaded = {file: _unpickle(folder / file, raw, layout) for file, raw in found.items()}
+    loaded = {file: _content(folder / file, raw, layout) for file, raw in found.items()}
     return Cifar(
         train=_split({folder / file: loaded[file] for file in layout.train}, layout),
         test=_split({folder / file: loaded[file] for file in layout.test}, layout),
@@ -130,7 +129,7 @@ def _rows(
 ) -> tuple[npt.NDArray[np.uint8], list[int]]:
     """Pixels (n, 3072) and labels (n,) of one file."""
     data, labels = content.get("data"), content.get(layout.labels)
-    pixels = data.pixels() if isinstance(data, _Array) else None
+    pixels = data.pixels() if isinstance(data, pickles.Array) else None
     if pixels is None or pixels.ndim != 2 or pixels.shape[1] != 3072 or not len(pixels):
         raise _damaged(path, layout, "'data' must be uint8 rows of 3072 values")
     if not isinstance(labels, list) or len(labels) != len(pixels):
@@ -155,111 +154,28 @@ def _names(files: dict[Path, dict[str, Any]], layout: Layout) -> tuple[str, ...]
         raise _damaged(path, layout, f"'{layout.names}' must be {layout.classes} names")
     if not all(isinstance(name, str | bytes) for name in names):
         raise _damaged(path, layout, f"'{layout.names}' must be words")
-    return tuple(_text(name) for name in names)
+    return tuple(pickles.text(name) for name in names)
 
 
 def _damaged(path: Path, layout: Layout, what: str) -> ValueError:
     return ValueError(f"{path} is not a file of {layout.title}, or it is damaged: {what}")
 
 
-def _text(word: str | bytes) -> str:
-    return word.decode("utf-8", "replace") if isinstance(word, bytes) else word
-
-
-def _md5(raw: bytes) -> str:
-    return hashlib.md5(raw, usedforsecurity=False).hexdigest()
-
-
-# ---------------------------------------------------------------- a pickle that may run nothing
-
-
-class _Dtype:
-    """Stands in for numpy.dtype: the code that it was asked for."""
-
-    def __init__(self, code: str | bytes, *_: Any) -> None:
-        self.code = _text(code)
-
-    def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, of no meaning where a value is one byte."""
-
-
-class _Array:
-    """Stands in for numpy.ndarray: the state that it was given."""
-
-    state: tuple[Any, ...] = ()  # (shape, dtype, whether in Fortran's order, bytes)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.state = state[-4:]  # before them, a version
-
-    def pixels(self) -> npt.NDArray[np.uint8] | None:
-        """The array, if the state is one of unsigned bytes."""
-        if len(self.state) != 4:
-            return None
-        shape, dtype, fortran, raw = self.state
-        if not isinstance(dtype, _Dtype) or dtype.code not in ("u1", "uint8", "|u1"):
-            return None
-        if not isinstance(raw, bytes | bytearray) or not isinstance(shape, tuple):
-            return None
-        try:
-            flat = np.frombuffer(raw, dtype=np.uint8)
-            return flat.reshape(shape, order="F" if fortran else "C")
-        except (TypeError, ValueError):  # a shape that the bytes do not fill
-            return None
-
-
-def _reconstruct(*_: Any) -> _Array:
-    return _Array()
-
-
-def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> _Array:
-    array = _Array()
-    array.state = (shape, dtype, order == "F", raw)
-    return array
-
-
-def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """How Python 3 writes bytes into a pickle of protocol 2."""
-    if encoding != "latin1":
-        raise ValueError(f"bytes are written in latin1, not {encoding!r}")
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[str, Any] = {
-    "numpy.ndarray": _Array,
-    "numpy.dtype": _Dtype,
-    "_codecs.encode": _latin1,
-    "numpy.core.multiarray._reconstruct": _reconstruct,
-    "numpy._core.multiarray._reconstruct": _reconstruct,
-    "numpy.core.numeric._frombuffer": _frombuffer,
-    "numpy._core.numeric._frombuffer": _frombuffer,
-}
-
-
-class _RefusedError(Exception):
-    """What a pickle asked for."""
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if f"{module}.{name}" not in _ALLOWED:
-            raise _RefusedError(f"{module}.{name}")
-        return _ALLOWED[f"{module}.{name}"]
-
-
-def _unpickle(path: Path, raw: bytes, layout: Layout) -> dict[str, Any]:
+def _content(path: Path, raw: bytes, layout: Layout) -> dict[str, Any]:
     """The dictionary in the file, its keys as text."""
     try:
-        content = _Unpickler(io.BytesIO(raw), encoding="bytes").load()
-    except _RefusedError as asked:
+        return pickles.load(raw)
+    except pickles.RefusedError as asked:
         raise ValueError(
             f"{path} asked to run `{asked}` and was refused: "
             f"a file of {layout.title} holds nothing but arrays, numbers and words"
         ) from None
-    except Exception as e:  # bytes that are no pickle raise nearly anything
-        raise _damaged(path, layout, f"it must be a whole pickle ({type(e).__name__}: {e})") from e
-    if not isinstance(content, dict):
-        raise _damaged(path, layout, f"it must be a dictionary, not a {type(content).__name__}")
-    return {_text(key): value for key, value in content.items() if isinstance(key, str | bytes)}
+    except ValueError as e:
+        raise _damaged(path, layout, str(e)) from e
+
+
+def _md5(raw: bytes) -> str:
+    return hashlib.md5(raw, usedforsecurity=False).hexdigest()
 
 
 # ---------------------------------------------------------------- files that are not there

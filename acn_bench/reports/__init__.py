@@ -6,7 +6,8 @@ from pathlib import Path
 
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
-from acn_bench.records import RunRecord, atomic
+from acn_bench.places import atomic
+from acn_bench.records import RunRecord
 from acn_bench.reports.comparison import Comparison, compare
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")

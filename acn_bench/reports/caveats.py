@@ -48,6 +48,11 @@ def data_title(data: DataProvenance) -> str:
     return f"{title}, {rows}" if known else f"{title} subset, {rows}"
 
 
+def data_titles(record: RunRecord) -> str:
+    """The data sets of a run, in the protocol's order."""
+    return "; ".join(data_title(data) for data in record.provenance.datasets)
+
+
 def _guards(records: Sequence[RunRecord]) -> Iterator[str]:
     failed: dict[str, list[str]] = {}
     for guard in (g for r in records for g in r.provenance.guards if not g.passed):

@@ -8,7 +8,16 @@ import jinja2
 from markupsafe import Markup
 
 from acn_bench.catalog import Claim
-from acn_bench.reports import fairness, figures, kinds, presets, published, views, wording
+from acn_bench.reports import (
+    experiment,
+    fairness,
+    figures,
+    kinds,
+    presets,
+    published,
+    views,
+    wording,
+)
 from acn_bench.reports.caveats import caveats, not_comparable
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.figures.style import Drawing
@@ -34,7 +43,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     return {
         "benchmark": comparison.benchmark,
         "card": comparison.card,
-        "setting": views.setting(comparison),
+        "setting": experiment.description(comparison),
         "not_comparable": list(not_comparable(comparison)),
         "claims": _claims(comparison),
         "family": views.family(comparison),

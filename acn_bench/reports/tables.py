@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from acn_bench.reports import kinds, views, wording
+from acn_bench.reports import experiment, kinds, views, wording
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import Comparison, Verdict
 from acn_bench.reports.fairness import SHOWN, definitions, fairness, views_run
@@ -51,7 +51,7 @@ def markdown(comparison: Comparison) -> str:
     """The question, the verdicts, the caveats and one table a group."""
     question = comparison.card.intent if comparison.card else "AC beside residual"
     lines = [f"# {comparison.benchmark}", "", question, ""]
-    lines += [f"- {word}: {sentence}" for word, sentence in views.setting(comparison)]
+    lines += [f"- {word}: {sentence}" for word, sentence in experiment.description(comparison)]
     for claim, verdicts in _claims(comparison):
         lines += ["", f"## {claim}", ""]
         lines += [f"- {v.group.label}: {views.sentence(v)}" for v in verdicts]

@@ -1,19 +1,16 @@
 """Comparison -> rows of words: what the page and the text tables show, in the same words."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from acn_bench import catalog
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, kinds, labels, wording
+from acn_bench.reports import caveats, kinds, wording
 from acn_bench.reports.comparison import Comparison, Outcome, Verdict
 from acn_bench.reports.groups import Cell, Difference, Group, arm_title
 from acn_bench.reports.measures import METRICS
 from acn_bench.reports.wording import each
-from acn_bench.spec import Backbone, ContinualSpec, FactorySpec, Strategy, options
+from acn_bench.spec import ContinualSpec
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
 LEDGER_CAPTION = (
@@ -23,7 +20,6 @@ LEDGER_CAPTION = (
     "seed, with its 95 % t-interval."
 )
 _BOUNDS = {"naive": "floor", "joint": "ceiling"}
-_FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
 
 
 @dataclass(frozen=True)
@@ -258,103 +254,6 @@ def seeds(record: RunRecord) -> str:
     return f"{s.order}, {s.init}, {s.data}, {s.noise}"
 
 
-# ---------------------------------------------------------------- the setting
-
-
-def setting(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was run, as (word, sentence); where groups differ, each way of it once."""
-    records, kind = comparison.records, kinds.of(comparison.records[0])
-    return [
-        ("Data", each(data_titles(r) for r in records)),
-        *kind.protocol(records),
-        *_budgets(comparison),
-        ("Networks", _networks(comparison)),
-        *_strategies(comparison),
-        ("Seeds", comparison.seeds),
-        *_letters(comparison),
-        ("Guessing", each(kind.guessing(r) for r in records)),
-    ]
-
-
-def _budgets(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was kept equal, where an experience may end otherwise than with its epochs."""
-    specs = [g.config.benchmark for g in comparison.groups]
-    budgets = [spec.budget for spec in specs if isinstance(spec, ContinualSpec)]
-    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
-
-
-def data_titles(record: RunRecord) -> str:
-    """The data sets of a run, in the protocol's order."""
-    return "; ".join(caveats.data_title(data) for data in record.provenance.datasets)
-
-
-def _letters(comparison: Comparison) -> list[tuple[str, str]]:
-    """What the letters in the groups' labels stand for."""
-    found = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
-    return [(f"Setting {letter}", words) for letter, words in sorted(found.items())]
-
-
-def _networks(comparison: Comparison) -> str:
-    said: dict[tuple[str, str], set[int]] = {}
-    for record in comparison.records:
-        backbone = record.config.backbone
-        if isinstance(backbone, FactorySpec):
-            said.setdefault((backbone.name, ""), set())
-        else:
-            family = str(backbone.__struct_config__.tag)
-            name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
-            said.setdefault((name, _sizes(backbone)), set()).add(backbone.depth)
-    sizes = list(dict.fromkeys(size for _, size in said))
-    words = []
-    for (name, size), depths in said.items():
-        blocks = f", {_depths(depths)} blocks" if depths else ""
-        words.append(f"{name}{blocks}{f' ({size})' if len(sizes) > 1 and size else ''}")
-    arms = wording.listed([arm_title(a) for a in comparison.arms])
-    once = f"; {sizes[0]}" if len(sizes) == 1 and sizes[0] else ""
-    return f"{'; '.join(words)}{once}; wirings: {arms}"
-
-
-def _sizes(backbone: Backbone) -> str:
-    """All that decides a network's size but its depth: "width 128, token width 64"."""
-    said = msgspec.to_builtins(backbone)
-    own = [n for n in said if n not in ("family", "wiring", "variant", "depth")]
-    return ", ".join(f"{wording.key(n)} {wording.setting(said[n])}" for n in own)
-
-
-def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
-    """Each with its hyper-parameters, and where its card has them from."""
-    used: dict[str, list[Strategy]] = {}
-    for group in comparison.groups:
-        spec = group.config.strategy
-        if spec is not None and spec not in used.setdefault(spec.name, []):
-            used[spec.name].append(spec)
-    said = [name + each(map(_options, specs)) for name, specs in used.items()]
-    sources = [f"{name}: {source}" for name in used if (source := _source(name, used[name]))]
-    return [
-        *([("Strategies", "; ".join(said))] if said else []),
-        *([("Hyper-parameters", "; ".join(sources))] if sources else []),
-    ]
-
-
-def _options(spec: Strategy) -> str:
-    """A strategy's hyper-parameters in brackets; empty where it has none."""
-    said = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
-    return f" ({', '.join(said)})" if said else ""
-
-
-def _source(name: str, specs: Sequence[Strategy]) -> str:
-    """Where the card of that name has its hyper-parameters from; empty where these are others."""
-    try:
-        card = catalog.strategy(name)
-    except (LookupError, ValueError):
-        return ""
-    return card.source if options(specs[0]) and specs == [card.options] else ""
-
-
-def _depths(depths: Iterable[int]) -> str:
-    return wording.listed([str(d) for d in sorted(depths)])
-
-
 # ---------------------------------------------------------------- provenance
 
 
@@ -371,7 +270,7 @@ def provenance(comparison: Comparison) -> Iterator[tuple[str, str]]:
     packages = sorted({package for p in made for package in p.versions})
     for package in packages:
         yield package, each(p.versions.get(package, "none") for p in made)
-    yield "Data", each(data_titles(r) for r in comparison.records)
+    yield "Data", each(map(caveats.data_titles, comparison.records))
     prints = ("+".join(d.fingerprint for d in p.datasets) for p in made)
     yield "Data fingerprint", each(prints)
 

@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from acn_bench.reports import views
 from acn_bench.reports.caveats import caveats
 from acn_bench.reports.comparison import compare
+from acn_bench.reports.experiment import description
 from acn_bench.reports.published import beside
 
 
@@ -59,7 +59,7 @@ def test_a_strategys_other_strength_is_a_deviation_and_the_setting_shows_it(reco
     (entry,) = published(made, card)
     assert "si strength: 100 instead of 1" in entry.deviations
     assert "si damping 0.001" in entry.open
-    words = dict(views.setting(compare(made, card)))
+    words = dict(description(compare(made, card)))
     assert words["Strategies"] == "si (strength 100, damping 0.001, importance max 0.001)"
     assert "Hyper-parameters" not in words  # these are not the card's
     assert "patch size 4, width 128, token width 64, channel width 512" in words["Networks"]

@@ -6,6 +6,7 @@ import pytest
 from acn_bench import catalog, orders
 from acn_bench.reports import definitions, measures, page, presets, tables, views
 from acn_bench.reports.comparison import compare
+from acn_bench.reports.experiment import description
 
 T = 3
 FULL = [[0.8, 0.0, 0.0], [0.3, 0.7, 0.0], [0.1, 0.4, 0.9]]
@@ -60,7 +61,7 @@ def test_chance_stands_beside_each_accuracy_of_a_class_incremental_table(classes
     titles = [row.metric for row in views.quality(comparison, comparison.groups[0])]
     assert any(t.startswith("Accuracy at the end") and t.endswith("guessing 6.7") for t in titles)
     assert any(t.startswith("Masked accuracy") and t.endswith("guessing 20.0") for t in titles)
-    setting = dict(views.setting(comparison))
+    setting = dict(description(comparison))
     assert setting["Guessing"] == "6.67 % accuracy; 20 % masked to the experience"
     assert "class-incremental" in setting["Stream"]
     with_heads = compare([record(), record(wiring="residual")])
@@ -86,10 +87,10 @@ def test_floor_and_ceiling_stand_around_the_others_in_one_table(classes):
 
 
 def test_a_fixed_order_of_classes_is_named_with_its_hash(classes):
-    setting = dict(views.setting(compare([classes(class_order="natural")])))
+    setting = dict(description(compare([classes(class_order="natural")])))
     assert setting["Class order"].startswith("natural")
     assert orders.digest(range(100)) in setting["Class order"]
-    assert "Class order" not in dict(views.setting(compare([classes()])))
+    assert "Class order" not in dict(description(compare([classes()])))
 
 
 def test_a_preset_lists_what_was_done_otherwise(classes):

@@ -1,0 +1,103 @@
+"""Comparison -> what was run, as (word, sentence): data, protocol, networks, strategies and seeds."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from acn_bench import catalog
+from acn_bench.reports import caveats, kinds, labels, wording
+from acn_bench.reports.comparison import Comparison
+from acn_bench.reports.groups import arm_title
+from acn_bench.reports.wording import each
+from acn_bench.spec import Backbone, ContinualSpec, FactorySpec, Strategy, options
+
+_FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
+
+
+def description(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was run, as (word, sentence); where groups differ, each way of it once."""
+    records, kind = comparison.records, kinds.of(comparison.records[0])
+    return [
+        ("Data", each(map(caveats.data_titles, records))),
+        *kind.protocol(records),
+        *_budgets(comparison),
+        ("Networks", _networks(comparison)),
+        *_strategies(comparison),
+        ("Seeds", comparison.seeds),
+        *_letters(comparison),
+        ("Guessing", each(kind.guessing(r) for r in records)),
+    ]
+
+
+def _budgets(comparison: Comparison) -> list[tuple[str, str]]:
+    """What was kept equal, where an experience may end otherwise than with its epochs."""
+    specs = [g.config.benchmark for g in comparison.groups]
+    budgets = [spec.budget for spec in specs if isinstance(spec, ContinualSpec)]
+    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
+
+
+def _letters(comparison: Comparison) -> list[tuple[str, str]]:
+    """What the letters in the groups' labels stand for."""
+    found = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
+    return [(f"Setting {letter}", words) for letter, words in sorted(found.items())]
+
+
+def _networks(comparison: Comparison) -> str:
+    said: dict[tuple[str, str], set[int]] = {}
+    for record in comparison.records:
+        backbone = record.config.backbone
+        if isinstance(backbone, FactorySpec):
+            said.setdefault((backbone.name, ""), set())
+        else:
+            family = str(backbone.__struct_config__.tag)
+            name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
+            said.setdefault((name, _size(backbone)), set()).add(backbone.depth)
+    sizes = list(dict.fromkeys(size for _, size in said))
+    words = []
+    for (name, size), depths in said.items():
+        blocks = f", {_depths(depths)} blocks" if depths else ""
+        words.append(f"{name}{blocks}{f' ({size})' if len(sizes) > 1 and size else ''}")
+    arms = wording.listed([arm_title(a) for a in comparison.arms])
+    once = f"; {sizes[0]}" if len(sizes) == 1 and sizes[0] else ""
+    return f"{'; '.join(words)}{once}; wirings: {arms}"
+
+
+def _size(backbone: Backbone) -> str:
+    """All that decides a network's size but its depth: "width 128, token width 64"."""
+    said = msgspec.to_builtins(backbone)
+    own = [n for n in said if n not in ("family", "wiring", "variant", "depth")]
+    return ", ".join(f"{wording.key(n)} {wording.setting(said[n])}" for n in own)
+
+
+def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
+    """Each with its hyper-parameters, and where its card has them from."""
+    used: dict[str, list[Strategy]] = {}
+    for group in comparison.groups:
+        spec = group.config.strategy
+        if spec is not None and spec not in used.setdefault(spec.name, []):
+            used[spec.name].append(spec)
+    said = [name + each(map(_options, specs)) for name, specs in used.items()]
+    sources = [f"{name}: {source}" for name in used if (source := _source(name, used[name]))]
+    return [
+        *([("Strategies", "; ".join(said))] if said else []),
+        *([("Hyper-parameters", "; ".join(sources))] if sources else []),
+    ]
+
+
+def _options(spec: Strategy) -> str:
+    """A strategy's hyper-parameters in brackets; empty where it has none."""
+    said = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _source(name: str, specs: Sequence[Strategy]) -> str:
+    """Where the card of that name has its hyper-parameters from; empty where these are others."""
+    try:
+        card = catalog.strategy(name)
+    except (LookupError, ValueError):
+        return ""
+    return card.source if options(specs[0]) and specs == [card.options] else ""
+
+
+def _depths(depths: Iterable[int]) -> str:
+    return wording.listed([str(d) for d in sorted(depths)])
