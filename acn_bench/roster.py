@@ -21,7 +21,7 @@ class Roster:
     def name(self, config: RunConfig) -> str:
         """In one line: "si ac_mixer:plain d5 equal images seed 0"."""
         *words, depth, settings = self._rows[config.run_id]
-        said = [*words, f"d{depth}" if depth else "", settings, f"seed {_seeds(config)}"]
+        said = [*words, f"d{depth}" if depth else "", settings, f"seed {config.seeds.joined('/')}"]
         return " ".join(word for word in said if word)
 
     def table(self, configs: Sequence[RunConfig], finished: Sequence[bool]) -> Table:
@@ -34,7 +34,7 @@ class Roster:
         for title in (*(_TITLES[k] for k in said), "seeds", "to do"):
             table.add_column(title, justify="right" if title == "to do" else "left")
         for words, runs in rows.items():
-            seeds = ", ".join(dict.fromkeys(_seeds(c) for c, _ in runs))
+            seeds = ", ".join(dict.fromkeys(c.seeds.joined("/") for c, _ in runs))
             cells = [escape(words[k]) for k in said]
             table.add_row(*cells, seeds, str(sum(not done for _, done in runs)))
         return table
@@ -46,9 +46,3 @@ def _arm(config: RunConfig) -> tuple[str, ...]:
     strategy = config.strategy.name if config.strategy else ""
     arm = " ".join(str(getattr(config.benchmark, name)) for name in config.benchmark.arm)
     return strategy, config.backbone.name, arm, depth
-
-
-def _seeds(config: RunConfig) -> str:
-    s = config.seeds
-    same = len({s.order, s.init, s.data, s.noise}) == 1
-    return str(s.order) if same else f"{s.order}/{s.init}/{s.data}/{s.noise}"

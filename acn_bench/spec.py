@@ -366,6 +366,11 @@ class Seeds(Struct, frozen=True, kw_only=True):
     data: int = 0  # held-out rows, batch order, augmentation, replay memories
     noise: int = 0  # test-time corruptions
 
+    def joined(self, between: str) -> str:
+        """Order, init, data, noise; one number where they are all the same."""
+        values = (self.order, self.init, self.data, self.noise)
+        return between.join(map(str, values if len(set(values)) > 1 else values[:1]))
+
 
 class RunConfig(Struct, frozen=True, kw_only=True):
     """Everything that decides a run's outcome, resolved."""
@@ -400,9 +405,7 @@ class RunConfig(Struct, frozen=True, kw_only=True):
             words = [backbone.factory.replace(":", "-").replace(".", "-")]
         else:
             words = [backbone.name.replace(":", "-"), f"d{backbone.depth}"]
-        s = self.seeds
-        varied = {s.order, s.init, s.data, s.noise}
-        seed = f"s{s.order}" if len(varied) == 1 else f"s{s.order}.{s.init}.{s.data}.{s.noise}"
+        seed = f"s{self.seeds.joined('.')}"
         if self.strategy is not None:
             words = [self.strategy.name, *words]
         else:

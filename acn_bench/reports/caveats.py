@@ -199,11 +199,7 @@ def _chance(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def _points(comparison: Comparison) -> Iterator[str]:
-    flat = [
-        v
-        for v in comparison.verdicts
-        if v.difference and v.difference.n > 1 and _is_point(v.difference)
-    ]
+    flat = [v for v in comparison.verdicts if v.difference and _is_point(v.difference)]
     for title in dict.fromkeys(v.metric.title for v in flat):
         named = [v.group.label for v in flat if v.metric.title == title]
         yield (

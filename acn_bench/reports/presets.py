@@ -40,12 +40,12 @@ def _values(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
         if key == "seeds":
             ours = sorted({r.config.seeds.order for r in records})
             if ours != sorted(theirs):
-                yield f"seeds: {wording.setting(ours)} instead of {wording.setting(theirs)}"
+                yield wording.instead(key, ours, theirs)
             continue
         for record in records:
             protocol = msgspec.to_builtins(record.config.benchmark)
             if key in protocol and protocol[key] != theirs:
-                yield f"{wording.key(key)}: {wording.setting(protocol[key])} instead of {wording.setting(theirs)}"
+                yield wording.instead(key, protocol[key], theirs)
     for record in records:
         data = record.provenance.data
         if not data.canonical:

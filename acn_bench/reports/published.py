@@ -118,7 +118,7 @@ def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[st
         elif key not in ours:
             yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
         elif ours[key] != theirs:
-            yield f"{wording.key(key)}: {wording.setting(ours[key])} instead of {wording.setting(theirs)}"
+            yield wording.instead(key, ours[key], theirs)
 
 
 def _otherwise(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterator[str]:
@@ -127,9 +127,7 @@ def _otherwise(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterat
     name = f"{spec.name} " if isinstance(spec, Strategy) else ""
     for key, theirs in published.items():
         if key in ours and ours[key] != theirs:
-            yield (
-                f"{name}{wording.key(key)}: {wording.setting(ours[key])} instead of {wording.setting(theirs)}"
-            )
+            yield name + wording.instead(key, ours[key], theirs)
 
 
 def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:

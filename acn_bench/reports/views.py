@@ -248,10 +248,7 @@ def run(record: RunRecord) -> list[str]:
 
 def seeds(record: RunRecord) -> str:
     """Order, init, data, noise; one number where they are all the same."""
-    s = record.config.seeds
-    if len({s.order, s.init, s.data, s.noise}) == 1:
-        return str(s.order)
-    return f"{s.order}, {s.init}, {s.data}, {s.noise}"
+    return record.config.seeds.joined(", ")
 
 
 # ---------------------------------------------------------------- provenance

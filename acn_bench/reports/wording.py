@@ -118,6 +118,11 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def instead(name: str, ours: Any, theirs: Any) -> str:
+    """A setting that differs: "batch size: 32 instead of 64"."""
+    return f"{key(name)}: {setting(ours)} instead of {setting(theirs)}"
+
+
 def each(sentences: Iterable[str]) -> str:
     """Every way of it once, in order: "this; or that"."""
     return "; or ".join(dict.fromkeys(sentences))
