@@ -1,0 +1,99 @@
+"""Every published record gives the same figures as when it was published.
+
+The expectation was written by the code before the package was reshaped (commit 8838d80); a definition that
+is changed on purpose is the only reason to write it anew: `python tests/reports/test_evidence.py`.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from acn_bench import catalog, records
+from acn_bench.reports import published, views
+from acn_bench.reports.comparison import compare
+from acn_bench.reports.measures import METRICS
+
+ROOT = Path(__file__).parent.parent.parent
+PUBLISHED = sorted(path.parent for path in (ROOT / "reports").glob("*/records.jsonl"))
+EXPECTED = Path(__file__).with_name("evidence")
+
+
+def figures(folder: Path) -> dict:
+    """All that a report computes from a folder's records, by the names of metrics and groups."""
+    found = records.load_all([folder])
+    comparison = compare(found, catalog.benchmark(found[0].config.benchmark.name))
+    return {
+        "run_ids": sorted(r.config.run_id for r in found),
+        "runs": {
+            f"{r.run_id} {r.provenance.code}": {
+                name: value
+                for name, metric in METRICS.items()
+                if name in catalogued(r) and (value := rounded(metric.value(r))) is not None
+            }
+            for r in found
+        },
+        "cells": {
+            f"{key(group)} {arm.name} {name}": [
+                rounded((cell := group.cell(arm.name, name)).mean), rounded(cell.spread), cell.n
+            ]
+            for group in comparison.groups
+            for arm in group.arms.values()
+            for name in catalogued(found[0])
+            if group.cell(arm.name, name).n
+        },
+        "verdicts": [
+            [
+                verdict.claim.name, key(verdict.group), verdict.outcome, *difference(verdict.difference),
+                rounded(verdict.adjusted), views.after_correction(verdict),
+            ]
+            for verdict in comparison.verdicts
+        ],
+        "published": [
+            [key(entry.group), row.published.metric, row.published.wiring, row.published.mean,
+             rounded(row.ours.mean), entry.same_stream]
+            for entry in published.beside(comparison)
+            for row in entry.rows
+        ],
+    }  # fmt: skip
+
+
+def catalogued(record) -> list[str]:
+    from acn_bench.reports import kinds
+
+    return list(kinds.of(record).metrics)
+
+
+def key(group) -> str:
+    """What tells the groups of these folders apart."""
+    return f"{group.strategy} {group.family} {group.variant} {group.depth}"
+
+
+def difference(found) -> list:
+    if found is None:
+        return [None] * 5
+    ends = found.interval or (None, None)
+    return [rounded(found.mean), *map(rounded, ends), rounded(found.p), found.wins]
+
+
+def rounded(value):
+    """Nine significant digits: what a table shows has four at most."""
+    return None if value is None else float(f"{value:.9g}")
+
+
+def test_there_is_evidence():
+    assert len(PUBLISHED) >= 2
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_published_records_give_the_figures_that_they_were_published_with(folder):
+    expected = json.loads((EXPECTED / f"{folder.name}.json").read_text(encoding="utf-8"))
+    found = json.loads(json.dumps(figures(folder)))
+    for part in expected:
+        assert found[part] == expected[part], part
+
+
+if __name__ == "__main__":
+    for folder in PUBLISHED:
+        text = json.dumps(figures(folder), separators=(",", ":"))
+        (EXPECTED / f"{folder.name}.json").write_text(text + "\n", encoding="utf-8")
