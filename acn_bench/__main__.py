@@ -13,7 +13,7 @@ INTERRUPTED = 130  # as shells say of a command that Ctrl-C ended
 def main() -> NoReturn:
     """Run the command line; Ctrl-C, whenever it comes, is one line and exit code 130."""
     try:
-        with interruption.put_off():
+        with interruption.defer():
             from acn_bench import cli
 
         script = Path(sys.argv[0]).stem

@@ -15,9 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, arguments, catalog, interruption
-from acn_bench.arguments import LISTS
-from acn_bench.complaint import sentence
+from acn_bench import __version__, catalog, cli_options, interruption
+from acn_bench.cli_options import LISTS
+from acn_bench.errors import sentence
 
 OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
 out = Console(highlight=False)
@@ -97,27 +97,27 @@ def _words(text: str | None) -> tuple[str, ...]:
 @_mendable
 def run(
     context: typer.Context,
-    benchmark: arguments.Benchmark,
-    backbones: arguments.Backbones = None,
-    strategies: arguments.Strategies = None,
-    seeds: arguments.Seeds = None,
-    data: arguments.Data = None,
-    settings: arguments.Settings = None,
-    quick: arguments.Quick = False,
-    data_root: arguments.DataRoot = None,
-    out_folder: arguments.RunsFolder = Path("runs"),
-    device: arguments.Device = "auto",
-    jobs: arguments.Jobs = 0,
-    dry_run: arguments.DryRun = False,
-    again: arguments.Again = False,
-    no_report: arguments.NoReport = False,
+    benchmark: cli_options.Benchmark,
+    backbones: cli_options.Backbones = None,
+    strategies: cli_options.Strategies = None,
+    seeds: cli_options.Seeds = None,
+    data: cli_options.Data = None,
+    settings: cli_options.Settings = None,
+    quick: cli_options.Quick = False,
+    data_root: cli_options.DataRoot = None,
+    out_folder: cli_options.RunsFolder = Path("runs"),
+    device: cli_options.Device = "auto",
+    jobs: cli_options.Jobs = 0,
+    dry_run: cli_options.DryRun = False,
+    again: cli_options.Again = False,
+    no_report: cli_options.NoReport = False,
 ) -> None:
     """Train the arms of a benchmark, measure them, and write the report.
 
     Finished runs are kept and not run again; an interrupted command goes on where it stopped.
     """
-    from acn_bench.plan import Choices, draft, numbers
-    from acn_bench.reports.comparison import judgeable
+    from acn_bench.analysis.comparison import judgeable
+    from acn_bench.plan import Choices, numbers, unresolved
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # a factory's module may lie here; workers are told, too
@@ -133,14 +133,16 @@ def run(
         quick=quick,
     )
     judgeable(card)
-    drafted = draft(card, choices)  # before anything slow: a wrong word is told at once
+    unresolved_plan = unresolved(
+        card, choices
+    )  # before anything slow: a wrong word is told at once
 
-    with interruption.put_off():
-        from acn_bench import session
+    with interruption.defer():
+        from acn_bench.execution import session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
-        plan = session.prepare(card, source, drafted, options)
+        plan = session.prepare(card, source, unresolved_plan, options)
     except session.MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     session.print_plan(plan, out)
@@ -177,12 +179,12 @@ def _with_data(words: list[str], name: str) -> str:
 )
 @_mendable
 def report(
-    paths: arguments.Paths,
-    out_folder: arguments.ReportFolder = None,
-    formats: arguments.Formats = "html,pdf",
+    paths: cli_options.Paths,
+    out_folder: cli_options.ReportFolder = None,
+    formats: cli_options.Formats = "html,pdf",
 ) -> None:
     """Write a report over every record below the paths. Nothing is trained."""
-    with interruption.put_off():
+    with interruption.defer():
         from acn_bench import records, reports
 
     for path in paths:
@@ -225,12 +227,12 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
 @app.command()
 @_mendable
 def truncate(
-    checkpoint: arguments.Checkpoint,
-    out_file: arguments.SmallerFile = None,
-    tolerance: arguments.Tolerance = None,
-    by_test: arguments.ByTest = False,
-    depth: arguments.Depth = None,
-    device: arguments.SpeedDevice = "auto",
+    checkpoint: cli_options.Checkpoint,
+    out_file: cli_options.SmallerFile = None,
+    tolerance: cli_options.Tolerance = None,
+    by_test: cli_options.ByTest = False,
+    depth: cli_options.Depth = None,
+    device: cli_options.SpeedDevice = "auto",
 ) -> None:
     """Keep the blocks that a trained network uses, and write it as a network of its own.
 
@@ -262,13 +264,13 @@ def truncate(
 
 @app.command(name="list")
 @_mendable
-def list_(kind: arguments.Kind = None, as_json: arguments.Json = False) -> None:
+def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> None:
     """List what has a name: benchmarks, strategies, backbones, data, corruptions; metrics with their formulas."""
     if kind is not None and kind not in LISTS:
         raise LookupError(f"there is no list of {kind!r}. {catalog.closest(kind, LISTS)}")
 
+    from acn_bench.analysis import measures
     from acn_bench.naming import inventory
-    from acn_bench.reports import measures
 
     everything = inventory() | {"metrics": measures.inventory()}
     kinds = [kind] if kind else LISTS
@@ -286,7 +288,7 @@ def list_(kind: arguments.Kind = None, as_json: arguments.Json = False) -> None:
 
 
 @app.callback()
-def _options(context: typer.Context, version: arguments.Version = False) -> None:
+def _options(context: typer.Context, version: cli_options.Version = False) -> None:
     if version:
         out.print(__version__)
         raise typer.Exit

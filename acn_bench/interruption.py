@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
+def defer() -> Iterator[None]:
     """Ctrl-C waits for the end: an import that it cuts short leaves half a library behind.
 
     A process started inside never hears it.

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from acn_bench import metrics
-from acn_bench.benchmarks.split import split, whole
-from acn_bench.benchmarks.transfer_work import transfer_work
-from acn_bench.benchmarks.work import evaluated, work
+from acn_bench.benchmarks.continual.cost import evaluated, work
+from acn_bench.benchmarks.continual.split import split, whole
+from acn_bench.benchmarks.transfer.cost import transfer_work
 from acn_bench.data.images import ImageData
 from acn_bench.records import RunRecord
-from acn_bench.reports.wording import plural
 from acn_bench.spec import ContinualSpec, RunConfig
+from acn_bench.wording import plural
 
 Data = Sequence[ImageData]  # in the protocol's order
 
@@ -53,7 +53,7 @@ def _budget(protocol: ContinualSpec) -> str:
     return f"as many images as in {epochs}" if protocol.budget == "images" else epochs
 
 
-def _deal(config: RunConfig, data: Data) -> None:
+def _check_split(config: RunConfig, data: Data) -> None:
     split(data[0], config.continual, config.seeds)
 
 
@@ -73,7 +73,7 @@ def _forgotten(record: RunRecord) -> str:
 
 CONTINUAL = Kind(
     sentence=_stream,
-    check=_deal,
+    check=_check_split,
     classes=lambda config, _: config.continual.classes_per_experience,
     work=_work,
     seconds=lambda config: config.continual.experiences * (config.continual.seconds or 0.0),
@@ -83,7 +83,7 @@ CONTINUAL = Kind(
 # ---------------------------------------------------------------- transfer
 
 
-def _there_and_back(config: RunConfig) -> str:
+def _describe_transfer(config: RunConfig) -> str:
     p = config.transfer
     stop = "" if p.source_accuracy is None else f", or until {100 * p.source_accuracy:g} % held out"
     return (
@@ -114,7 +114,7 @@ def _share(value: float) -> str:
 
 
 TRANSFER = Kind(
-    sentence=_there_and_back,
+    sentence=_describe_transfer,
     check=_hold_out,
     classes=lambda _, data: len(data[0].class_names),
     work=transfer_work,

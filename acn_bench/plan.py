@@ -7,9 +7,10 @@ from typing import Any, get_args
 import msgspec
 
 from acn_bench import catalog
+from acn_bench.benchmarks.continual.compatibility import refusal
 from acn_bench.catalog import BenchmarkCard, closest
 from acn_bench.naming import backbone_spec
-from acn_bench.settings import Base, Setting, full_key, sweep
+from acn_bench.overrides import PlannedRun, Setting, full_key, sweep
 from acn_bench.spec import (
     BackboneSpec,
     BenchmarkSpec,
@@ -28,7 +29,6 @@ from acn_bench.spec import (
     TransferSpec,
     ViTSpec,
 )
-from acn_bench.support import refusal
 
 _BOUNDS = ("joint", "naive")  # nothing against forgetting, and nothing to forget
 NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
@@ -51,7 +51,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Draft:
+class UnresolvedPlan:
     """A plan as far as it can be made without data and device: everything but two fields a run."""
 
     configs: tuple[RunConfig, ...]  # fingerprint and precision are still to come
@@ -103,7 +103,7 @@ class Draft:
         return _unique(resolved)  # `auto` may be what is asked for by name, too
 
 
-def draft(card: BenchmarkCard, choices: Choices) -> Draft:
+def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     """Every run: seeds × strategies × settings × backbones, so that the arms of a pair come together.
 
     Raises LookupError for an unknown name or key, ValueError for a value that cannot be and for a
@@ -118,7 +118,7 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
     names = choices.backbones or card.defaults.backbones
     arms = [_arm(n, card, protocol) for n in _unique(names)]
     bases = [
-        Base(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
+        PlannedRun(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
         for s in _unique(choices.seeds or card.defaults.seeds)
         for strategy in strategies
         for protocol, backbone in arms
@@ -136,7 +136,7 @@ def draft(card: BenchmarkCard, choices: Choices) -> Draft:
     named = () if "all" in choices.strategies else choices.strategies
     supported, refused = _supported(swept, named)
     runs = _pairs_together(supported)
-    return Draft(
+    return UnresolvedPlan(
         tuple(_config(r, choices.quick, preset) for r in runs),
         tuple(r.precision for r in runs),
         refused,
@@ -159,7 +159,7 @@ def _seeing(backbone: BackboneSpec, shape: Shape) -> BackboneSpec:
     return msgspec.structs.replace(backbone, in_channels=channels, image_size=height)
 
 
-def _config(run: Base, quick: bool, preset: str) -> RunConfig:
+def _config(run: PlannedRun, quick: bool, preset: str) -> RunConfig:
     return RunConfig(
         benchmark=run.benchmark,
         strategy=run.strategy,
@@ -319,12 +319,14 @@ def _each_once(strategies: Sequence[StrategySpec]) -> None:
         raise ValueError(f"two strategy cards are named {twice!r}: give one of them another name")
 
 
-def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], tuple[str, ...]]:
+def _supported(
+    runs: Sequence[PlannedRun], named: Sequence[str]
+) -> tuple[list[PlannedRun], tuple[str, ...]]:
     """The runs whose strategy serves their scenario, and a sentence for each strategy that does not.
 
     Raises ValueError for one of `named`, and where nothing is left.
     """
-    supported: list[Base] = []
+    supported: list[PlannedRun] = []
     refused: list[str] = []
     for run in runs:
         _trains_by_scheme(run)
@@ -344,7 +346,7 @@ def _supported(runs: Sequence[Base], named: Sequence[str]) -> tuple[list[Base], 
     return supported, tuple(_unique(refused))
 
 
-def _trains_by_scheme(run: Base) -> None:
+def _trains_by_scheme(run: PlannedRun) -> None:
     scheme = run.benchmark.scheme
     if scheme != "plain" and isinstance(run.backbone, FactorySpec):
         raise ValueError(
@@ -362,12 +364,12 @@ def _unique(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-def _pairs_together(runs: Sequence[Base]) -> list[Base]:
+def _pairs_together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """Seed after seed, so that whole comparisons are there early; the arms of a pair side by side."""
     parts = ("seed", "strategy", "benchmark", "precision")
     orders = [_unique(getattr(run, part) for run in runs) for part in parts]
 
-    def place(run: Base) -> tuple[int, ...]:
+    def place(run: PlannedRun) -> tuple[int, ...]:
         found = [o.index(getattr(run, p)) for o, p in zip(orders, parts, strict=True)]
         return (*found, getattr(run.backbone, "depth", 0))
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from acn_bench import soundness
-from acn_bench.places import atomic
+from acn_bench import validation
+from acn_bench.run_folder import atomic
 from acn_bench.spec import Precision, RunConfig, Struct
 
 SCHEMA = 1
@@ -241,8 +241,8 @@ def _refuse_unsound(record: RunRecord) -> None:
             f"its run_id is {record.run_id}, and its config's is {record.config.run_id}"
         )
     result, depths = record.result, len(record.result.parameters)
-    soundness.count("result.parameters", result.parameters, max(depths, 1))
-    soundness.count("result.flops", result.flops, depths)
+    validation.count("result.parameters", result.parameters, max(depths, 1))
+    validation.count("result.flops", result.flops, depths)
     kind = str(result.__struct_config__.tag)
     if kind != record.config.benchmark.kind:
         raise ValueError(f"its result is {kind}, and its benchmark {record.config.benchmark.kind}")
@@ -254,25 +254,25 @@ def _refuse_unsound(record: RunRecord) -> None:
 
 def _refuse_unsound_stream(result: ContinualResult, T: int) -> None:
     held, depths = result.validation, len(result.parameters)
-    soundness.long("result.classes", result.classes, T)
-    soundness.count("result.test_counts", result.test_counts, T)
-    soundness.count("result.validation.counts", held.counts, T)
-    soundness.matrix("result.accuracy", result.accuracy, T)
-    soundness.matrix("result.validation.accuracy", held.accuracy, T)
+    validation.long("result.classes", result.classes, T)
+    validation.count("result.test_counts", result.test_counts, T)
+    validation.count("result.validation.counts", held.counts, T)
+    validation.matrix("result.accuracy", result.accuracy, T)
+    validation.matrix("result.validation.accuracy", held.accuracy, T)
     for k, noise in enumerate(result.noise):
-        soundness.matrix(f"result.noise[{k}].accuracy", noise.accuracy, T)
+        validation.matrix(f"result.noise[{k}].accuracy", noise.accuracy, T)
     if result.masked_accuracy is not None:
-        soundness.matrix("result.masked_accuracy", result.masked_accuracy, T)
+        validation.matrix("result.masked_accuracy", result.masked_accuracy, T)
     if result.initial_accuracy is not None:
-        soundness.long("result.initial_accuracy", result.initial_accuracy, T)
+        validation.long("result.initial_accuracy", result.initial_accuracy, T)
     for place, found, R in (
         ("result", result.depth_accuracy, result.accuracy),
         ("result.validation", held.depth_accuracy, held.accuracy),
     ):
         if found is not None:
-            soundness.curves(f"{place}.depth_accuracy", found, R, depths)
+            validation.curves(f"{place}.depth_accuracy", found, R, depths)
     if held.changes is not None:
-        soundness.long("result.validation.changes", held.changes, depths)
+        validation.long("result.validation.changes", held.changes, depths)
 
 
 def _refuse_unsound_transfer(result: TransferResult) -> None:
@@ -284,11 +284,11 @@ def _refuse_unsound_transfer(result: TransferResult) -> None:
     depths = len(result.probed.accuracy.test)
     for name, accuracy in measured.items():
         for split, curve in (("validation", accuracy.validation), ("test", accuracy.test)):
-            soundness.long(f"result.{name}.{split}", curve, depths)
+            validation.long(f"result.{name}.{split}", curve, depths)
             for k, value in enumerate(curve):
-                soundness.share(f"result.{name}.{split}[{k}]", value)
+                validation.share(f"result.{name}.{split}[{k}]", value)
     for name, trained in (("source", result.source), ("finetuned", result.finetuned)):
-        soundness.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
+        validation.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
         if not trained.held_out:
             raise ValueError(f"result.{name}.held_out is empty: every epoch ends with a look")
     if result.cut is not None and not 0 <= result.cut < depths:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from acn_bench import orders
+from acn_bench.benchmarks.continual import class_orders
 
 Wiring = Literal["ac", "residual", "feedforward", "densenet", "denseformer"]
 Variant = Literal["plain", "released"]
@@ -287,7 +287,7 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
 
     def __post_init__(self) -> None:
         """Raises ValueError for an order, a budget or a noise level that cannot be: later would be too late."""
-        orders.check(self.class_order)
+        class_orders.check(self.class_order)
         if self.arguments and ":" not in self.data:
             raise ValueError(
                 f"arguments are of a benchmark function, and {self.data!r} is a data set"

@@ -11,15 +11,15 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from acn_bench import backbones, noninferiority, places, records
+from acn_bench import backbones, records, run_folder
 from acn_bench import device as devices
-from acn_bench.backbones import Backbone, MultiHead, checkpoint
+from acn_bench.analysis import measures, noninferiority
+from acn_bench.analysis.final_model import final
+from acn_bench.backbones import Backbone, MultiHead, weights_file
 from acn_bench.backbones.backbone import TextBackbone
-from acn_bench.benchmarks import cost, evaluation, throughput
-from acn_bench.benchmarks.throughput import Throughput
+from acn_bench.evaluation import correctness, cost, throughput
+from acn_bench.evaluation.throughput import Throughput
 from acn_bench.records import RunRecord
-from acn_bench.reports import measures
-from acn_bench.reports.final import final
 from acn_bench.spec import FactorySpec, Struct
 
 SCHEMA = 1
@@ -120,7 +120,7 @@ def truncate(
     that cannot be written. Then nothing was written.
     """
     weights, beside = _files(source)
-    said = checkpoint.header(weights)
+    said = weights_file.header(weights)
     if isinstance(said.backbone, FactorySpec):
         raise ValueError(f"{weights}: a network of {said.backbone.factory} has no depths to cut at")
     out = out or weights.with_name(f"{weights.stem}-cut{ENDING}")
@@ -131,7 +131,7 @@ def truncate(
     cut = whole.truncated(k) if isinstance(whole, MultiHead) else backbones.truncate(whole, k)
     flops, speed = _measured(whole, cut, device)
 
-    checkpoint.write(cut, out, {CUT_FROM: weights.name})
+    weights_file.write(cut, out, {CUT_FROM: weights.name})
     by_hand = choice.depth is not None
     note = Cut(
         checkpoint=weights.name,
@@ -150,7 +150,7 @@ def truncate(
         bytes=Count(before=weights.stat().st_size, after=out.stat().st_size),
         speed=speed,
     )
-    with places.atomic(_note(out)) as part:
+    with run_folder.atomic(_note(out)) as part:
         part.write_bytes(msgspec.json.format(msgspec.json.encode(note), indent=1))
     return note, [out, _note(out)]
 
@@ -227,7 +227,7 @@ def _files(source: Path) -> tuple[Path, Path]:
 
 def _record(weights: Path, beside: Path) -> RunRecord | None:
     """The record of these weights; None where there is none, as beside a network that was cut before."""
-    words = checkpoint.about(weights)
+    words = weights_file.about(weights)
     if CUT_FROM in words or not beside.is_file():
         return None
     record = records.load(beside)
@@ -261,7 +261,7 @@ def _check_place(out: Path, weights: Path) -> None:
 
 def _is_cut(path: Path) -> bool:
     try:
-        return CUT_FROM in checkpoint.about(path)
+        return CUT_FROM in weights_file.about(path)
     except (LookupError, ValueError):
         return False
 
@@ -335,7 +335,7 @@ def _measured(whole: Network, cut: Network, device: torch.device) -> tuple[Count
     before, after = (_FirstHead(copy.deepcopy(network)) for network in (whole, cut))
     work = Count(before=cost.flops(before, batch[:1]), after=cost.flops(after, batch[:1]))
     before, after, batch = before.to(device), after.to(device), batch.to(device)
-    with evaluation.evaluating(before), evaluation.evaluating(after):
+    with correctness.evaluating(before), correctness.evaluating(after):
         speed = throughput.throughput(before, after, batch, devices.describe(device))
     return work, speed
 

@@ -15,8 +15,8 @@ import torch
 
 from acn_bench import metrics
 from acn_bench.backbones import Backbone, EarlyExit, add_branches, build
-from acn_bench.benchmarks import cost
 from acn_bench.data import images
+from acn_bench.evaluation import cost
 from acn_bench.training.schemes import scheme
 
 WIRINGS = ("ac", "residual")

@@ -15,8 +15,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from acn_bench import places, records, runner
+from acn_bench import records, run_folder
 from acn_bench.cli import app
+from acn_bench.execution import runner
 
 CARD = """
 name = "tiny"
@@ -156,7 +157,7 @@ def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
 def test_a_plan_says_which_run_goes_on_from_a_checkpoint(line):
     device = torch.device("cpu")
     record, *_ = records.load_all([line.folder])
-    place = places.Place(line.parent / "begun" / "tiny")
+    place = run_folder.RunFolder(line.parent / "begun" / "tiny")
     runner.checkpoint(record.config, place, device).save(dict, 0.63, always=True)
     dry = call("run", line.card, "--out", line.parent / "begun", "--dry-run", "--jobs", "1", *SMALL)
     arm = record.config.backbone.name

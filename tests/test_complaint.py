@@ -1,6 +1,6 @@
 import pytest
 
-from acn_bench.complaint import sentence
+from acn_bench.errors import sentence
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from acn_bench import catalog, kinds, provenance, records
+from acn_bench import catalog, kinds, records
 from acn_bench.cli import app
 from acn_bench.data import images
-from acn_bench.plan import Choices, draft
+from acn_bench.execution import provenance
+from acn_bench.plan import Choices, unresolved
 from acn_bench.reports import kinds as report_kinds
 from acn_bench.reports.figures import _KINDS
 from acn_bench.spec import BenchmarkSpec
@@ -82,7 +83,7 @@ def test_an_edited_protocol_repeats_runs_of_its_kind_alone():
 
 def test_work_grows_with_epochs_on_either_side():
     card = catalog.benchmark("transfer_cifar")
-    (config, *_) = draft(card, Choices(data="digits100", quick=True)).configs
+    (config, *_) = unresolved(card, Choices(data="digits100", quick=True)).configs
     data = [images.load(name) for name in config.benchmark.datasets]
     kind = kinds.of(config)
     kind.check(config, data)

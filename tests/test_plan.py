@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from acn_bench import catalog, support
-from acn_bench.plan import Choices, draft, numbers, without_bounds
-from acn_bench.settings import Setting
+from acn_bench import catalog
+from acn_bench.benchmarks.continual import compatibility
+from acn_bench.overrides import Setting
+from acn_bench.plan import Choices, numbers, unresolved, without_bounds
 from acn_bench.spec import FactorySpec
 
 
@@ -20,7 +21,7 @@ def runs(card):
     """The configs of a plan: `runs("depth=5,10", seeds=(0,))`."""
 
     def plan(*settings, **choices):
-        return draft(card, Choices(settings=settings, **choices)).configs
+        return unresolved(card, Choices(settings=settings, **choices)).configs
 
     return plan
 
@@ -65,17 +66,19 @@ def test_what_is_named_twice_is_run_once(runs):
 def test_all_strategies_are_those_that_support_the_scenario_floor_and_ceiling_first(
     card, monkeypatch
 ):
-    monkeypatch.setattr(support, "find_spec", lambda _: True)  # as where GEM's solver is installed
+    monkeypatch.setattr(
+        compatibility, "find_spec", lambda _: True
+    )  # as where GEM's solver is installed
     every = Choices(strategies=("all",), seeds=(0,), backbones=("ac_mixer",))
-    drafted = draft(catalog.benchmark("split_cifar100_class"), every)
-    names = [c.strategy.name for c in drafted.configs]
+    unresolved_plan = unresolved(catalog.benchmark("split_cifar100_class"), every)
+    names = [c.strategy.name for c in unresolved_plan.configs]
     assert sorted(names) == catalog.names("strategies")
     assert set(names[:2]) == {"naive", "joint"}
-    assert drafted.refused == ()
-    drafted = draft(card, every)
+    assert unresolved_plan.refused == ()
+    unresolved_plan = unresolved(card, every)
     left = set(catalog.names("strategies")) - {"icarl", "er_ace"}
-    assert {c.strategy.name for c in drafted.configs} == left
-    assert [sentence.split(":")[0] for sentence in drafted.refused] == ["er_ace", "icarl"]
+    assert {c.strategy.name for c in unresolved_plan.configs} == left
+    assert [sentence.split(":")[0] for sentence in unresolved_plan.refused] == ["er_ace", "icarl"]
 
 
 @pytest.mark.parametrize("name", ["er_ace", "icarl"])
@@ -86,12 +89,12 @@ def test_a_strategy_that_means_nothing_with_a_head_each_is_refused_by_name(runs,
 
 
 def test_without_its_solver_gem_is_refused_and_the_extra_is_named(runs, card, monkeypatch):
-    monkeypatch.setattr(support, "find_spec", lambda _: None)
+    monkeypatch.setattr(compatibility, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"gem: it needs quadprog, .*'acn_bench\[gem\]'"):
         runs(strategies=("gem",))
-    drafted = draft(card, Choices(strategies=("all",), seeds=(0,)))
-    assert any(sentence.startswith("gem: ") for sentence in drafted.refused)
-    assert "gem" not in {c.strategy.name for c in drafted.configs}
+    unresolved_plan = unresolved(card, Choices(strategies=("all",), seeds=(0,)))
+    assert any(sentence.startswith("gem: ") for sentence in unresolved_plan.refused)
+    assert "gem" not in {c.strategy.name for c in unresolved_plan.configs}
 
 
 @pytest.mark.parametrize(
@@ -110,20 +113,20 @@ def test_values_that_would_make_a_strategy_another_one_are_refused(runs, strateg
 
 
 def test_a_refused_default_is_left_out_and_the_others_run(card):
-    drafted = draft(card, Choices(settings=("batch_size=8",), seeds=(0,)))
-    assert {c.strategy.name for c in drafted.configs} == {"naive", "si"}
-    assert drafted.refused[0].startswith("joint: ")
+    unresolved_plan = unresolved(card, Choices(settings=("batch_size=8",), seeds=(0,)))
+    assert {c.strategy.name for c in unresolved_plan.configs} == {"naive", "si"}
+    assert unresolved_plan.refused[0].startswith("joint: ")
 
 
 @pytest.mark.parametrize("name", ["split_cifar100", "split_cifar100_class"])
 def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(name):
     card = catalog.benchmark(name)
-    assert without_bounds(draft(card, Choices()).configs) == ""
-    assert without_bounds(draft(card, Choices(strategies=("all",))).configs) == ""
-    one = draft(card, Choices(strategies=("si",))).configs
+    assert without_bounds(unresolved(card, Choices()).configs) == ""
+    assert without_bounds(unresolved(card, Choices(strategies=("all",))).configs) == ""
+    one = unresolved(card, Choices(strategies=("si",))).configs
     assert {c.strategy.name for c in one} == {"si"}  # --strategies is taken at its word
     assert without_bounds(one) == "naive, the floor and joint, the ceiling"
-    assert without_bounds(draft(card, Choices(strategies=("naive",))).configs) == (
+    assert without_bounds(unresolved(card, Choices(strategies=("naive",))).configs) == (
         "joint, the ceiling"
     )
 
@@ -135,7 +138,7 @@ def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(nam
 def classes():
     """Configs of the class-incremental card."""
     card = catalog.benchmark("split_cifar100_class")
-    return lambda *s, **c: draft(card, Choices(settings=s, seeds=(0,), **c)).configs
+    return lambda *s, **c: unresolved(card, Choices(settings=s, seeds=(0,), **c)).configs
 
 
 def test_a_preset_takes_its_values_and_is_another_run(classes):
@@ -195,26 +198,26 @@ def test_digits_are_never_mirrored(runs):
 
 def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
     choices = Choices(backbones=("a.b:make", "ac_mixer"), settings=("depth=5,10",), seeds=(0,))
-    drafted = draft(card, choices)
-    assert drafted.functions == {"a.b:make": "backbone factory"}
-    assert len(drafted.configs) == 3 * (1 + 2)
-    resolved = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
+    unresolved_plan = unresolved(card, choices)
+    assert unresolved_plan.functions == {"a.b:make": "backbone factory"}
+    assert len(unresolved_plan.configs) == 3 * (1 + 2)
+    resolved = unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
     theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
     assert {b.source for b in theirs} == {"01234567"}
-    edited = drafted.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "76543210"})
+    edited = unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "76543210"})
     assert sum(a.run_id == b.run_id for a, b in zip(resolved, edited, strict=True)) == 6
 
 
 def test_data_and_precision_come_last_and_are_part_of_the_name(card):
-    drafted = draft(card, Choices(settings=("precision=auto,bf16",), seeds=(0,)))
-    assert len(drafted.configs) == 3 * 4 * 2
-    plan = drafted.resolve("f" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
+    unresolved_plan = unresolved(card, Choices(settings=("precision=auto,bf16",), seeds=(0,)))
+    assert len(unresolved_plan.configs) == 3 * 4 * 2
+    plan = unresolved_plan.resolve("f" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
     assert len({c.run_id for c in plan}) == 24
     assert {c.fingerprint for c in plan} == {"f" * 12}
-    other = drafted.resolve("0" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
+    other = unresolved_plan.resolve("0" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
     assert not {c.run_id for c in plan} & {c.run_id for c in other}
     # where `auto` means bf16, asking for both is asking for one
-    assert len(drafted.resolve("f" * 12, {"auto": "bf16", "bf16": "bf16"}, {})) == 12
+    assert len(unresolved_plan.resolve("f" * 12, {"auto": "bf16", "bf16": "bf16"}, {})) == 12
 
 
 # ---------------------------------------------------------------- --seeds
@@ -401,7 +404,7 @@ def test_a_backbone_brings_its_scheme_behind_a_plus(runs):
 @pytest.fixture
 def transfers():
     card = catalog.benchmark("transfer_cifar")
-    return lambda *s, **c: draft(card, Choices(settings=s, **{"seeds": (0,)} | c)).configs
+    return lambda *s, **c: unresolved(card, Choices(settings=s, **{"seeds": (0,)} | c)).configs
 
 
 def test_a_transfer_runs_the_papers_arms_and_the_plain_residual_one(transfers):

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from acn_bench import provenance
 from acn_bench.data import images
+from acn_bench.execution import provenance
 from acn_bench.records import Guard
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 
@@ -70,7 +70,7 @@ def test_what_neither_imports_is_not(package, file):
 def test_whatever_is_imported_when_a_run_is_measured_is_in_the_hash():
     """The files are read from the source; here, what Python really loads."""
     script = (
-        "import sys, acn_bench.benchmarks.continual\n"
+        "import sys, acn_bench.benchmarks.continual.protocol\n"
         "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('acn_bench')))"
     )
     done = subprocess.run(

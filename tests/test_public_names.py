@@ -11,7 +11,7 @@ acn_bench.backbones.gradients: GradientSplit split
 acn_bench.backbones.timm:
 acn_bench.backbones.transformers:
 acn_bench.training.schemes: scheme
-acn_bench.benchmarks.probing: depth_probes right
+acn_bench.evaluation.probing: depth_probes right
 acn_bench.metrics: average_accuracy average_incremental_accuracy forgetting backward_transfer forward_transfer
     utilised_depth sufficient_depth mean_corruption_error relative_mean_corruption_error flops_saved
 acn_bench.data.noise: gaussian salt_and_pepper
@@ -32,7 +32,7 @@ def taught():
 
 
 @pytest.mark.filterwarnings("ignore:acn_bench:DeprecationWarning")
-@pytest.mark.parametrize(("module", "name"), taught())
+@pytest.mark.parametrize(("module", "name"), list(taught()))
 def test_a_name_that_the_readme_teaches_stays_importable(module, name):
     found = importlib.import_module(module)
     assert name is None or hasattr(found, name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from acn_bench import places, records
+from acn_bench import records, run_folder
 from acn_bench.records import (
     SCHEMA,
     ContinualResult,
@@ -262,7 +262,7 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path):
 
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     path = tmp_path / "x.json"
-    with pytest.raises(RuntimeError), places.atomic(path) as part:  # noqa: PT012
+    with pytest.raises(RuntimeError), run_folder.atomic(path) as part:  # noqa: PT012
         part.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -273,7 +273,7 @@ def test_a_file_that_cannot_be_written_is_named_by_the_place_where_it_should_be(
     tmp_path, names_file
 ):
     path = tmp_path / "x.json"
-    with pytest.raises(OSError, match="No space left") as full, places.atomic(path) as part:
+    with pytest.raises(OSError, match="No space left") as full, run_folder.atomic(path) as part:
         raise OSError(28, "No space left on device", *([str(part)] if names_file else []))
     assert full.value.filename == str(path)
     assert list(tmp_path.iterdir()) == []

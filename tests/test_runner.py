@@ -21,10 +21,12 @@ from avalanche.training.plugins.clock import Clock
 from avalanche.training.storage_policy import ReservoirSamplingBuffer
 from avalanche.training.templates import SupervisedTemplate
 
-from acn_bench import provenance, records, workers
-from acn_bench.benchmarks import continual, evaluation
+from acn_bench import records
+from acn_bench.benchmarks.continual import protocol
 from acn_bench.data import images
-from acn_bench.places import Place
+from acn_bench.evaluation import correctness
+from acn_bench.execution import local, provenance
+from acn_bench.run_folder import RunFolder
 from acn_bench.spec import (
     ContinualSpec,
     EwcSpec,
@@ -71,7 +73,7 @@ def config(strategy):
 
 def serve():
     """Run what each line of the input says; answer with how its process ended."""
-    assert continual.measure  # imported before any fork
+    assert protocol.measure  # imported before any fork
     torch.set_num_threads(1)
     provenance.code("continual"), images.load("digits100")  # once, for all
 
@@ -88,12 +90,12 @@ def serve():
 def attempt(told):
     """One run as a worker has it; dies at the `count`-th event of a moment, or counts them all."""
     folder = Path(told["folder"])
-    job = workers.Job(
-        Place(folder), provenance.code("continual"), None, "cpu", 1, again=False, interval=0.0
+    job = local.Job(
+        RunFolder(folder), provenance.code("continual"), None, "cpu", 1, again=False, interval=0.0
     )
     here = SimpleNamespace(send=lambda _: None)  # nobody listens
     counted = events(told["strategy"], told["moment"], told["count"])
-    news = workers._attempt(config(told["strategy"]), job, here)
+    news = local._attempt(config(told["strategy"]), job, here)
     said = {"state": news.state, "message": news.message, "trace": news.trace} | counted
     (folder / "said.txt").write_text(json.dumps(said))
     return 0
@@ -161,7 +163,7 @@ def events(strategy, moment, count):
     }
     moments.watch(*several[strategy], "at an experience's end", at_end=True)
     moments.watch(torch.optim.AdamW, "step", "in an epoch")
-    moments.watch(evaluation, "features", "in evaluation")
+    moments.watch(correctness, "features", "in evaluation")
     moments.watch_checkpoints()
     return moments.counted
 
@@ -291,7 +293,7 @@ def test_a_checkpoint_whose_record_is_there_is_swept_up(program, tmp_path):
     kept = path.read_bytes()
     assert program(folder, "naive") == 0
     path.write_bytes(kept)  # as if the last kill had come between record and removal
-    workers._sweep_up(Place(folder), path.stem)
+    local._remove_stale_files(RunFolder(folder), path.stem)
     assert not path.exists()
 
 

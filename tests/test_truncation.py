@@ -10,13 +10,14 @@ import torch
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from acn_bench import backbones, records, runner
+from acn_bench import backbones, records
 from acn_bench.backbones import build
-from acn_bench.benchmarks import throughput
-from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.continual.split import split
 from acn_bench.cli import app
 from acn_bench.data import images
-from acn_bench.places import Place
+from acn_bench.evaluation import throughput
+from acn_bench.execution import runner
+from acn_bench.run_folder import RunFolder
 from acn_bench.spec import ContinualSpec, FactorySpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 from acn_bench.truncation import Choice, Cut, rows, truncate
 
@@ -46,7 +47,7 @@ def runs(tmp_path_factory):
                 seeds=Seeds(),
                 fingerprint=images.load("digits100").fingerprint,
             )  # fmt: skip
-            place = Place(tmp_path_factory.mktemp(heads) / "tiny")
+            place = RunFolder(tmp_path_factory.mktemp(heads) / "tiny")
             runner.run(config, place, data_root=None, device=CPU)
             made[heads] = place
         return made[heads]
@@ -61,7 +62,7 @@ def place(runs, tmp_path):
         copy = tmp_path / "tiny" / path.parent.name / path.name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-    return Place(tmp_path / "tiny")
+    return RunFolder(tmp_path / "tiny")
 
 
 def weights(place):
@@ -107,7 +108,7 @@ def test_the_file_that_was_written_has_the_test_accuracy_that_the_note_says(runs
             x = digits.test_images[mine].float() / 255
             with torch.no_grad():
                 logits = model(x, j) if heads == "each" else model(x)
-            said = dealt.label(digits.test_labels[mine], own_heads=heads == "each")
+            said = dealt.label(digits.test_labels[mine], task_incremental=heads == "each")
             right.append((logits.argmax(1) == said).double().mean().item())
         assert model.depth == cut.blocks.after == k
         assert sum(right) / 2 == pytest.approx(cut.test_accuracy.after)

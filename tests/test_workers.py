@@ -13,11 +13,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from acn_bench import provenance, records, workers
+from acn_bench import records
 from acn_bench.data import images
-from acn_bench.places import Place
+from acn_bench.execution import local, provenance
+from acn_bench.execution.local import Job
+from acn_bench.run_folder import RunFolder
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
-from acn_bench.workers import Job
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=20
@@ -39,7 +40,7 @@ def config(seed=0):
 
 def job(folder, **changes):
     settings = {
-        "place": Place(folder), "code": provenance.code("continual"), "data_root": None,
+        "place": RunFolder(folder), "code": provenance.code("continual"), "data_root": None,
         "device": "cpu", "threads": 1, "again": False,
     }  # fmt: skip
     return Job(**settings | changes)
@@ -63,13 +64,13 @@ def eventful(tmp_path_factory):
     told = job(tmp_path_factory.mktemp("runs") / "tiny", interval=0.0)
     first, second, third = configs = [config(seed) for seed in range(3)]
     told.place.records.mkdir(parents=True)
-    litter = told.place.records / f".{records.stem(second.run_id, told.code)}.json.1.part"
-    litter.write_text("{")
+    stale = told.place.records / f".{records.stem(second.run_id, told.code)}.json.1.part"
+    stale.write_text("{")
     told.place.locks.mkdir()
     elsewhere = lock(told, third)
     elsewhere.acquire()
     news, killed_second = [], False
-    with closing(workers.execute(configs, told, 1)) as stream:
+    with closing(local.execute(configs, told, 1)) as stream:
         for item in stream:
             news.append(item)
             if item.config == first and item.state == "started":
@@ -154,14 +155,14 @@ def test_progress_is_told_while_a_run_runs(eventful):
 def test_a_run_that_has_a_record_is_kept(eventful):
     told, (_, second, third), _ = eventful
     before = {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()}
-    with closing(workers.execute([second, third], told, 2)) as stream:
+    with closing(local.execute([second, third], told, 2)) as stream:
         assert {n.state for n in stream} == {"kept"}
     assert {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()} == before
 
 
 def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
     told = job(tmp_path / "tiny")
-    stream = workers.execute([config()], told, 4)  # more workers than runs: one is started
+    stream = local.execute([config()], told, 4)  # more workers than runs: one is started
     assert next(stream).state == "started"
     assert len(multiprocessing.active_children()) == 1
     started = time.monotonic()
@@ -174,10 +175,10 @@ def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
 
 
 def test_a_worker_that_dies_idle_is_noticed(tmp_path):
-    worker = workers._start(job(tmp_path / "tiny"))
+    worker = local._start(job(tmp_path / "tiny"))
     worker.process.kill()
     worker.process.join()
-    (news,) = workers._round([worker], deque([config()]))
+    (news,) = local._round([worker], deque([config()]))
     assert (news.state, news.message) == ("died", "its process was killed by signal 9")
     assert worker.config is None
     assert worker.died
@@ -186,14 +187,14 @@ def test_a_worker_that_dies_idle_is_noticed(tmp_path):
 def test_files_that_changed_since_the_plan_was_made_are_noticed(tmp_path):
     told = job(tmp_path / "tiny", code="deadbeef")
     with pytest.raises(ValueError, match="files changed while the plan ran"):
-        workers._run(config(), told, lambda _: None, lambda _: None)
+        local._run(config(), told, lambda _: None, lambda _: None)
     assert not told.place.folder.exists()
 
 
 def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
-    from acn_bench import runner
+    from acn_bench.execution import runner
 
     other = msgspec.structs.replace(config(), fingerprint="0" * 12)
     with pytest.raises(ValueError, match="digits100 changed since the run was planned"):
-        runner.run(other, Place(tmp_path / "tiny"), data_root=None, device=torch.device("cpu"))
+        runner.run(other, RunFolder(tmp_path / "tiny"), data_root=None, device=torch.device("cpu"))
     assert not (tmp_path / "tiny").exists()

@@ -14,8 +14,9 @@ import torch
 from stopwatch import Side, Timed, alternate, keep, table
 from torch import Tensor, nn
 
-from acn_bench import device, workers
+from acn_bench import device
 from acn_bench.backbones import build, truncate
+from acn_bench.execution import local
 from acn_bench.spec import Precision
 
 BATCH = 4  # a step of more takes seconds on one core
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
     here = partial(alternate, repetitions=options.repetitions)
-    process = Side(side, workers.ENVIRONMENT)
+    process = Side(side, local.ENVIRONMENT)
     found = {}
     for p in precisions():
         title = f"a training step, ViT-S/16, batch {BATCH}, {p}"

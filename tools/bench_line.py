@@ -20,13 +20,14 @@ from epochs import Gate
 from msgspec.structs import replace
 from stopwatch import Side, Timed, alternate, keep, table
 
-from acn_bench import catalog, device, workers
+from acn_bench import catalog, device
 from acn_bench.backbones import build
-from acn_bench.benchmarks import evaluation
-from acn_bench.benchmarks.continual import ContinualRun
-from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.continual.protocol import ContinualRun
+from acn_bench.benchmarks.continual.split import split
 from acn_bench.data import images
 from acn_bench.data.images import ImageData
+from acn_bench.evaluation import correctness
+from acn_bench.execution import local
 from acn_bench.spec import ContinualSpec, MixerSpec, Precision, RunConfig, Seeds
 
 LAST = 19  # of 20 experiences
@@ -103,13 +104,13 @@ def evaluation_of_ours(precision: Precision) -> dict[str, Timed]:
     run = ContinualRun(config("naive", precision), DATA, torch.device("cpu"))
 
     def evaluate(depths: bool) -> int:
-        with evaluation.evaluating(run.model):
+        with correctness.evaluating(run.model):
             for j, tests in enumerate(run.split.test):
                 seen = run.rows.plain(tests + len(DATA.train_labels))
-                read = evaluation.features(run.model.backbone, seen, depths=depths)
-                labels = run.split.label(DATA.test_labels[tests], own_heads=True)
-                right = evaluation.correct(run.prediction.logits(read, j), labels)
-                evaluation.shares(right.depths)
+                read = correctness.features(run.model.backbone, seen, depths=depths)
+                labels = run.split.label(DATA.test_labels[tests], task_incremental=True)
+                right = correctness.correct(run.prediction.logits(read, j), labels)
+                correctness.shares(right.depths)
         return sum(map(len, run.split.test))
 
     return {
@@ -135,7 +136,7 @@ def evaluation_of_stock() -> Timed:
 def one_pass(precision: Precision) -> dict[str, Timed]:
     """`model(x)`, and `model.forward_depths(x)`, of a slice of images."""
     model = build("ac_mixer", num_classes=5, precision=precision).eval()
-    batch = torch.rand(evaluation.SLICE, 3, 32, 32)
+    batch = torch.rand(correctness.SLICE, 3, 32, 32)
 
     def timed(function: Callable[[torch.Tensor], torch.Tensor]) -> Timed:
         def run() -> int:
@@ -195,7 +196,7 @@ def main() -> None:
     options = parser.parse_args()
     if len(precisions()) == 1:
         print("this processor has no bf16 instructions: fp32 only")
-    there, here = Side(avalanche, {}), Side(line, workers.ENVIRONMENT)
+    there, here = Side(avalanche, {}), Side(line, local.ENVIRONMENT)
 
     def measure(title: str, arms: dict[str, tuple[Side, str]], unit: str = "images/s") -> None:
         found[title] = table(f"{title}  ({unit})", alternate(arms, options.repetitions))

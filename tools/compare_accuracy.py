@@ -17,11 +17,11 @@ from stopwatch import keep
 from torchvision import transforms
 
 from acn_bench import catalog, metrics
+from acn_bench.analysis import statistics
 from acn_bench.backbones import from_spec
-from acn_bench.benchmarks.continual import measure
-from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.continual.protocol import measure
+from acn_bench.benchmarks.continual.split import split
 from acn_bench.data import images
-from acn_bench.reports import statistics
 from acn_bench.spec import (
     ContinualSpec,
     EwcSpec,
@@ -31,7 +31,7 @@ from acn_bench.spec import (
     Seeds,
     StrategySpec,
 )
-from acn_bench.strategies.chance import seed_everything
+from acn_bench.strategies.seeding import seed_everything
 
 STRATEGIES = tuple(s for s in stock.STRATEGIES if s != "si")
 METRICS = {"average accuracy": metrics.average_accuracy, "forgetting": metrics.forgetting}

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from torchvision import transforms
 
 from acn_bench import catalog
-from acn_bench.benchmarks.split import Split
+from acn_bench.benchmarks.continual.split import Split
 from acn_bench.data.images import ImageData
 from acn_bench.spec import ContinualSpec, EwcSpec, LwfSpec, NaiveSpec, ReplaySpec, SiSpec
 

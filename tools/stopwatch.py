@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from acn_bench import device, provenance, workers
+from acn_bench import device
+from acn_bench.execution import local, provenance
 
 Timed = Callable[[], int]  # does some work; returns how many images it was
 
@@ -29,7 +30,7 @@ class Side:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(makes, theirs), daemon=True)
-        with workers.environment(environment | {"OMP_NUM_THREADS": "1"}):
+        with local.environment(environment | {"OMP_NUM_THREADS": "1"}):
             process.start()
 
     def speed(self, work: str) -> float:

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from acn_bench import reference
-from acn_bench.backbones import checkpoint
+from acn_bench import registry
+from acn_bench.backbones import weights_file
 from acn_bench.backbones.backbone import (
     INITIALISATION,
     MEAN,
@@ -129,7 +129,7 @@ def save(model: Backbone | MultiHead, path: Path | str) -> None:
     Raises ValueError for a network that `build`, `from_spec` or `load` did not make, OSError where the file
     cannot be written; then there is no file.
     """
-    checkpoint.write(model, Path(path))
+    weights_file.write(model, Path(path))
 
 
 def load(path: Path | str) -> Backbone | MultiHead:
@@ -138,7 +138,7 @@ def load(path: Path | str) -> Backbone | MultiHead:
     With a head for each experience it is a `MultiHead`, called as `model(x, task_labels)`. Raises
     LookupError where there is no file, ValueError where it is not such a file.
     """
-    return checkpoint.read(Path(path), from_spec)
+    return weights_file.read(Path(path), from_spec)
 
 
 def _normalise(
@@ -184,7 +184,7 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     Raises LookupError where there is no such function, ValueError where it fails, or where what it makes
     has no such head.
     """
-    make = reference.function(factory, "backbone factory")
+    make = registry.function(factory, "backbone factory")
     try:
         network = make(num_classes=num_classes)
     except Exception as e:  # anybody's code

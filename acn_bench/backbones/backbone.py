@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from acn_bench.backbones import dropping, images, texts, wiring
 from acn_bench.backbones.branches import Branches
-from acn_bench.backbones.direct import direct
-from acn_bench.backbones.mismatch import misfit
-from acn_bench.backbones.recomputing import recomputed
+from acn_bench.backbones.checkpointed import checkpointed
+from acn_bench.backbones.direct_gradients import direct_gradients
+from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.catalog import closest
 from acn_bench.spec import PRECISIONS, BertSpec, MixerSpec, Precision, ViTSpec
 
@@ -103,7 +103,7 @@ class Backbone(nn.Module):
 
     `head` is the final `nn.Linear`; replace it freely. Under bf16 the blocks' matrix products run in
     bf16 by autocast in here, while the stream, the long sum and the logits stay float32. With `dg_only`
-    set, the same logits train blocks by the direct part of their gradients alone (module `direct`).
+    set, the same logits train blocks by the direct part of their gradients alone (module `direct_gradients`).
     With `checkpointing` set, training holds what each block saw and runs it again in the backward pass:
     the same gradients from less memory, in more time (module `recomputing`).
     """
@@ -205,7 +205,7 @@ class Backbone(nn.Module):
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as e:
             name = self.spec.name if self.spec else type(self).__name__
-            where = misfit(self, state_dict) or e
+            where = state_dict_mismatch(self, state_dict) or e
             raise ValueError(
                 f"these are not the weights of {name} with {self.depth} blocks: {where}"
             ) from e
@@ -223,9 +223,9 @@ class Backbone(nn.Module):
         """x_0 (B, T, D) -> the reads."""
         x0 = stream(x0)
         if self.dg_only and torch.is_grad_enabled():
-            blocks = map(direct, blocks)
+            blocks = map(direct_gradients, blocks)
         if self.checkpointing:
-            blocks = map(recomputed, blocks)
+            blocks = map(checkpointed, blocks)
         if self.training and self.dropping is not None:
             there = self.dropping.draw(len(x0))
             return dropping.reads(self.wiring, x0, blocks, there)

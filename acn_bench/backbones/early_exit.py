@@ -28,7 +28,7 @@ Kind = Literal["head", "branches"]
 
 
 @dataclass(frozen=True)
-class Left:
+class EarlyExitOutput:
     """What a batch got, and after how many blocks."""
 
     logits: Tensor  # (B, K), float32
@@ -69,19 +69,23 @@ class EarlyExit:
         self.depths = (*(k for k in early if k < model.depth), model.depth)  # the last is the end
 
     @torch.no_grad()
-    def __call__(self, *inputs: Tensor | None, **named: Tensor | None) -> Left:
+    def __call__(self, *inputs: Tensor | None, **named: Tensor | None) -> EarlyExitOutput:
         """The network's inputs -> logits and depths, in the order of the batch."""
         return self._run(lambda _, logits: entropy(logits) < self.threshold, *inputs, **named)
 
-    def leaving_after(self, depth: int, *inputs: Tensor | None, **named: Tensor | None) -> Left:
+    def leaving_after(
+        self, depth: int, *inputs: Tensor | None, **named: Tensor | None
+    ) -> EarlyExitOutput:
         """The same pass, in which every example leaves at that exit: what `cost.by_exit` counts."""
 
-        def leaves(k: int, logits: Tensor) -> Tensor:
+        def should_exit(k: int, logits: Tensor) -> Tensor:
             return torch.full((len(logits),), k == depth, device=logits.device)
 
-        return self._run(leaves, *inputs, **named)
+        return self._run(should_exit, *inputs, **named)
 
-    def _run(self, leaves: Callable[[int, Tensor], Tensor], *inputs: Any, **named: Any) -> Left:
+    def _run(
+        self, should_exit: Callable[[int, Tensor], Tensor], *inputs: Any, **named: Any
+    ) -> EarlyExitOutput:
         """`leaves(k, logits)` says who does, (B,) of bool; at the end all do."""
         model = self.model
         with model.autocast():
@@ -101,7 +105,7 @@ class EarlyExit:
             if found is None:
                 found = logits.new_empty(len(x), logits.shape[1])
             end = k == model.depth
-            leave = torch.ones_like(here, dtype=torch.bool) if end else leaves(k, logits)
+            leave = torch.ones_like(here, dtype=torch.bool) if end else should_exit(k, logits)
             found[here[leave]], depth[here[leave]] = logits[leave], k
             if leave.all():
                 break
@@ -110,7 +114,7 @@ class EarlyExit:
                 here, carried = here[stay], tuple(t[stay] for t in carried)
                 told = {name: t if t is None else t[stay] for name, t in told.items()}
         assert found is not None  # the last of `depths` is the end
-        return Left(found, depth)
+        return EarlyExitOutput(found, depth)
 
     def _logits(self, k: int, read: Tensor) -> Tensor:
         """What is read after k blocks, (B, T, D), -> logits (B, K)."""

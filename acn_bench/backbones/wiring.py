@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones.recomputing import recomputed
+from acn_bench.backbones.checkpointed import checkpointed
 
 Join = Callable[[Tensor, Tensor], Tensor]
 Block = Callable[[Tensor, Join], Tensor]
@@ -109,7 +109,7 @@ class DenseNet(Wiring):
 
     def after(self, i: int, block: Block, *outputs: Tensor) -> tuple[Tensor, ...]:
         """Carry every output."""
-        combine = recomputed(self._combined) if self.checkpointing else self._combined
+        combine = checkpointed(self._combined) if self.checkpointing else self._combined
         return (*outputs, block(combine(i, *outputs), branch_alone))
 
     def _combined(self, i: int, *outputs: Tensor) -> Tensor:

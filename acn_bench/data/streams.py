@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acn_bench import reference
+from acn_bench import registry
 from acn_bench.data.generators import generators_kept, seed_everything
 
 Side = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
@@ -64,7 +64,7 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
 
 
 def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
-    make = reference.function(name, WHAT)
+    make = registry.function(name, WHAT)
     known = inspect.signature(make).parameters
     plain = {"train_transform": None, "eval_transform": None, "dataset_root": root}
     given = {key: value for key, value in plain.items() if key in known}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acn_bench import catalog
+from acn_bench.analysis.comparison import Comparison, compare
 from acn_bench.catalog import BenchmarkCard
-from acn_bench.places import atomic
 from acn_bench.records import RunRecord
-from acn_bench.reports.comparison import Comparison, compare
+from acn_bench.run_folder import atomic
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
 

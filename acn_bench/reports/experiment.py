@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from acn_bench import catalog
-from acn_bench.reports import caveats, kinds, labels, wording
-from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.groups import arm_title
-from acn_bench.reports.wording import each
+from acn_bench import catalog, wording
+from acn_bench.analysis import caveats, labels
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import arm_title
+from acn_bench.reports import kinds
 from acn_bench.spec import Backbone, ContinualSpec, FactorySpec, Strategy, options
+from acn_bench.wording import each
 
 _FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
 

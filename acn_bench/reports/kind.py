@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from acn_bench.analysis.groups import Group
+from acn_bench.analysis.metric import Metric
 from acn_bench.records import RunRecord
-from acn_bench.reports.groups import Group
-from acn_bench.reports.metric import Metric
 
 
 @dataclass(frozen=True)

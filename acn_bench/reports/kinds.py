@@ -1,9 +1,9 @@
 """Records -> what a report shows of their kind of benchmark."""
 
+from acn_bench.benchmarks.continual.report import CONTINUAL
+from acn_bench.benchmarks.transfer.report import TRANSFER
 from acn_bench.records import RunRecord
-from acn_bench.reports.continual import CONTINUAL
 from acn_bench.reports.kind import Kind
-from acn_bench.reports.transfer import TRANSFER
 
 KINDS = {"continual": CONTINUAL, "transfer": TRANSFER}
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from acn_bench.reports import kinds, views, wording
-from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.measures import METRICS
-from acn_bench.reports.metric import Metric
+from acn_bench import wording
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.metric import Metric
+from acn_bench.reports import kinds, views
 from acn_bench.reports.views import QualityRow
 
 

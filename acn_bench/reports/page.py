@@ -7,23 +7,17 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from acn_bench import wording
+from acn_bench.analysis import presets, published
+from acn_bench.analysis.caveats import caveats, not_comparable
+from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.analysis.groups import Difference, arm_title
+from acn_bench.analysis.measures import METRICS
+from acn_bench.benchmarks.continual import fairness
 from acn_bench.catalog import Claim
-from acn_bench.reports import (
-    experiment,
-    fairness,
-    figures,
-    kinds,
-    presets,
-    published,
-    views,
-    wording,
-)
-from acn_bench.reports.caveats import caveats, not_comparable
-from acn_bench.reports.comparison import Comparison, Verdict
+from acn_bench.reports import experiment, figures, kinds, views
 from acn_bench.reports.figures.style import Drawing
-from acn_bench.reports.groups import Difference, arm_title
 from acn_bench.reports.ledger import ledger
-from acn_bench.reports.measures import METRICS
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -57,8 +51,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
             for group in comparison.groups
         ],
         "differences": views.differences(comparison),
-        "rivals": comparison.rivals,
-        "hero": _drawn(figures.hero(comparison)),
+        "rivals": comparison.baselines,
+        "hero": _drawn(figures.lead_figure(comparison)),
         "figures": [_drawn(figure) for figure in figures.draw(comparison)],
         "published": _published(comparison),
         "fairness": fair,
@@ -192,7 +186,7 @@ def _strip(difference: Difference | None, reach: float) -> Markup:
 
 def _published(comparison: Comparison) -> list[dict[str, Any]]:
     """Groups with the same deviations stand together, so that these are said once."""
-    parted: dict[tuple[tuple[str, ...], tuple[str, ...]], list[published.Beside]] = {}
+    parted: dict[tuple[tuple[str, ...], tuple[str, ...]], list[published.PublishedComparison]] = {}
     for entry in published.beside(comparison):
         parted.setdefault((entry.deviations, entry.open), []).append(entry)
     return [
@@ -206,7 +200,7 @@ def _published(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(entry: published.Beside) -> Iterator[dict[str, str]]:
+def _rows(entry: published.PublishedComparison) -> Iterator[dict[str, str]]:
     """The arms of one metric after the other, then their difference."""
     for metric in entry.metrics:
         yield from (_row(row) for row in entry.rows if row.published.metric == metric)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from acn_bench.places import atomic
+from acn_bench.run_folder import atomic
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SECONDS = 120

@@ -4,13 +4,14 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from acn_bench.reports import experiment, kinds, views, wording
-from acn_bench.reports.caveats import caveats
-from acn_bench.reports.comparison import Comparison, Verdict
-from acn_bench.reports.fairness import SHOWN, definitions, fairness, views_run
-from acn_bench.reports.groups import arm_title
+from acn_bench import wording
+from acn_bench.analysis.caveats import caveats
+from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.analysis.groups import arm_title
+from acn_bench.analysis.presets import departures
+from acn_bench.benchmarks.continual.fairness import SHOWN, definitions, fairness, views_run
+from acn_bench.reports import experiment, kinds, views
 from acn_bench.reports.ledger import ledger
-from acn_bench.reports.presets import departures
 
 _LATEX = {
     "\\": r"\textbackslash{}",

@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from acn_bench import wording
+from acn_bench.analysis import caveats
+from acn_bench.analysis.comparison import Comparison, Outcome, Verdict
+from acn_bench.analysis.groups import Cell, Difference, Group, arm_title
+from acn_bench.analysis.measures import METRICS
 from acn_bench.records import RunRecord
-from acn_bench.reports import caveats, kinds, wording
-from acn_bench.reports.comparison import Comparison, Outcome, Verdict
-from acn_bench.reports.groups import Cell, Difference, Group, arm_title
-from acn_bench.reports.measures import METRICS
-from acn_bench.reports.wording import each
+from acn_bench.reports import kinds
 from acn_bench.spec import ContinualSpec
+from acn_bench.wording import each
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
 LEDGER_CAPTION = (
@@ -55,7 +57,7 @@ def row(comparison: Comparison, group: Group, name: str) -> QualityRow | None:
     return QualityRow(
         metric_title(name) + guessing(name, group),
         tuple(cell(name, c, runs(group)) for c in cells.values()),
-        tuple(_against(name, group.difference(name, rival)) for rival in comparison.rivals),
+        tuple(_against(name, group.difference(name, rival)) for rival in comparison.baselines),
     )
 
 
@@ -70,7 +72,7 @@ def _against(metric: str, difference: Difference | None) -> tuple[str, str, str]
 
 def differences(comparison: Comparison) -> list[str]:
     """Headings of the columns beside the arms': three for one comparison, one each for several."""
-    titles = [f"AC {wording.MINUS} {arm_title(rival)}" for rival in comparison.rivals]
+    titles = [f"AC {wording.MINUS} {arm_title(rival)}" for rival in comparison.baselines]
     return [*titles, "95 % interval", "pairs"] if len(titles) == 1 else titles
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from avalanche.training.plugins import GDumbPlugin
 from torch import Tensor
 
-from acn_bench.strategies.keeping import State
 from acn_bench.strategies.memory import ClassMemory
+from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples
 
 

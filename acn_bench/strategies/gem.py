@@ -5,7 +5,7 @@ from typing import Any
 from avalanche.benchmarks.utils.data_loader import GroupBalancedInfiniteDataLoader
 from avalanche.training.plugins import AGEMPlugin, GEMPlugin
 
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples, rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from avalanche.training.losses import ICaRLLossPlugin
 from torch import Tensor
 
-from acn_bench.strategies.keeping import State, copies
+from acn_bench.strategies.state import State, copies
 from acn_bench.strategies.stream import Examples
 
 

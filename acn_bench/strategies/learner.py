@@ -11,7 +11,7 @@ from avalanche.training.supervised import DER, ER_ACE, Cumulative, ICaRL, JointT
 from avalanche.training.templates import SupervisedTemplate
 from torch import nn
 
-from acn_bench import reference
+from acn_bench import registry
 from acn_bench.spec import (
     AgemSpec,
     BuilderSpec,
@@ -37,13 +37,13 @@ from acn_bench.strategies.ewc import ElasticWeightConsolidation
 from acn_bench.strategies.gdumb import GDumb
 from acn_bench.strategies.gem import AveragedGradientEpisodicMemory, GradientEpisodicMemory
 from acn_bench.strategies.icarl import Exemplars
-from acn_bench.strategies.keeping import Keeper, Nothing, with_keeper
 from acn_bench.strategies.lwf import LearningWithoutForgetting
 from acn_bench.strategies.mas import MemoryAwareSynapses
 from acn_bench.strategies.memory import ClassMemory, ClassMemoryWithLogits, ExperienceMemory
-from acn_bench.strategies.model import RowFeatures
 from acn_bench.strategies.prediction import HeadPrediction, NearestMeanPrediction, Prediction
+from acn_bench.strategies.row_models import RowFeatures
 from acn_bench.strategies.si import SynapticIntelligence
+from acn_bench.strategies.state import Stateless, StrategyState, with_state
 
 Settings = dict[str, Any]  # what every constructor of Avalanche's takes
 Heads = Sequence[str]  # parameters that belong to one experience alone
@@ -51,12 +51,12 @@ Heads = Sequence[str]  # parameters that belong to one experience alone
 
 def naive(spec: NaiveSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Fine-tuning."""
-    return with_keeper(Naive(**settings), Nothing())
+    return with_state(Naive(**settings), Stateless())
 
 
 def joint(spec: JointSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """All experiences at once; its `train` takes the whole stream."""
-    return with_keeper(JointTraining(**settings), Nothing())
+    return with_state(JointTraining(**settings), Stateless())
 
 
 def si(spec: SiSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -81,7 +81,7 @@ def replay(spec: ReplaySpec, heads: Heads, settings: Settings) -> SupervisedTemp
 
 def cumulative(spec: CumulativeSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Each experience together with all earlier ones."""
-    return with_keeper(Cumulative(**settings), Gathered())
+    return with_state(Cumulative(**settings), Gathered())
 
 
 def lwf(spec: LwfSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -118,7 +118,7 @@ def der(spec: DerSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
         **settings,
     )
     made.storage_policy = ClassMemoryWithLogits(spec.memory)
-    return with_keeper(made, made.storage_policy)
+    return with_state(made, made.storage_policy)
 
 
 def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -133,14 +133,14 @@ def icarl(spec: IcarlSpec, heads: Heads, settings: Settings) -> SupervisedTempla
         fixed_memory=True,
         **others,
     )
-    return with_keeper(made, Exemplars(made))
+    return with_state(made, Exemplars(made))
 
 
 def er_ace(spec: ErAceSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """Replay in which the classes of the experience compete with each other alone."""
     made = ER_ACE(mem_size=spec.memory, batch_size_mem=spec.memory_batch_size, **settings)
     made.storage_policy = ClassMemory(spec.memory)
-    return with_keeper(made, made.storage_policy)
+    return with_state(made, made.storage_policy)
 
 
 def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
@@ -151,7 +151,7 @@ def gdumb(spec: GdumbSpec, heads: Heads, settings: Settings) -> SupervisedTempla
 
 def builder(spec: BuilderSpec, heads: Heads, settings: Settings) -> SupervisedTemplate:
     """What a builder outside the package makes. Raises ValueError where it fails, or makes no learner."""
-    make = reference.function(spec.builder, "strategy builder")
+    make = registry.function(spec.builder, "strategy builder")
     try:
         made = make(spec, heads, settings)
     except Exception as e:  # anybody's code
@@ -218,9 +218,11 @@ def learner(
     return BUILDERS[type(spec)](spec, heads, settings)
 
 
-def _with(plugin: SupervisedPlugin, settings: Settings, keeper: Keeper) -> SupervisedTemplate:
+def _with(
+    plugin: SupervisedPlugin, settings: Settings, strategy_state: StrategyState
+) -> SupervisedTemplate:
     made = SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
-    return with_keeper(made, keeper)
+    return with_state(made, strategy_state)
 
 
 def _silent_evaluator() -> EvaluationPlugin:

@@ -6,8 +6,8 @@ from typing import Any
 
 from avalanche.training.plugins import LwFPlugin
 
-from acn_bench.strategies.keeping import State, set_tasks, set_weights, tasks, weights
-from acn_bench.strategies.model import Kept, MultiHeadRowModel
+from acn_bench.strategies.row_models import Kept, MultiHeadRowModel
+from acn_bench.strategies.state import State, set_tasks, set_weights, tasks, weights
 from acn_bench.strategies.stream import Examples
 
 

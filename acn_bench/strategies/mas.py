@@ -13,7 +13,7 @@ from avalanche.training.plugins import MASPlugin
 from avalanche.training.utils import ParamData
 from torch import Tensor
 
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples
 
 

@@ -20,7 +20,7 @@ from avalanche.training.storage_policy import (
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from acn_bench.strategies.keeping import State
+from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples, rows
 
 

@@ -14,8 +14,8 @@ import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
 from torch import Tensor, nn
 
-from acn_bench.strategies.keeping import State, copies
 from acn_bench.strategies.penalty import differences, quadratic
+from acn_bench.strategies.state import State, copies
 from acn_bench.strategies.stream import Examples
 
 

@@ -10,7 +10,7 @@ from avalanche.benchmarks.utils.utils import concat_datasets
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acn_bench.strategies.chance import generators_kept
+from acn_bench.strategies.seeding import generators_kept
 
 
 class NumberedRows(Dataset[tuple[int, int]]):
@@ -28,7 +28,7 @@ class NumberedRows(Dataset[tuple[int, int]]):
 
 
 def class_stream(
-    train: NumberedRows, test: NumberedRows, *, experiences: int, own_heads: bool
+    train: NumberedRows, test: NumberedRows, *, experiences: int, task_incremental: bool
 ) -> Any:
     """An Avalanche benchmark of new classes, in the order of their labels 0 … K-1.
 
@@ -42,9 +42,9 @@ def class_stream(
             train,
             test,
             n_experiences=experiences,
-            task_labels=own_heads,
+            task_labels=task_incremental,
             shuffle=False,
-            class_ids_from_zero_in_each_exp=own_heads,
+            class_ids_from_zero_in_each_exp=task_incremental,
         )
 
 

@@ -56,29 +56,29 @@ def streams():
     """By whether each experience has a head of its own."""
     digits = Digits()
 
-    def make(own_heads):
+    def make(task_incremental):
         with torch.random.fork_rng():
             return nc_benchmark(
                 digits,
                 digits,
                 n_experiences=2,
-                task_labels=own_heads,
+                task_labels=task_incremental,
                 shuffle=False,
-                class_ids_from_zero_in_each_exp=own_heads,
+                class_ids_from_zero_in_each_exp=task_incremental,
             )
 
-    return {own_heads: make(own_heads) for own_heads in (True, False)}
+    return {task_incremental: make(task_incremental) for task_incremental in (True, False)}
 
 
 @pytest.fixture
 def learn(streams):
     """Trains a tiny network on the stream: `learn("ac_vit", "plain", "si", True)`."""
 
-    def run(name, variant, strategy, own_heads, *, precision="fp32", epochs=1):
+    def run(name, variant, strategy, task_incremental, *, precision="fp32", epochs=1):
         torch.manual_seed(0)
         sizes = SIZES[name.partition("_")[2]]
         model = build(name, 2, depth=2, variant=variant, precision=precision, **sizes)
-        if own_heads:
+        if task_incremental:
             model = as_multitask(model, "head")
         else:
             model.head = IncrementalClassifier(model.head.in_features, 2)
@@ -93,9 +93,9 @@ def learn(streams):
             evaluator=EvaluationPlugin(loggers=[]),
             **options,
         )
-        for experience in streams[own_heads].train_stream:
+        for experience in streams[task_incremental].train_stream:
             learner.train(experience)
-            learner.eval(streams[own_heads].test_stream)
+            learner.eval(streams[task_incremental].test_stream)
         return model.eval()
 
     return run
@@ -114,9 +114,9 @@ def weights(model):
 @backbones
 @heads
 @torch.no_grad()
-def test_it_trains_under_naive_si_lwf_and_replay(learn, name, variant, own_heads):
+def test_it_trains_under_naive_si_lwf_and_replay(learn, name, variant, task_incremental):
     with torch.enable_grad():
-        learned = {s: learn(name, variant, s, own_heads) for s in STRATEGIES}
+        learned = {s: learn(name, variant, s, task_incremental) for s in STRATEGIES}
     found = {s: weights(model) for s, model in learned.items()}
     # SI is left out: what Avalanche's has learned to be important is, on the CPU, nothing
     assert not torch.allclose(found["naive"], found["lwf"], atol=1e-5)
@@ -124,20 +124,22 @@ def test_it_trains_under_naive_si_lwf_and_replay(learn, name, variant, own_heads
     images, labels = mixed()
     for model in learned.values():
         depths = depth_logits(model, images, labels)
-        assert depths.shape == (3, len(images), 2 if own_heads else CLASSES)
+        assert depths.shape == (3, len(images), 2 if task_incremental else CLASSES)
         assert depths.isfinite().all()
-        full = model(images, labels) if own_heads else model(images)
+        full = model(images, labels) if task_incremental else model(images)
         torch.testing.assert_close(depths[-1], full)
 
 
 @backbones
 @heads
 @torch.no_grad()
-def test_it_trains_in_bf16_with_batches_of_several_experiences(learn, name, variant, own_heads):
+def test_it_trains_in_bf16_with_batches_of_several_experiences(
+    learn, name, variant, task_incremental
+):
     with torch.enable_grad():
-        model = learn(name, variant, "replay", own_heads, precision="bf16")
+        model = learn(name, variant, "replay", task_incremental, precision="bf16")
     images, labels = mixed()
-    logits = model(images, labels) if own_heads else model(images)
+    logits = model(images, labels) if task_incremental else model(images)
     assert logits.dtype == torch.float32
     assert torch.equal(depth_logits(model, images, labels)[-1], logits)
 
@@ -145,10 +147,10 @@ def test_it_trains_in_bf16_with_batches_of_several_experiences(learn, name, vari
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @heads
 def test_in_bf16_every_strategy_learns_what_it_learns_in_fp32_but_for_rounding(
-    learn, strategy, own_heads
+    learn, strategy, task_incremental
 ):
-    rounded = weights(learn("ac_mixer", "plain", strategy, own_heads, precision="bf16"))
-    exact = weights(learn("ac_mixer", "plain", strategy, own_heads))
+    rounded = weights(learn("ac_mixer", "plain", strategy, task_incremental, precision="bf16"))
+    exact = weights(learn("ac_mixer", "plain", strategy, task_incremental))
     assert not torch.equal(rounded, exact)
     torch.testing.assert_close(rounded, exact, atol=0.02, rtol=0)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from acn_bench.backbones.mismatch import misfit
+from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 
 OTHERS = {
     "another family": (
@@ -44,10 +44,10 @@ def test_the_weights_of_another_network_are_refused_with_a_place(small, other, w
 
 def test_weights_that_fit_have_nothing_to_be_said_of(small):
     network, given = small("ac_mixer"), small("ac_mixer", seed=1).state_dict()
-    assert misfit(network, given) == ""
+    assert state_dict_mismatch(network, given) == ""
     network.load_state_dict(given)
     del given["head.bias"]
-    assert misfit(network, given) == "there is no head.bias"
+    assert state_dict_mismatch(network, given) == "there is no head.bias"
     found = network.load_state_dict(given, strict=False)
     assert (found.missing_keys, found.unexpected_keys) == (["head.bias"], [])
 

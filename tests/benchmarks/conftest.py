@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from acn_bench.benchmarks import continual
+from acn_bench.benchmarks.continual import protocol
 from acn_bench.data import images
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 
@@ -47,7 +47,7 @@ def run(config, digits):
     """Makes a run that is yet to be measured."""
 
     def make(**changes):
-        return continual.ContinualRun(config(**changes), digits, torch.device("cpu"))
+        return protocol.ContinualRun(config(**changes), digits, torch.device("cpu"))
 
     return make
 
@@ -60,7 +60,7 @@ def measure(config, digits):
     def measured(**changes):
         made = config(**changes)
         if made.run_id not in known:
-            known[made.run_id] = continual.measure(made, digits, torch.device("cpu"))
+            known[made.run_id] = protocol.measure(made, digits, torch.device("cpu"))
         return known[made.run_id]
 
     return measured

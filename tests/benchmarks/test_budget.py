@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from acn_bench.benchmarks import cost, guards
-from acn_bench.benchmarks.work import work
+from acn_bench.benchmarks.continual.cost import work
+from acn_bench.evaluation import cost, guards
 from acn_bench.spec import (
     ContinualSpec,
     CumulativeSpec,

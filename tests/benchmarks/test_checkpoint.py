@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from acn_bench import catalog
-from acn_bench.benchmarks.checkpoint import Checkpoint
-from acn_bench.benchmarks.continual import ContinualRun
+from acn_bench.benchmarks.continual.compatibility import refusal
+from acn_bench.benchmarks.continual.protocol import ContinualRun
 from acn_bench.spec import ContinualSpec, FactorySpec, LwfSpec, NaiveSpec, ReplaySpec
-from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.learner import BUILDERS
-from acn_bench.support import refusal
+from acn_bench.strategies.seeding import generators_kept
+from acn_bench.training.resume import Checkpoint
 
 ABOUT = {"run": "run", "code": "abc"}
 
@@ -98,7 +98,7 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(measure, begun, spe
     if spec.name == "joint":
         first.checkpoint.left = 1
     else:  # after the first epoch of the second experience, or after that experience
-        first.checkpoint.left = 5 if first.learner.keeper.inside else 3
+        first.checkpoint.left = 5 if first.learner.strategy_state.inside else 3
     interrupted(first)
     notes = []
     assert_equal(measured(begun(notes, **changes)), whole)
@@ -163,7 +163,7 @@ def test_a_strategy_that_declares_nothing_begins_anew(begun, monkeypatch):
 
     def undeclared(*args):
         made = plain(*args)
-        del made.keeper
+        del made.strategy_state
         return made
 
     monkeypatch.setitem(BUILDERS, NaiveSpec, undeclared)
@@ -268,7 +268,7 @@ def test_they_are_no_more_frequent_than_their_interval_but_after_each_experience
         before = run.checkpoint.share
         write(state, share, always=always)
         if run.checkpoint.share != before:
-            written.append([len(losses) for losses in run.watch.loss])
+            written.append([len(losses) for losses in run.monitor.loss])
 
     run.checkpoint.save = save
     measured(run)

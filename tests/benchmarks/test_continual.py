@@ -12,10 +12,11 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 from torch import nn
 
-from acn_bench.benchmarks import continual, evaluation
+from acn_bench.benchmarks.continual import protocol
+from acn_bench.evaluation import correctness
 from acn_bench.spec import FactorySpec, JointSpec, ReplaySpec, Seeds, SiSpec
-from acn_bench.strategies.chance import generators_kept
-from acn_bench.strategies.watch import DivergedError
+from acn_bench.strategies.monitor import DivergedError
+from acn_bench.strategies.seeding import generators_kept
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 
@@ -138,7 +139,7 @@ def test_two_runs_of_one_config_are_identical_whatever_was_drawn_before(measure,
     random.seed(99)
     np.random.seed(99)
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    second = continual.measure(config(strategy=SI), digits, torch.device("cpu"))
+    second = protocol.measure(config(strategy=SI), digits, torch.device("cpu"))
     assert figures(first.result) == figures(second.result)
     assert equal(first.weights, second.weights)
     assert equal(first.examples, second.examples)
@@ -170,8 +171,8 @@ def test_results_do_not_depend_on_the_slice_that_is_evaluated_at_once(
     measure, config, digits, monkeypatch
 ):
     whole = measure()
-    monkeypatch.setattr(evaluation, "SLICE", 7)
-    sliced = continual.measure(config(), digits, torch.device("cpu"))
+    monkeypatch.setattr(correctness, "SLICE", 7)
+    sliced = protocol.measure(config(), digits, torch.device("cpu"))
     assert figures(whole.result) == figures(sliced.result)
     assert equal(whole.examples, sliced.examples)
 
@@ -271,7 +272,9 @@ def test_the_matrix_is_what_avalanche_counts_itself(run, heads):
         stream = made._stream()
         for experience in stream.train_stream:
             made._train(experience)
-        ours = [evaluation.shares(r.depths)[-1] for r in made._right(1, made.split.test, test=True)]
+        ours = [
+            correctness.shares(r.depths)[-1] for r in made._right(1, made.split.test, test=True)
+        ]
         evaluator = EvaluationPlugin(accuracy_metrics(experience=True, stream=True), loggers=[])
         theirs = Naive(
             model=made.model,
@@ -317,7 +320,7 @@ def test_the_rest_of_a_result_is_measured_too(measure, config):
 
 def test_progress_only_grows_and_ends_at_one(config, digits):
     shares = []
-    continual.measure(config(epochs=1), digits, torch.device("cpu"), shares.append)
+    protocol.measure(config(epochs=1), digits, torch.device("cpu"), shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert 0.8 < shares[-2] <= 1.0  # the estimate of the work is about right

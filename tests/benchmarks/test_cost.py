@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from acn_bench.backbones import EarlyExit, add_branches, build
 from acn_bench.backbones.early_exit import entropy
 from acn_bench.backbones.wiring import WIRINGS
-from acn_bench.benchmarks import cost
+from acn_bench.evaluation import cost
 
 STEM = 16 * 2 * 192 * 24  # 4·4 tokens, each 3·8·8 values times a matrix; 2 per multiply-add
 BLOCK = 2 * (2 * 24 * 16 * 12) + 2 * (

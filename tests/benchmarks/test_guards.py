@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from acn_bench.benchmarks import continual, guards, network, split
+from acn_bench.benchmarks.continual import protocol, split
+from acn_bench.evaluation import guards
 from acn_bench.spec import ReplaySpec
-from acn_bench.strategies import model, stream
+from acn_bench.strategies import row_models, stream
+from acn_bench.training import network
 
 REPLAY = ReplaySpec(name="replay", memory=20, memory_batch_size=32)
 
@@ -21,7 +23,7 @@ def outcomes(config, digits):
     def run(**changes):
         changes = {"epochs": 1, "noise": {"gaussian": (0.1,)}} | changes
         made = config(**changes)
-        found = continual.measure(made, digits, torch.device("cpu")).guards
+        found = protocol.measure(made, digits, torch.device("cpu")).guards
         assert len({g.name for g in found}) == len(found)
         return {g.name: g.passed for g in found}
 
@@ -78,7 +80,7 @@ def test_a_row_that_is_trained_on_and_held_out_is_noticed(outcomes, monkeypatch)
 
 def test_a_test_set_that_was_trained_on_is_noticed(config, digits):
     leaked = dataclasses.replace(digits, test_images=digits.train_images[: len(digits.test_images)])
-    made = continual.ContinualRun(config(), leaked, torch.device("cpu"))
+    made = protocol.ContinualRun(config(), leaked, torch.device("cpu"))
     made._check_start(made._stream())
     assert [g.name for g in made.guards if not g.passed] == [
         "images that are tested on were not trained on"
@@ -94,7 +96,7 @@ def test_a_task_label_in_the_stream_is_noticed(outcomes, monkeypatch):
 
 
 def test_a_prediction_that_knows_the_experience_is_noticed(outcomes, monkeypatch):
-    honest = continual.prediction
+    honest = protocol.prediction
 
     class Leak:
         every_depth = ready = True
@@ -107,7 +109,7 @@ def test_a_prediction_that_knows_the_experience_is_noticed(outcomes, monkeypatch
             logits[..., 3 * experience : 3 * experience + 3] += 10
             return logits
 
-    monkeypatch.setattr(continual, "prediction", lambda *a: Leak(honest(*a)))
+    monkeypatch.setattr(protocol, "prediction", lambda *a: Leak(honest(*a)))
     assert failed(outcomes(heads="one")) == ["no task label reaches a class-incremental run"]
 
 
@@ -115,14 +117,14 @@ def test_a_prediction_that_knows_the_experience_is_noticed(outcomes, monkeypatch
 
 
 def test_a_library_that_reseeds_the_generators_is_noticed(outcomes, monkeypatch):
-    whole = continual.class_stream
+    whole = protocol.class_stream
 
     def reseeding(*arguments, **settings):
         made = whole(*arguments, **settings)
         torch.manual_seed(0)
         return made
 
-    monkeypatch.setattr(continual, "class_stream", reseeding)
+    monkeypatch.setattr(protocol, "class_stream", reseeding)
     assert failed(outcomes()) == ["building the stream leaves the random state alone"]
 
 
@@ -163,7 +165,7 @@ def mixed_up(function, name, by):
         (split, "_order", "order", "init"),
         (guards, "row_model", "init", "order"),
         (guards, "hold_out", "data", "noise"),
-        (continual, "corruption", "noise", "data"),
+        (protocol, "corruption", "noise", "data"),
     ],
 )
 def test_a_seed_that_another_one_decides_is_noticed(
@@ -182,7 +184,7 @@ def test_weights_that_depend_on_what_was_drawn_before_are_noticed(outcomes, monk
 
 
 def test_a_part_that_stays_in_training_mode_is_noticed(outcomes, monkeypatch):
-    built = continual.row_model
+    built = protocol.row_model
 
     def stubborn(*arguments):
         made = built(*arguments)
@@ -190,44 +192,44 @@ def test_a_part_that_stays_in_training_mode_is_noticed(outcomes, monkeypatch):
         part.train = lambda _=True: nn.Module.train(part, True)
         return made
 
-    monkeypatch.setattr(continual, "row_model", stubborn)
+    monkeypatch.setattr(protocol, "row_model", stubborn)
     assert failed(outcomes()) == ["every measurement was made in evaluation mode"]
 
 
 def test_predictions_that_lean_on_the_batch_are_noticed(outcomes, monkeypatch):
-    honest = continual.evaluation.features
+    honest = protocol.evaluation.features
 
     def leaning(*arguments, **settings):
         read = honest(*arguments, **settings)
         count = settings.get("at_once") or 100
         return torch.cat([s - 3 * s.roll(1, dims=1) for s in read.split(count, dim=1)], dim=1)
 
-    monkeypatch.setattr(continual.evaluation, "features", leaning)
+    monkeypatch.setattr(protocol.evaluation, "features", leaning)
     name = "results depend neither on the evaluation's batches nor on its order"
     assert failed(outcomes()) == [name]
 
 
 def test_a_mask_of_another_experience_is_noticed(outcomes, monkeypatch):
-    own = continual.ContinualRun._own
-    monkeypatch.setattr(continual.ContinualRun, "_own", lambda self, j: own(self, 1 - j))
+    own = protocol.ContinualRun._own
+    monkeypatch.setattr(protocol.ContinualRun, "_own", lambda self, j: own(self, 1 - j))
     name = "masking to the experience makes nothing wrong that was right"
     assert failed(outcomes(heads="one")) == [name]
 
 
 def test_an_evaluation_that_changes_the_model_is_noticed(outcomes, monkeypatch):
-    measured = continual.ContinualRun._right
+    measured = protocol.ContinualRun._right
 
     def careless(self, *arguments, **settings):
         with torch.no_grad():
             self.model.backbone.stem_touched = next(self.model.backbone.parameters()).add_(1e-3)
         return measured(self, *arguments, **settings)
 
-    monkeypatch.setattr(continual.ContinualRun, "_right", careless)
+    monkeypatch.setattr(protocol.ContinualRun, "_right", careless)
     assert "evaluation changes neither the model nor the random state" in failed(outcomes())
 
 
 def test_replayed_images_that_are_not_counted_are_noticed(outcomes, monkeypatch):
-    counted = model.view
+    counted = row_models.view
 
     def forgetful(made, rows):
         before = made.rows.trained
@@ -235,7 +237,7 @@ def test_replayed_images_that_are_not_counted_are_noticed(outcomes, monkeypatch)
         made.rows.trained = before + min(len(rows), 32)  # the batch, without its memory
         return images
 
-    monkeypatch.setattr(model, "view", forgetful)
+    monkeypatch.setattr(row_models, "view", forgetful)
     name = "every image that was trained on is counted"
     assert failed(outcomes(strategy=REPLAY)) == [name]
     assert failed(outcomes()) == []

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from acn_bench.benchmarks.probe import fit
+from acn_bench.evaluation.linear_probe import fit
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from acn_bench.backbones import build
-from acn_bench.benchmarks import probing
-from acn_bench.benchmarks.probing import depth_probes, right
+from acn_bench.evaluation import probing
+from acn_bench.evaluation.probing import depth_probes, right
 from acn_bench.spec import FactorySpec, IcarlSpec
 
 
@@ -103,7 +103,9 @@ def test_probes_are_fitted_on_the_training_rows_of_each_experience_alone(run, mo
     monkeypatch.setattr(
         probing, "depth_probes", lambda x, y: fitted_on.append((asked[-1], y)) or fit(x, y)
     )
-    probing.Probing(made.model.backbone, made.rows, made.data, made.split, own_heads=True).probed()
+    probing.Probing(
+        made.model.backbone, made.rows, made.data, made.split, task_incremental=True
+    ).probed()
     for (rows, labels), train in zip(fitted_on, made.split.train, strict=True):
         assert torch.equal(rows, train)
         assert sorted(set(labels.tolist())) == [0, 1, 2]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from acn_bench.spec import EwcSpec, GdumbSpec, JointSpec, LwfSpec, ReplaySpec
-from acn_bench.strategies.chance import generators_kept
+from acn_bench.strategies.seeding import generators_kept
 
 SCHEMES = ["plain", "aligned", "layerskip", "layerdrop"]
 
@@ -37,14 +37,14 @@ def test_the_loss_of_a_step_is_the_schemes(run):
     model = made.model
     model.train()
     images = made.rows.augmented(rows)
-    labels = made.split.label(made.data.train_labels[rows], own_heads=True)
+    labels = made.split.label(made.data.train_labels[rows], task_incremental=True)
     with torch.no_grad():
         losses = [
             torch.nn.functional.cross_entropy(model.head(f, 0), labels)
             for f in model.backbone.feature_depths(images)
         ]
     trained(made)
-    assert made.watch.loss == [[pytest.approx((losses[1] + 2 * losses[2]).item() / 3, rel=1e-4)]]
+    assert made.monitor.loss == [[pytest.approx((losses[1] + 2 * losses[2]).item() / 3, rel=1e-4)]]
 
 
 @pytest.mark.parametrize("heads", ["each", "one"])

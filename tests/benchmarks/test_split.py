@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from acn_bench.benchmarks.split import split
+from acn_bench.benchmarks.continual.split import split
 from acn_bench.spec import ContinualSpec, Seeds
 
 PROTOCOL = ContinualSpec(name="tiny", data="digits100", experiences=20, classes_per_experience=5)
@@ -77,8 +77,8 @@ def test_fewer_classes_are_the_first_of_the_same_order(digits, dealt):
 
 def test_a_label_counts_in_its_experience_or_over_the_stream(dealt):
     third = torch.tensor(dealt.classes[2])
-    assert dealt.label(third, own_heads=True).tolist() == [0, 1, 2, 3, 4]
-    assert dealt.label(third, own_heads=False).tolist() == [10, 11, 12, 13, 14]
+    assert dealt.label(third, task_incremental=True).tolist() == [0, 1, 2, 3, 4]
+    assert dealt.label(third, task_incremental=False).tolist() == [10, 11, 12, 13, 14]
 
 
 def test_too_few_classes_are_refused(digits):

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from acn_bench.benchmarks import throughput
+from acn_bench.evaluation import throughput
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from acn_bench.backbones import truncate
-from acn_bench.benchmarks import guards, transfer
-from acn_bench.benchmarks.split import whole
+from acn_bench.benchmarks.continual.split import whole
+from acn_bench.benchmarks.transfer import protocol
 from acn_bench.data import images
+from acn_bench.evaluation import guards
 from acn_bench.spec import FactorySpec, MixerSpec, RunConfig, Seeds, TransferSpec
 
 CPU = torch.device("cpu")
@@ -60,7 +61,7 @@ def measure(data):
     def measured(**changes):
         made = config(**changes)
         if made.run_id not in known:
-            known[made.run_id] = transfer.measure(made, *data, CPU)
+            known[made.run_id] = protocol.measure(made, *data, CPU)
         return known[made.run_id]
 
     return measured
@@ -93,7 +94,7 @@ def test_every_guard_passes_and_every_image_is_counted(measure):
 def test_the_same_run_twice_is_the_same_to_the_bit(measure, data):
     state = torch.random.get_rng_state()
     torch.manual_seed(1234)
-    again = transfer.measure(config(), *data, CPU)
+    again = protocol.measure(config(), *data, CPU)
     torch.random.set_rng_state(state)
     for name, value in measure().weights.items():
         assert torch.equal(value, again.weights[name]), name
@@ -102,7 +103,7 @@ def test_the_same_run_twice_is_the_same_to_the_bit(measure, data):
 
 def test_a_run_leaves_the_global_generators_alone(data):
     state = torch.random.get_rng_state()
-    transfer.measure(config(epochs=1, finetune_epochs=1), *data, CPU)
+    protocol.measure(config(epochs=1, finetune_epochs=1), *data, CPU)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -140,8 +141,8 @@ def test_all_blocks_kept_is_the_whole_network_once(measure):
 
 
 def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_depth(data):
-    run = transfer.TransferRun(config(epochs=1), *data, CPU)
-    model = transfer.one_head(run.config, 5, run.source.rows)
+    run = protocol.TransferRun(config(epochs=1), *data, CPU)
+    model = protocol.one_head(run.config, 5, run.source.rows)
     source = run._trained(model, run.source, run._source_fitting())
     curve = source.accuracy.validation
 
@@ -153,17 +154,17 @@ def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_
     assert choose([0.2, 0.79, 0.8]) == 1  # within a point
     assert choose([0.2, 0.78, 0.8]) == 2
     assert choose([0.2, 0.2, 0.2]) is None  # guessing
-    frozen = transfer.RowModel(model.backbone, model.head, run.target.rows)
+    frozen = protocol.RowModel(model.backbone, model.head, run.target.rows)
     rows = run.target.test[:7]
-    smaller = transfer.RowModel(truncate(model.backbone, 1), model.head, run.target.rows)
+    smaller = protocol.RowModel(truncate(model.backbone, 1), model.head, run.target.rows)
     with torch.inference_mode():
         features = run._features(frozen.eval(), rows)
         torch.testing.assert_close(features[1:2], run._features(smaller.eval(), rows, depths=False))
 
 
 def test_probing_changes_nothing_of_the_network(data):
-    run = transfer.TransferRun(config(), *data, CPU)
-    model = transfer.one_head(run.config, 5, run.source.rows)
+    run = protocol.TransferRun(config(), *data, CPU)
+    model = protocol.one_head(run.config, 5, run.source.rows)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     run._probed(model)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
@@ -171,9 +172,9 @@ def test_probing_changes_nothing_of_the_network(data):
 
 
 def test_both_arms_hold_out_the_same_rows_and_see_them_in_the_same_order(data):
-    runs = [transfer.TransferRun(config(wiring=w), *data, CPU) for w in ("ac", "residual")]
+    runs = [protocol.TransferRun(config(wiring=w), *data, CPU) for w in ("ac", "residual")]
     assert torch.equal(runs[0].source.validation, runs[1].source.validation)
-    other = transfer.TransferRun(config(seeds=Seeds(data=1)), *data, CPU)
+    other = protocol.TransferRun(config(seeds=Seeds(data=1)), *data, CPU)
     assert not torch.equal(runs[0].source.validation, other.source.validation)
     rows = runs[0].source.train[:8]
     views = [run.source.rows.augmented(rows) for run in runs]
@@ -182,8 +183,8 @@ def test_both_arms_hold_out_the_same_rows_and_see_them_in_the_same_order(data):
 
 def test_the_new_head_depends_on_the_seed_of_the_weights_alone(data):
     def head(**seeds):
-        run = transfer.TransferRun(config(seeds=Seeds(**seeds)), *data, CPU)
-        model = transfer.one_head(run.config, 5, run.source.rows)
+        run = protocol.TransferRun(config(seeds=Seeds(**seeds)), *data, CPU)
+        model = protocol.one_head(run.config, 5, run.source.rows)
         return run._on_target(model.backbone, model.head).head.weight
 
     assert torch.equal(head(), head(data=1, order=1, noise=1))
@@ -191,7 +192,7 @@ def test_the_new_head_depends_on_the_seed_of_the_weights_alone(data):
 
 
 def test_a_network_of_a_factory_is_transferred_whole(data, factory):
-    made = transfer.measure(
+    made = protocol.measure(
         config(backbone=FactorySpec(factory=factory), epochs=1, finetune_epochs=1), *data, CPU
     )
     result = made.result
@@ -204,7 +205,7 @@ def test_a_network_of_a_factory_is_transferred_whole(data, factory):
 @pytest.mark.parametrize("matched", [True, False])
 def test_layerskip_drops_at_its_full_rates_where_the_end_of_the_training_is_open(data, matched):
     accuracy = 0.4 if matched else None
-    run = transfer.TransferRun(
+    run = protocol.TransferRun(
         config(scheme="layerskip", epochs=100, source_accuracy=accuracy), *data, CPU
     )
     fitting = run._source_fitting()
@@ -222,8 +223,8 @@ def test_too_few_rows_to_hold_any_out_is_told(data):
 def test_test_images_among_the_training_images_are_noticed(data):
     source, target = data
     leaked = replace(source, train_images=torch.cat([source.train_images, target.test_images]))
-    assert guards.apart([source, target], target).passed
-    assert not guards.apart([leaked, target], target).passed
+    assert guards.disjoint([source, target], target).passed
+    assert not guards.disjoint([leaked, target], target).passed
 
 
 def test_several_checks_an_epoch_change_nothing_of_the_training_but_where_it_stops(measure):

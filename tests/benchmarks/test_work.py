@@ -2,7 +2,7 @@
 
 import pytest
 
-from acn_bench.benchmarks.work import passes
+from acn_bench.benchmarks.continual.cost import passes
 from acn_bench.spec import (
     AgemSpec,
     CumulativeSpec,

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from acn_bench import catalog, session
-from acn_bench.benchmarks import continual
-from acn_bench.benchmarks.split import split
+from acn_bench import catalog
+from acn_bench.benchmarks.continual.protocol import measure
+from acn_bench.benchmarks.continual.split import split
 from acn_bench.data import images
-from acn_bench.plan import Choices, draft
+from acn_bench.execution import session
+from acn_bench.plan import Choices, unresolved
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 
 MODULE = """
@@ -116,7 +117,7 @@ def measured(data, **changes):
         seeds=Seeds(),
         fingerprint=data.fingerprint,
     )
-    return continual.measure(config, data, torch.device("cpu"))
+    return measure(config, data, torch.device("cpu"))
 
 
 # ---------------------------------------------------------------- what it holds
@@ -287,9 +288,9 @@ def plan(load, tmp_path):
     card = catalog.benchmark(str(path))
 
     def prepare(*settings, **choices):
-        drafted = draft(card, Choices(settings=settings, **choices))
+        unresolved_plan = unresolved(card, Choices(settings=settings, **choices))
         options = session.Options(tmp_path / "runs", tmp_path, "cpu", 1, again=False)
-        return session.prepare(card, path, drafted, options)
+        return session.prepare(card, path, unresolved_plan, options)
 
     return prepare
 

@@ -5,7 +5,7 @@ import runpy
 
 from avalanche.training.supervised import Naive
 
-from acn_bench.strategies.chance import generators_kept
+from acn_bench.strategies.seeding import generators_kept
 
 
 def test_stock_avalanche_trains_the_backbone_and_logs_every_metric(root, capsys):

@@ -3,12 +3,12 @@ import math
 import pytest
 from scipy import stats
 
+from acn_bench.analysis.caveats import caveats
+from acn_bench.analysis.comparison import compare, seeds_varied, verdict
+from acn_bench.analysis.groups import Difference
+from acn_bench.benchmarks.continual.noise_metrics import noise_kept
 from acn_bench.catalog import Claim
 from acn_bench.records import NoiseResult, Seconds
-from acn_bench.reports.caveats import caveats
-from acn_bench.reports.comparison import compare, seeds_varied, verdict
-from acn_bench.reports.groups import Difference
-from acn_bench.reports.robustness import noise_kept
 from acn_bench.spec import Seeds
 
 SECONDS = Claim(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from acn_bench import catalog, records
-from acn_bench.reports import published, views
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.measures import METRICS
+from acn_bench.analysis import published
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.measures import METRICS
+from acn_bench.reports import views
 
 ROOT = Path(__file__).parent.parent.parent
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports").glob("*/records.jsonl"))

@@ -5,11 +5,11 @@ from io import StringIO
 
 import pytest
 
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.measures import METRICS
+from acn_bench.benchmarks.continual.definitions import LEDGER
 from acn_bench.reports import page, tables
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.definitions import LEDGER
 from acn_bench.reports.ledger import ledger
-from acn_bench.reports.measures import METRICS
 
 # The worked examples of tests/test_metrics.py: B and C part the definitions
 B = [[0.8, None, None], [0.6, 0.7, None], [0.85, 0.65, 0.9]]

@@ -1,9 +1,10 @@
 import pytest
 
+from acn_bench.analysis import measures
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.measures import METRICS
+from acn_bench.benchmarks.continual import definitions
 from acn_bench.records import Validation
-from acn_bench.reports import definitions, measures
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.measures import METRICS
 
 T = 2
 

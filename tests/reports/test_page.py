@@ -3,9 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual.figures import noise
 from acn_bench.reports import page
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.figures import noise
 
 
 class Reader(HTMLParser):

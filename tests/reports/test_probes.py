@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from acn_bench import catalog
-from acn_bench.reports import measures
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.figures import curves
+from acn_bench.analysis import measures
+from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual.figures import curves
 from acn_bench.reports.page import render
 
 TEST = [[0.2, 0.6, 0.90, 0.91, 0.9, 0.9], [0.2, 0.4, 0.70, 0.69, 0.7, 0.7]]

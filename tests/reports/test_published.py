@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from acn_bench.reports.caveats import caveats
-from acn_bench.reports.comparison import compare
+from acn_bench.analysis.caveats import caveats
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.published import beside
 from acn_bench.reports.experiment import description
-from acn_bench.reports.published import beside
 
 
 def published(records, card):

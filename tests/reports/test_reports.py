@@ -98,7 +98,7 @@ def test_reports_never_load_torch(module):
 
 def test_a_comparison_is_there_without_the_drawing_libraries():
     code = (
-        "import sys, acn_bench.reports.comparison, acn_bench.reports.tables; "
+        "import sys, acn_bench.analysis.comparison, acn_bench.reports.tables; "
         "heavy = {'matplotlib', 'seaborn', 'pandas', 'weasyprint', 'jinja2', 'scipy'} & set(sys.modules); "
         "assert not heavy, heavy"
     )

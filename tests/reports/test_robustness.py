@@ -1,9 +1,10 @@
 import pytest
 
+from acn_bench.analysis import measures
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.measures import METRICS
 from acn_bench.records import NoiseResult
-from acn_bench.reports import figures, measures, page
-from acn_bench.reports.comparison import compare
-from acn_bench.reports.measures import METRICS
+from acn_bench.reports import figures, page
 
 MILD = [[0.7, None, None], [0.5, 0.6, None], [0.4, 0.5, 0.8]]  # forgets (0.3 + 0.1) / 2
 HARD = [[0.4, None, None], [0.3, 0.5, None], [0.3, 0.4, 0.6]]  # forgets (0.1 + 0.1) / 2

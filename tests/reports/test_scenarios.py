@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
-from acn_bench import catalog, orders
-from acn_bench.reports import definitions, measures, page, presets, tables, views
-from acn_bench.reports.comparison import compare
+from acn_bench import catalog
+from acn_bench.analysis import measures, presets
+from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual import class_orders, definitions
+from acn_bench.reports import page, tables, views
 from acn_bench.reports.experiment import description
 
 T = 3
@@ -89,7 +91,7 @@ def test_floor_and_ceiling_stand_around_the_others_in_one_table(classes):
 def test_a_fixed_order_of_classes_is_named_with_its_hash(classes):
     setting = dict(description(compare([classes(class_order="natural")])))
     assert setting["Class order"].startswith("natural")
-    assert orders.digest(range(100)) in setting["Class order"]
+    assert class_orders.digest(range(100)) in setting["Class order"]
     assert "Class order" not in dict(description(compare([classes()])))
 
 

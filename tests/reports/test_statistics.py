@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from acn_bench.reports import statistics
+from acn_bench.analysis import statistics
 
 
 def test_the_interval_and_the_test_are_those_of_scipy():

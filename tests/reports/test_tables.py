@@ -2,8 +2,8 @@ import csv
 from io import StringIO
 from pathlib import Path
 
+from acn_bench.analysis.comparison import compare
 from acn_bench.reports import tables
-from acn_bench.reports.comparison import compare
 
 GOLDEN = Path(__file__).with_name("golden.md")
 

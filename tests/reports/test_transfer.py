@@ -5,6 +5,10 @@ import random
 import pytest
 
 from acn_bench import catalog, records
+from acn_bench.analysis import measures, published
+from acn_bench.analysis.caveats import caveats
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.groups import arm_order, arm_title
 from acn_bench.records import (
     SCHEMA,
     Accuracy,
@@ -17,11 +21,8 @@ from acn_bench.records import (
     Trained,
     TransferResult,
 )
-from acn_bench.reports import measures, page, published, tables, views
-from acn_bench.reports.caveats import caveats
-from acn_bench.reports.comparison import compare
+from acn_bench.reports import page, tables, views
 from acn_bench.reports.figures.style import look
-from acn_bench.reports.groups import arm_order, arm_title
 from acn_bench.spec import MixerSpec, RunConfig, Seeds, TransferSpec
 
 # (fine-tuned, cut to, source accuracy)
@@ -116,7 +117,7 @@ def comparison(made, card):
 def test_a_scheme_tells_arms_apart_and_makes_no_group(comparison):
     (group,) = comparison.groups
     assert list(group.arms) == comparison.arms == ARMS
-    assert list(group.rivals) == comparison.rivals == ARMS[1:]
+    assert list(group.baselines) == comparison.baselines == ARMS[1:]
     assert arm_title("residual+aligned") == "residual + aligned"
     assert sorted([*ARMS, "feedforward"], key=arm_order)[-1] == "feedforward"
     assert len({look(arm) for arm in ARMS}) == 4

@@ -1,6 +1,6 @@
 import pytest
 
-from acn_bench.reports import wording
+from acn_bench import wording
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import torch
 
-from acn_bench.benchmarks.continual import ContinualRun
+from acn_bench.benchmarks.continual.protocol import ContinualRun
 from acn_bench.data import images
 from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
 

@@ -13,6 +13,7 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import JointTraining
 
 from acn_bench import catalog
+from acn_bench.benchmarks.continual.compatibility import refusal
 from acn_bench.spec import (
     WIRINGS,
     BuilderSpec,
@@ -27,10 +28,9 @@ from acn_bench.spec import (
     SiSpec,
     ViTSpec,
 )
-from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.learner import BUILDERS
-from acn_bench.strategies.model import Kept
-from acn_bench.support import refusal
+from acn_bench.strategies.row_models import Kept
+from acn_bench.strategies.seeding import generators_kept
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 EWC = EwcSpec(name="ewc", strength=100.0)
@@ -124,9 +124,9 @@ def test_ewc_keeps_one_quadratic_that_equals_the_sum_over_experiences(small):
 def test_a_replayed_example_changes_the_loss_and_is_counted(small):
     naive, replay = small(), small(REPLAY)
     trained(naive, 2), trained(replay, 2)
-    assert replay.watch.loss[0] == naive.watch.loss[0]
-    assert replay.watch.loss[1] != naive.watch.loss[1]
-    assert replay.watch.images_seen > 1.4 * naive.watch.images_seen
+    assert replay.monitor.loss[0] == naive.monitor.loss[0]
+    assert replay.monitor.loss[1] != naive.monitor.loss[1]
+    assert replay.monitor.images_seen > 1.4 * naive.monitor.images_seen
     memory = plugin(replay, ReplayPlugin).storage_policy.buffer
     assert len(memory) == 30
 
@@ -198,14 +198,14 @@ def test_the_distillation_of_lwf_grows_with_alpha_and_is_none_at_first(small, he
     def second_loss(alpha):
         run = small(LwfSpec(name="lwf", alpha=alpha), heads=heads, epochs=1)
         trained(run, 2)
-        return run.watch.loss
+        return run.monitor.loss
 
     (first, second), (same, larger) = second_loss(1.0), second_loss(50.0)
     assert first == same
     assert larger[0] > second[0]
     naive = small(heads=heads, epochs=1)
     trained(naive, 2)
-    assert second_loss(0.0) == naive.watch.loss
+    assert second_loss(0.0) == naive.monitor.loss
 
 
 def test_the_teacher_of_lwf_sees_the_image_that_its_pupil_sees(small):

@@ -16,8 +16,8 @@ from acn_bench.spec import (
     IcarlSpec,
     Seeds,
 )
-from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.gdumb import GDumb
+from acn_bench.strategies.seeding import generators_kept
 
 needs_solver = pytest.mark.skipif(
     importlib.util.find_spec("quadprog") is None, reason="quadprog (the extra `gem`) is absent"

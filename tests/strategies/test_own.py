@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from acn_bench import catalog
-from acn_bench.plan import Choices, draft
+from acn_bench.plan import Choices, unresolved
 from acn_bench.spec import BuilderSpec
-from acn_bench.strategies.chance import generators_kept
+from acn_bench.strategies.seeding import generators_kept
 
 
 @pytest.fixture
@@ -55,13 +55,15 @@ def test_its_command_plans_it_beside_floor_and_ceiling(example, root):
     (words,) = re.findall(r"^acn-bench run (.*anchored\.toml)$", text, re.MULTILINE)
     strategies = tuple(words.rpartition("--strategies ")[2].split(","))
     card = catalog.benchmark(words.split()[0])
-    drafted = draft(card, Choices(strategies=strategies, seeds=(0,), quick="--quick" in words))
-    assert {c.strategy.name for c in drafted.configs} == {"naive", "joint", "anchored"}
-    assert drafted.functions == {"anchor:anchored": "strategy builder"}
+    unresolved_plan = unresolved(
+        card, Choices(strategies=strategies, seeds=(0,), quick="--quick" in words)
+    )
+    assert {c.strategy.name for c in unresolved_plan.configs} == {"naive", "joint", "anchored"}
+    assert unresolved_plan.functions == {"anchor:anchored": "strategy builder"}
 
     def identities(source):
         sources = {"anchor:anchored": source}
-        return {c.run_id for c in drafted.resolve("f" * 12, {"auto": "fp32"}, sources)}
+        return {c.run_id for c in unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, sources)}
 
     assert len(identities("01234567") & identities("76543210")) == 4  # naive and joint, both arms
 
@@ -87,4 +89,4 @@ def test_two_cards_of_one_name_are_refused(example):
     )
     card = catalog.benchmark("split_cifar100")
     with pytest.raises(ValueError, match="two strategy cards are named 'naive'"):
-        draft(card, Choices(strategies=("naive", "mine.toml")))
+        unresolved(card, Choices(strategies=("naive", "mine.toml")))

@@ -2,21 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from acn_bench.reports.comparison import Comparison
-from acn_bench.reports.figures import (
-    costs,
-    curves,
-    layers,
-    matrices,
-    noise,
-    pairs,
-    sweeps,
-    transfers,
-)
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.benchmarks.continual.figures import curves, layers, matrices, noise
+from acn_bench.benchmarks.transfer import figures
+from acn_bench.reports.figures import costs, pairs, sweeps
 from acn_bench.reports.figures.style import Drawing
 
 
-def hero(comparison: Comparison) -> Drawing | None:
+def lead_figure(comparison: Comparison) -> Drawing | None:
     """The figure that a reader sees first: one metric, seed by seed."""
     names = _KINDS[comparison.records[0].config.benchmark.kind][0]
     drawn = (pairs.draw(comparison, name) for name in names)
@@ -53,8 +46,8 @@ def _transfer(comparison: Comparison) -> Iterator[Drawing | None]:
     yield pairs.draw(comparison, "finetuned_cut_accuracy")
     yield pairs.draw(comparison, "probe_accuracy")
     yield pairs.draw(comparison, "source_accuracy")
-    yield transfers.epochs(comparison)
-    yield transfers.depths(comparison)
+    yield figures.epochs(comparison)
+    yield figures.depths(comparison)
     yield pairs.draw(comparison, "cut_depth")
 
 

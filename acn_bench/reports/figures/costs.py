@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from acn_bench.reports import wording
-from acn_bench.reports.comparison import Comparison
+from acn_bench import wording
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import Arm, Group, SeedKey, arm_order
+from acn_bench.analysis.measures import METRICS
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import QUIET, WIDTH, Drawing, Part
-from acn_bench.reports.groups import Arm, Group, SeedKey, arm_order
-from acn_bench.reports.measures import METRICS
 
 _WORK = (
     "Each dot is one seed: accuracy at the end against the work of one image forward. Filled: the whole network; "

@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from acn_bench.reports import wording
-from acn_bench.reports.comparison import Comparison
+from acn_bench import wording
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import Group, arm_order, arm_title
+from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
-from acn_bench.reports.groups import Group, arm_order, arm_title
-from acn_bench.reports.measures import METRICS
-from acn_bench.reports.metric import Metric
 
 THREAD = "#b6bcc6"
 
@@ -42,7 +42,7 @@ def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
 
 def _compared(group: Group) -> int:
     """How many arms AC is compared with."""
-    return len(set(group.rivals) & group.arms.keys())
+    return len(set(group.baselines) & group.arms.keys())
 
 
 def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
@@ -77,7 +77,7 @@ def _dots(ax: Axes, metric: Metric, group: Group, y: float) -> None:
     scale = wording.UNITS[metric.unit].scale
     heights = _heights(group)
     order = sorted(heights, key=lambda arm: heights[arm])
-    for one, other in pairwise(a for a in order if a == "ac" or a in group.rivals):
+    for one, other in pairwise(a for a in order if a == "ac" or a in group.baselines):
         a, b = (group.cell(arm, metric.name).values for arm in (one, other))
         for seeds in (s for s in a if s in b):
             x = [a[seeds] * scale, b[seeds] * scale]
@@ -113,12 +113,12 @@ def _wrapped(label: str, width: int = 28) -> str:
 
 def _intervals(ax: Axes, metric: Metric, group: Group, y: float) -> None:
     """AC less each arm that it is compared with; where there are several, at that arm's height."""
-    rivals = [a for a in group.rivals if a in group.arms]
-    if len(rivals) < 2:
+    baselines = [a for a in group.baselines if a in group.arms]
+    if len(baselines) < 2:
         _interval(ax, metric, group, y, "residual", INK)
         return
     heights = _heights(group)
-    for arm in rivals:
+    for arm in baselines:
         _interval(ax, metric, group, y + heights[arm], arm, style.look(arm).colour)
 
 
@@ -169,7 +169,7 @@ def _dress(left: Axes, right: Axes, metric: Metric, groups: Sequence[Group]) -> 
         ax.spines[["top", "right", "left"]].set_visible(False)
         for edge in range(1, len(groups)):
             ax.axhline(edge - 0.5, color=FAINT, lw=0.6, zorder=0)
-    if not any(g.difference(metric.name, a) for g in groups for a in g.rivals):
+    if not any(g.difference(metric.name, a) for g in groups for a in g.baselines):
         right.set_axis_off()  # nothing but the words on what was not run
 
 

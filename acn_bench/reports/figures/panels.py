@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
+from acn_bench.analysis.final_model import final
+from acn_bench.analysis.groups import Group, arm_order
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
-from acn_bench.reports.final import final
-from acn_bench.reports.groups import Group, arm_order
-from acn_bench.reports.wording import plural
+from acn_bench.wording import plural
 
 Series = Sequence[float | None]
 

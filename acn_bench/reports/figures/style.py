@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from acn_bench.reports.groups import PLUS, Group, arm_title
+from acn_bench.analysis.groups import PLUS, Group, arm_title
 
 WIDTH = 7.2  # inches: the text width of a page
 INK, QUIET, FAINT = "#1f2430", "#5d6470", "#d9dce1"

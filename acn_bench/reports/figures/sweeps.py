@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 from matplotlib.axes import Axes
 
-from acn_bench.reports import wording
-from acn_bench.reports.comparison import Comparison
+from acn_bench import wording
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import Group, arm_order
+from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
-from acn_bench.reports.groups import Group, arm_order
-from acn_bench.reports.measures import METRICS
-from acn_bench.reports.metric import Metric
 
 _CAPTION = (
     "One dot a seed, one line an arm through the means; every depth is a network of its own, trained from its own "

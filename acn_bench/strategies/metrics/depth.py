@@ -11,8 +11,8 @@ from torch import Tensor
 
 from acn_bench import metrics
 from acn_bench.backbones import depth_logits
-from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.metrics.values import of_experience, of_stream
+from acn_bench.strategies.seeding import generators_kept
 
 
 class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from acn_bench.catalog import closest
 from acn_bench.data.noise import CORRUPTIONS
-from acn_bench.strategies.chance import generators_kept
 from acn_bench.strategies.metrics.rows import RowCounter
+from acn_bench.strategies.seeding import generators_kept
 
 Levels = Mapping[str, Sequence[float]]
 Noise = tuple[str, float]  # a corruption and its level

@@ -54,14 +54,14 @@ def digits():
 def stream(digits):
     """Makes the stream of three experiences."""
 
-    def make(own_heads, transform=lambda image: image):
+    def make(task_incremental, transform=lambda image: image):
         with torch.random.fork_rng():
             return nc_benchmark(
                 *digits(transform),
                 n_experiences=EXPERIENCES,
-                task_labels=own_heads,
+                task_labels=task_incremental,
                 fixed_class_order=ORDER,
-                class_ids_from_zero_in_each_exp=own_heads,
+                class_ids_from_zero_in_each_exp=task_incremental,
             )
 
     return make
@@ -71,11 +71,13 @@ def stream(digits):
 def network():
     """Makes a tiny Mixer of three blocks."""
 
-    def make(own_heads, seed=0, **sizes):
+    def make(task_incremental, seed=0, **sizes):
         torch.manual_seed(seed)
         sizes = {"patch_size": 8, "width": 24, "token_width": 16, "channel_width": 32} | sizes
-        model = build("ac_mixer", num_classes=PER_EXPERIENCE if own_heads else 9, depth=3, **sizes)
-        return as_multitask(model, "head") if own_heads else model
+        model = build(
+            "ac_mixer", num_classes=PER_EXPERIENCE if task_incremental else 9, depth=3, **sizes
+        )
+        return as_multitask(model, "head") if task_incremental else model
 
     return make
 
@@ -84,8 +86,8 @@ def network():
 def pipeline(network):
     """Makes a stock Naive with these metrics; nothing is logged but to the loggers given."""
 
-    def make(own_heads, *metrics, loggers=(), model=None, strategy=Naive, **changes):
-        model = model or network(own_heads)
+    def make(task_incremental, *metrics, loggers=(), model=None, strategy=Naive, **changes):
+        model = model or network(task_incremental)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "No loggers specified")
             evaluator = EvaluationPlugin(
@@ -110,10 +112,14 @@ def run(pipeline, stream):
     """Trains a pipeline on the stream; evaluates all of it after each experience."""
 
     def make(
-        own_heads, *metrics, experiences=EXPERIENCES, transform=lambda image: image, **changes
+        task_incremental,
+        *metrics,
+        experiences=EXPERIENCES,
+        transform=lambda image: image,
+        **changes,
     ):
-        learner = pipeline(own_heads, *metrics, **changes)
-        benchmark = stream(own_heads, transform)
+        learner = pipeline(task_incremental, *metrics, **changes)
+        benchmark = stream(task_incremental, transform)
         logged = []
         for experience in benchmark.train_stream[:experiences]:
             learner.train(experience)

@@ -18,21 +18,23 @@ def trained(run):
     """Makes, once, a trained pipeline with the metric."""
     made = {}
 
-    def make(own_heads):
-        if own_heads not in made:
-            made[own_heads] = run(own_heads, UtilisedDepth(tolerance=0.05))
-        return made[own_heads]
+    def make(task_incremental):
+        if task_incremental not in made:
+            made[task_incremental] = run(task_incremental, UtilisedDepth(tolerance=0.05))
+        return made[task_incremental]
 
     return make
 
 
-def right_by_depth(model, x, y, task, own_heads):
+def right_by_depth(model, x, y, task, task_incremental):
     """Right or not, (L+1, N), from networks cut to each depth."""
-    backbone = model.model if own_heads else model
+    backbone = model.model if task_incremental else model
     with torch.no_grad():
         cut = [truncate(backbone, k)(x) for k in range(backbone.depth + 1)]
         logits = (
-            [model.head.classifiers[str(task)].classifier(c) for c in cut] if own_heads else cut
+            [model.head.classifiers[str(task)].classifier(c) for c in cut]
+            if task_incremental
+            else cut
         )
     return torch.stack([out.argmax(dim=1) == y for out in logits])
 
@@ -46,15 +48,15 @@ def depth_by_hand(right, chance, tolerance):
 
 @both
 def test_it_is_the_smallest_depth_at_which_the_truncated_network_is_within_tolerance(
-    own_heads, trained, examples
+    task_incremental, trained, examples
 ):
-    done = trained(own_heads)
-    chance = 1 / 3 if own_heads else 1 / 9
+    done = trained(task_incremental)
+    chance = 1 / 3 if task_incremental else 1 / 9
     found, expected, all_right = [], [], []
     for experience in done.test:
         x, y, _ = examples(experience)
         task = experience.task_label
-        right = right_by_depth(done.strategy.model, x, y, task, own_heads)
+        right = right_by_depth(done.strategy.model, x, y, task, task_incremental)
         number = experience.current_experience
         top1 = f"Top1_Acc_Exp/eval_phase/test_stream/Task{task:03}/Exp{number:03}"
         assert done.logged[-1][top1] == pytest.approx(right[-1].double().mean().item())
@@ -68,10 +70,10 @@ def test_it_is_the_smallest_depth_at_which_the_truncated_network_is_within_toler
 
 
 @both
-def test_classes_that_were_not_trained_on_yet_are_left_out(own_heads, trained):
-    first, *_ = trained(own_heads).logged
+def test_classes_that_were_not_trained_on_yet_are_left_out(task_incremental, trained):
+    first, *_ = trained(task_incremental).logged
     assert first[STREAM] == first[EXP.format(task=0, number=0)] > 0
-    assert isnan(first[EXP.format(task=2 if own_heads else 0, number=2)])
+    assert isnan(first[EXP.format(task=2 if task_incremental else 0, number=2)])
 
 
 def test_an_experience_that_was_forgotten_is_not_given_its_old_depth(trained):

@@ -14,9 +14,9 @@ MEAN, STD = (0.2, 0.3, 0.4), (0.5, 0.25, 0.1)
 both = pytest.mark.parametrize("own_heads", [True, False], ids=["a head each", "one head"])
 
 
-def exp(name, noise, experience, own_heads):
+def exp(name, noise, experience, task_incremental):
     number = experience if isinstance(experience, int) else experience.current_experience
-    task = number if own_heads else 0
+    task = number if task_incremental else 0
     return f"{name}_{noise[0]}_{noise[1]}_Exp/eval_phase/test_stream/Task{task:03}/Exp{number:03}"
 
 
@@ -29,18 +29,20 @@ def trained(run):
     """Makes, once, a trained pipeline with both metrics at the same levels."""
     made = {}
 
-    def make(own_heads):
-        if own_heads not in made:
+    def make(task_incremental):
+        if task_incremental not in made:
             both = NoiseRobustness(LEVELS, seed=5), RobustForgetting(LEVELS, seed=5)
-            made[own_heads] = run(own_heads, *both)
-        return made[own_heads]
+            made[task_incremental] = run(task_incremental, *both)
+        return made[task_incremental]
 
     return make
 
 
 @both
-def test_accuracy_is_that_of_the_network_on_each_rows_own_noise(own_heads, trained, examples):
-    done = trained(own_heads)
+def test_accuracy_is_that_of_the_network_on_each_rows_own_noise(
+    task_incremental, trained, examples
+):
+    done = trained(task_incremental)
     model = done.strategy.model.eval()
     correct = dict.fromkeys(NOISES, 0)
     total = 0
@@ -51,10 +53,10 @@ def test_accuracy_is_that_of_the_network_on_each_rows_own_noise(own_heads, train
         for name, level in NOISES:
             noisy = CORRUPTIONS[name](x, level, 5, rows)
             with torch.no_grad():
-                logits = model(noisy, task) if own_heads else model(noisy)
+                logits = model(noisy, task) if task_incremental else model(noisy)
             right = (logits.argmax(dim=1) == y).sum().item()
             correct[name, level] += right
-            found = done.logged[-1][exp("NoisyAcc", (name, level), experience, own_heads)]
+            found = done.logged[-1][exp("NoisyAcc", (name, level), experience, task_incremental)]
             assert found == pytest.approx(right / len(y))
     for noise in NOISES:
         found = done.logged[-1][stream("NoisyAcc", noise)]
@@ -62,27 +64,34 @@ def test_accuracy_is_that_of_the_network_on_each_rows_own_noise(own_heads, train
 
 
 @both
-def test_the_drop_is_clean_less_noisy(own_heads, trained):
-    done = trained(own_heads)
+def test_the_drop_is_clean_less_noisy(task_incremental, trained):
+    done = trained(task_incremental)
     last = done.logged[-1]
     for noise in NOISES:
         for j in range(3):
-            task = j if own_heads else 0
+            task = j if task_incremental else 0
             clean = last[f"Top1_Acc_Exp/eval_phase/test_stream/Task{task:03}/Exp{j:03}"]
-            noisy = last[exp("NoisyAcc", noise, j, own_heads)]
-            assert last[exp("NoiseDrop", noise, j, own_heads)] == pytest.approx(clean - noisy)
-    drops = [last[exp("NoiseDrop", noise, j, own_heads)] for noise in NOISES for j in range(3)]
+            noisy = last[exp("NoisyAcc", noise, j, task_incremental)]
+            assert last[exp("NoiseDrop", noise, j, task_incremental)] == pytest.approx(
+                clean - noisy
+            )
+    drops = [
+        last[exp("NoiseDrop", noise, j, task_incremental)] for noise in NOISES for j in range(3)
+    ]
     assert max(map(abs, drops)) > 0.02
 
 
 @both
-def test_forgetting_is_first_less_last_of_the_accuracy_under_noise(own_heads, trained):
-    done = trained(own_heads)
+def test_forgetting_is_first_less_last_of_the_accuracy_under_noise(task_incremental, trained):
+    done = trained(task_incremental)
     for noise in NOISES:
-        R = [[at[exp("NoisyAcc", noise, j, own_heads)] for j in range(3)] for at in done.logged]
+        R = [
+            [at[exp("NoisyAcc", noise, j, task_incremental)] for j in range(3)]
+            for at in done.logged
+        ]
         last = done.logged[-1]
         for j in range(2):
-            found = last[exp("RobustForgetting", noise, j, own_heads)]
+            found = last[exp("RobustForgetting", noise, j, task_incremental)]
             assert found == pytest.approx(R[j][j] - R[2][j])
         found = last[stream("RobustForgetting", noise)]
         assert found == pytest.approx(metrics.forgetting(R))
@@ -90,8 +99,10 @@ def test_forgetting_is_first_less_last_of_the_accuracy_under_noise(own_heads, tr
 
 
 @both
-def test_nothing_is_forgotten_before_the_second_experience_nor_of_the_last(own_heads, trained):
-    done = trained(own_heads)
+def test_nothing_is_forgotten_before_the_second_experience_nor_of_the_last(
+    task_incremental, trained
+):
+    done = trained(task_incremental)
     assert not [name for name in done.logged[0] if name.startswith("RobustForgetting")]
     assert not [name for name in done.logged[-1] if name.startswith("RobustForgetting") and "Exp002" in name]  # fmt: skip
 

@@ -39,8 +39,8 @@ def state(model):
 
 
 @both
-def test_an_evaluation_changes_neither_weights_nor_generators(own_heads, pipeline, stream):
-    learner, digits = pipeline(own_heads, *three()), stream(own_heads)
+def test_an_evaluation_changes_neither_weights_nor_generators(task_incremental, pipeline, stream):
+    learner, digits = pipeline(task_incremental, *three()), stream(task_incremental)
     learner.train(digits.train_stream[0])
     learner.eval(digits.test_stream)  # Avalanche itself makes the heads
     metrics = learner.evaluator.metrics
@@ -130,9 +130,9 @@ def test_the_csv_logger_keeps_its_accuracies(run, tmp_path):
 
 @pytest.mark.parametrize("strategy", [Replay, LwF], ids=lambda s: s.__name__)
 @both
-def test_other_strategies_log_them_too(strategy, own_heads, run):
+def test_other_strategies_log_them_too(strategy, task_incremental, run):
     more = {"mem_size": 20} if strategy is Replay else {"alpha": 1.0, "temperature": 2.0}
-    done = run(own_heads, *three(), experiences=2, strategy=strategy, **more)
+    done = run(task_incremental, *three(), experiences=2, strategy=strategy, **more)
     assert {name.split("_")[0] for name in ours(done.logged[-1])} == set(NAMES)
 
 

@@ -1,0 +1,222 @@
+"""[RunRecord] -> Comparison: AC beside residual, paired by everything but the wiring.
+
+Records whose configs differ in anything else than the wiring and the seeds, or that other code
+made, stand in different groups and are never averaged. Within a group, arms are compared seed by
+seed; what only one arm has been run with is no part of a difference.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+
+from acn_bench import catalog, wording
+from acn_bench.analysis import statistics
+from acn_bench.analysis.groups import Difference, Group, arm_order, arm_title, grouped, repeats
+from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.metric import Metric
+from acn_bench.catalog import BenchmarkCard, Claim
+from acn_bench.records import RunRecord
+from acn_bench.reports import kinds
+from acn_bench.spec import VARIANTS, Seeds
+
+Outcome = Literal["holds", "reversed", "undecided", "no verdict"]
+
+SEEDS = tuple(f.name for f in msgspec.structs.fields(Seeds))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the records say of one claim in one group."""
+
+    claim: Claim
+    group: Group
+    outcome: Outcome
+    reason: str  # why there is no verdict; empty where there is one
+    difference: Difference | None
+    # p-value of the difference after Holm's correction over all verdicts of the comparison; None untested
+    adjusted: float | None = None
+
+    @property
+    def survives(self) -> bool:
+        """Whether Holm's correction leaves a verdict decided."""
+        return self.adjusted is not None and self.adjusted < 1 - statistics.CONFIDENCE
+
+    @property
+    def metric(self) -> Metric:
+        """The claim's metric."""
+        return METRICS[self.claim.metric]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a report shows of one benchmark."""
+
+    benchmark: str
+    card: BenchmarkCard | None
+    groups: tuple[Group, ...]
+    verdicts: tuple[Verdict, ...]  # claims in the card's order, groups in theirs
+    not_run: tuple[str, ...]  # sentences on variants that stand alone
+    seeds: str  # a sentence: which of the four seeds varied
+    repeats: tuple[tuple[RunRecord, RunRecord], ...]  # (older, newest): runs that were made again
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Of all groups, in their order."""
+        return [r for group in self.groups for r in group.records]
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms of any group: AC and residual first."""
+        return sorted({a for g in self.groups for a in g.arms}, key=arm_order)
+
+    @property
+    def baselines(self) -> list[str]:
+        """The arms of any group that AC is compared with, residual first."""
+        return sorted({a for g in self.groups for a in g.baselines}, key=arm_order)
+
+    def of_claim(self, claim: str) -> list[Verdict]:
+        """The verdicts on one claim."""
+        return [v for v in self.verdicts if v.claim.name == claim]
+
+
+# ---------------------------------------------------------------- the comparison
+
+
+def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> Comparison:
+    """Pair the records of one benchmark and judge the card's claims.
+
+    Of two records of the same run by the same code, the newer one counts. Raises ValueError for no
+    records, for records of several benchmarks, and for a claim about a metric that is not known.
+    """
+    names = sorted({r.config.benchmark.name for r in records})
+    if len(names) != 1:
+        raise ValueError(
+            f"a comparison is of one benchmark; these records are of {names or 'none'}"
+        )
+    groups = grouped(records)
+    claims = judgeable(card) if card else ()
+    verdicts = [
+        verdict(claim, group)
+        for claim in claims
+        for group in groups
+        if not claim.strategies or group.strategy in claim.strategies
+    ]
+    return Comparison(
+        names[0],
+        card,
+        groups,
+        tuple(_corrected(verdicts)),
+        tuple(_not_run(groups)),
+        seeds_varied(records),
+        repeats(records),
+    )
+
+
+def judgeable(card: BenchmarkCard) -> tuple[Claim, ...]:
+    """The card's claims. Raises ValueError for one about a metric that its kind of benchmark does not have."""
+    known = kinds.KINDS[card.protocol.kind].metrics
+    for claim in card.claim:
+        if claim.metric not in known:
+            near = catalog.closest(claim.metric, known)
+            raise ValueError(
+                f"card {card.name}: claim {claim.name!r}: unknown metric {claim.metric!r}. {near}"
+            )
+    return card.claim
+
+
+def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """The verdicts with adjusted p-values: all that are one (claims × groups) are one family."""
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    adjusted = statistics.holm([v.difference.p if v.difference else None for v in judged])
+    by_place = {id(v): p for v, p in zip(judged, adjusted, strict=True)}
+    yield from (replace(v, adjusted=by_place.get(id(v))) for v in verdicts)
+
+
+def verdict(claim: Claim, group: Group) -> Verdict:
+    """Whether the whole 95 % interval of AC less the claim's other arm lies on its side of zero.
+
+    Where all pairs differ equally the interval is a point, and the sign test decides.
+    """
+    difference = group.difference(claim.metric, claim.against)
+    reason = _no_verdict(claim, group, difference)
+    if reason or difference is None or difference.interval is None:
+        return Verdict(claim, group, "no verdict", reason, difference)
+    outcome: Outcome = "undecided"
+    if difference.p is not None and difference.p < 1 - statistics.CONFIDENCE:
+        lies = "lower" if difference.mean < 0 else "higher"
+        outcome = "holds" if claim.direction == lies else "reversed"
+    return Verdict(claim, group, outcome, "", difference)
+
+
+def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> str:
+    """Why a group cannot speak to a claim; empty where it can."""
+    missing = [arm_title(arm) for arm in ("ac", claim.against) if arm not in group.arms]
+    if missing:
+        return f"{wording.listed(missing)} not run"
+    if difference is not None:
+        return "one seed: no verdict" if difference.n == 1 else _not_matched(claim, group)
+    if not set(group.arms["ac"].seeds) & set(group.arms[claim.against].seeds):
+        return f"AC and {arm_title(claim.against)} share no seed"
+    metric = METRICS[claim.metric]
+    return f"{metric.title.lower()} has no value in any pair: {metric.why_not(group.records[0])}"
+
+
+def _not_matched(claim: Claim, group: Group) -> str:
+    """Which runs are not what the protocol compares; empty where all are."""
+    said = []
+    for arm in ("ac", claim.against):
+        runs = group.arms[arm].records
+        short = sum(not kinds.of(r).matched(r) for r in runs)
+        if short:
+            said.append(f"{short} of {wording.plural(len(runs), 'run')} of {arm_title(arm)}")
+    return f"not matched: {wording.listed(said)}" if said else ""
+
+
+def seeds_varied(records: Sequence[RunRecord]) -> str:
+    """Which of the four seeds varied over the records, and how."""
+    values = {name: sorted({getattr(r.config.seeds, name) for r in records}) for name in SEEDS}
+    varied = [name for name in SEEDS if len(values[name]) > 1]
+    fixed = [name for name in SEEDS if name not in varied]
+    together = all(len({getattr(r.config.seeds, n) for n in varied}) == 1 for r in records)
+    if not varied and len({values[n][0] for n in SEEDS}) == 1:
+        return f"{wording.listed(list(SEEDS))} all at {values[SEEDS[0]][0]}"
+    parts = []
+    if varied:
+        how = ", together" if together and len(varied) > 1 else ""
+        same = len({tuple(values[n]) for n in varied}) == 1
+        which = (
+            _numbers(values[varied[0]])
+            if same
+            else "; ".join(f"{n} {_numbers(values[n])}" for n in varied)
+        )
+        parts.append(f"{wording.listed(varied)} varied{how} ({which})")
+    if fixed:
+        which = wording.listed([f"{n} at {values[n][0]}" for n in fixed])
+        parts.append(f"fixed: {which}")
+    return "; ".join(parts)
+
+
+def _not_run(groups: Sequence[Group]) -> Iterator[str]:
+    """A sentence for each variant that was left out where another one was run."""
+    run: dict[tuple[str, str], set[str | None]] = {}
+    for group in groups:
+        if group.family:
+            run.setdefault((group.family, group.strategy), set()).add(group.variant)
+    missing: dict[tuple[str, str], list[str]] = {}
+    for (family, strategy), variants in run.items():
+        for other in VARIANTS:
+            if other not in variants:
+                missing.setdefault((family, other), []).append(strategy)
+    for (family, variant), strategies in missing.items():
+        named = [s for s in strategies if s]  # none where nothing can be forgotten
+        beside = f" with {wording.listed(named)}" if named else ""
+        yield f"{family}, {variant} variant: not run{beside}"
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """Seeds in words: "0 – 4", "0, 2, 7"."""
+    if len(values) > 2 and list(values) == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]} – {values[-1]}"
+    return ", ".join(str(v) for v in values)

@@ -1,0 +1,288 @@
+"""[RunRecord] -> [Group]: records that differ in nothing but the wiring and the seeds.
+
+Whatever else differs, be it a strategy's option, the depth, the data or the code, makes another
+group, never an average. Within a group, arms are compared seed by seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from acn_bench.analysis import labels, statistics
+from acn_bench.analysis.measures import METRICS
+from acn_bench.records import RunRecord
+from acn_bench.spec import VARIANTS, WIRINGS, FactorySpec, JointSpec, RunConfig
+
+SeedKey = tuple[int, int, int, int]  # order, init, data, noise
+Run = tuple[bytes, str, SeedKey]  # all settings but the strategy's, the wiring, the seeds
+
+ARM_NAMES = {
+    "ac": "AC",
+    "residual": "residual",
+    "feedforward": "feedforward",
+    "densenet": "DenseNet",
+    "denseformer": "DenseFormer",
+}
+PLUS = "+"  # between a wiring and the scheme that tells an arm apart
+# Floors first, ceilings last; what is not named here stands between them, by name.
+_FIRST, _LAST = ("naive",), ("cumulative", "joint")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one arm: a value for each seed that has one, in the metric's own scale."""
+
+    values: dict[SeedKey, float]
+    runs: int  # records of the arm, with a value or without
+
+    @property
+    def n(self) -> int:
+        """How many seeds have a value."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float | None:
+        """Over the seeds that have a value."""
+        return sum(self.values.values()) / self.n if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds (n - 1 below the line); None for fewer than two."""
+        return statistics.deviation(list(self.values.values()))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """AC - another arm, seed by seed, over the seeds that both have a value for."""
+
+    values: dict[SeedKey, float]
+    wins: int  # seeds in which AC is the better one
+    ties: int
+
+    @property
+    def n(self) -> int:
+        """How many pairs."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """Of the pairs' differences."""
+        return sum(self.values.values()) / self.n
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % t-interval of the mean; None for one pair; a point where all pairs differ equally."""
+        return statistics.t_interval(list(self.values.values()))
+
+    @cached_property
+    def p(self) -> float | None:
+        """Two-sided, of the paired t-test, or of the sign test where all pairs differ equally; None for one pair."""
+        return statistics.p_value(list(self.values.values()))
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The records of one wiring in a group, one a seed tuple, in the order of their seeds."""
+
+    name: str  # the wiring, with its scheme where that tells arms apart; or a factory's name
+    records: tuple[RunRecord, ...]
+    joint: dict[SeedKey, RunRecord] = field(default_factory=dict)  # of the same wiring and settings
+
+    @property
+    def title(self) -> str:
+        """As readers call it."""
+        return arm_title(self.name)
+
+    @property
+    def seeds(self) -> tuple[SeedKey, ...]:
+        """Of its records."""
+        return tuple(_seeds(r) for r in self.records)
+
+    def value(self, record: RunRecord, metric: str) -> float | None:
+        """One metric of one of its records."""
+        return METRICS[metric].value(record, self.joint.get(_seeds(record)))
+
+    def cell(self, metric: str) -> Cell:
+        """One metric of all its records."""
+        pairs = [(_seeds(r), self.value(r, metric)) for r in self.records]
+        return Cell({seeds: v for seeds, v in pairs if v is not None}, len(self.records))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records that differ in nothing but the wiring and the seeds."""
+
+    label: str  # what tells it from the other groups of the comparison
+    setting: str  # what its label's letter stands for; empty where the label has none
+    config: RunConfig  # of one of its records; wiring and seeds are not the group's
+    code: str
+    arms: dict[str, Arm]
+
+    @property
+    def but_code(self) -> bytes:
+        """All that its records share, other than the code that made them."""
+        return _identity(self.records[0], but="code")
+
+    @property
+    def but_budget(self) -> bytes:
+        """All that its records share, other than what ends an experience."""
+        return _identity(self.records[0], but="benchmark.budget")
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name; empty where nothing can be forgotten."""
+        return self.config.strategy.name if self.config.strategy else ""
+
+    @property
+    def family(self) -> str | None:
+        """The backbone's family; None for a factory's."""
+        return labels.family(self.config)
+
+    @property
+    def variant(self) -> str | None:
+        """The backbone's variant; None for a factory's."""
+        return getattr(self.config.backbone, "variant", None)
+
+    @property
+    def depth(self) -> int | None:
+        """The backbone's number of blocks; None for a factory's."""
+        return getattr(self.config.backbone, "depth", None)
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """Of all arms."""
+        return [r for arm in self.arms.values() for r in arm.records]
+
+    @property
+    def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
+        """(AC, residual) of each seed that both arms were run with."""
+        if not {"ac", "residual"} <= self.arms.keys():
+            return []
+        ac, residual = (
+            dict(zip(self.arms[a].seeds, self.arms[a].records, strict=True))
+            for a in ("ac", "residual")
+        )
+        return [(ac[s], residual[s]) for s in ac if s in residual]
+
+    def cell(self, arm: str, metric: str) -> Cell:
+        """One metric of one arm; empty where the arm was not run."""
+        return self.arms[arm].cell(metric) if arm in self.arms else Cell({}, 0)
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The arms that AC is compared with: residual, and residual by other schemes where they are arms."""
+        others = (a for a in self.arms if a.partition(PLUS)[0] == "residual")
+        return ("residual", *(a for a in others if a != "residual"))
+
+    def difference(self, metric: str, against: str = "residual") -> Difference | None:
+        """AC - `against` over the seeds that both have; None where there is no such seed."""
+        ac, other = self.cell("ac", metric).values, self.cell(against, metric).values
+        values = {s: ac[s] - other[s] for s in ac if s in other}
+        if not values:
+            return None
+        ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
+        sign = -1 if METRICS[metric].better == "lower" else 1
+        return Difference(
+            values, sum(sign * v >= statistics.ROUNDING for v in values.values()), ties
+        )
+
+
+# ---------------------------------------------------------------- records -> groups
+
+
+def _by_run(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """The records of each run and code, the newest last."""
+    made: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in sorted(records, key=lambda r: (r.provenance.time, r.provenance.device)):
+        made.setdefault((record.run_id, record.provenance.code), []).append(record)
+    return list(made.values())
+
+
+def repeats(records: Sequence[RunRecord]) -> tuple[tuple[RunRecord, RunRecord], ...]:
+    """(older, newest) for each record that a newer one of the same run and code stands for; no copies."""
+    pairs = [(old, made[-1]) for made in _by_run(records) for old in made[:-1] if old != made[-1]]
+    return tuple(sorted(pairs, key=lambda pair: (pair[0].run_id, pair[0].provenance.time)))
+
+
+def grouped(records: Sequence[RunRecord]) -> tuple[Group, ...]:
+    """The groups, in a fixed order. Of two records of the same run and code, the newer one counts."""
+    parted: dict[bytes, list[RunRecord]] = {}
+    newest = [made[-1] for made in _by_run(records)]
+    for record in sorted(newest, key=lambda r: r.run_id):
+        parted.setdefault(_identity(record), []).append(record)
+    named = labels.named({key: members[0] for key, members in parted.items()})
+    joint = _joint([r for members in parted.values() for r in members])
+    groups = [
+        Group(*named[key], members[0].config, members[0].provenance.code, _arms(members, joint))
+        for key, members in parted.items()
+    ]
+    return tuple(sorted(groups, key=_group_order))
+
+
+def _arms(records: Sequence[RunRecord], joint: dict[Run, RunRecord]) -> dict[str, Arm]:
+    parted: dict[str, list[RunRecord]] = {}
+    for record in sorted(records, key=_seeds):
+        parted.setdefault(_arm(record), []).append(record)
+    arms = {}
+    for name in sorted(parted, key=arm_order):
+        beside = {
+            _seeds(r): joint[_but_strategy(r)] for r in parted[name] if _but_strategy(r) in joint
+        }
+        own = isinstance(parted[name][0].config.strategy, JointSpec)
+        arms[name] = Arm(name, tuple(parted[name]), {} if own else beside)
+    return arms
+
+
+def _joint(records: Sequence[RunRecord]) -> dict[Run, RunRecord]:
+    """Joint training, by all that its runs share with those of a strategy."""
+    return {_but_strategy(r): r for r in records if isinstance(r.config.strategy, JointSpec)}
+
+
+def _but_strategy(record: RunRecord) -> Run:
+    return _identity(record, but="strategy."), _arm(record), _seeds(record)
+
+
+def _identity(record: RunRecord, but: str = "") -> bytes:
+    """All settings but those whose names begin with `but`."""
+    kept = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
+    return msgspec.json.encode(kept, order="deterministic")
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def arm_title(name: str) -> str:
+    """An arm as readers call it."""
+    wiring, plus, scheme = name.partition(PLUS)
+    title = ARM_NAMES.get(wiring, wiring)
+    return f"{title} {PLUS} {scheme}" if plus else title
+
+
+def _arm(record: RunRecord) -> str:
+    """The wiring, and what else tells arms apart where it is not the plain one."""
+    backbone, protocol = record.config.backbone, record.config.benchmark
+    first = backbone.name if isinstance(backbone, FactorySpec) else backbone.wiring
+    more = [str(getattr(protocol, name)) for name in protocol.arm]
+    return PLUS.join([first, *(word for word in more if word != "plain")])
+
+
+def _seeds(record: RunRecord) -> SeedKey:
+    s = record.config.seeds
+    return (s.order, s.init, s.data, s.noise)
+
+
+def arm_order(name: str) -> tuple[int, str]:
+    """AC and residual first, then the other wirings, then factories by name; each with its schemes behind it."""
+    known: list[str] = list(WIRINGS)
+    wiring = name.partition(PLUS)[0]
+    return (known.index(wiring) if wiring in known else len(known), name)
+
+
+def _group_order(group: Group) -> tuple[Any, ...]:
+    name = group.strategy
+    rank = -1 if name in _FIRST else 1 + _LAST.index(name) if name in _LAST else 0
+    variant = VARIANTS.index(group.variant) if group.variant in VARIANTS else len(VARIANTS)
+    return (rank, name, group.family or "~", variant, group.depth or 0, group.label)

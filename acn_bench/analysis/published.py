@@ -1,0 +1,169 @@
+"""Comparison -> published figures beside ours, with every known deviation of the protocol.
+
+Where the data set or the stream of experiences differs, published figures are named but not set
+beside ours: no list of deviations would make them comparable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from acn_bench import wording
+from acn_bench.analysis import caveats
+from acn_bench.analysis.comparison import Comparison, seeds_varied
+from acn_bench.analysis.groups import Cell, Difference, Group, arm_order
+from acn_bench.analysis.measures import METRICS
+from acn_bench.catalog import BenchmarkCard, Published
+from acn_bench.records import RunRecord
+from acn_bench.reports import kinds
+from acn_bench.spec import Strategy, options
+from acn_bench.wording import plural
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published figure beside ours, both in the metric's own scale."""
+
+    published: Published
+    ours: Cell
+
+
+@dataclass(frozen=True)
+class Gap:
+    """AC - another arm of one metric, published and ours."""
+
+    metric: str
+    against: str
+    published: float
+    ours: Difference | None
+
+
+@dataclass(frozen=True)
+class PublishedComparison:
+    """What was published for one group's setting."""
+
+    group: Group
+    rows: tuple[Row, ...]  # by metric, AC first; empty where the stream is another one
+    deviations: tuple[str, ...]  # known
+    open: tuple[str, ...]  # settings that the publication leaves open, and ours
+    same_stream: bool
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those with a published figure."""
+        return list(dict.fromkeys(row.published.metric for row in self.rows))
+
+    def gaps(self, metric: str) -> list[Gap]:
+        """The published differences of AC and each other arm, beside ours."""
+        means = {
+            r.published.wiring: r.published.mean for r in self.rows if r.published.metric == metric
+        }
+        return [
+            Gap(metric, arm, means["ac"] - mean, self.group.difference(metric, arm))
+            for arm, mean in means.items()
+            if "ac" in means and arm in self.group.baselines
+        ]
+
+
+def beside(comparison: Comparison) -> list[PublishedComparison]:
+    """One entry for each group that something was published for."""
+    card = comparison.card
+    if card is None:
+        return []
+    entries = [_beside(card, group) for group in comparison.groups]
+    return [entry for entry in entries if entry is not None]
+
+
+def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
+    rows = [
+        Row(figure, group.cell(figure.wiring, figure.metric))
+        for figure in card.published
+        if (figure.strategy, figure.family, figure.depth)
+        == (group.strategy, group.family, group.depth)
+        and figure.wiring in group.arms
+        and figure.metric in METRICS
+    ]
+    order = list(METRICS)
+    rows.sort(key=lambda row: (order.index(row.published.metric), arm_order(row.published.wiring)))
+    if not rows:
+        return None
+    record = group.records[0]
+    decisive = kinds.of(record).other_experiment
+    stream = list(_different(card, record, decisive))
+    others = [key for key in card.published_protocol if key not in decisive]
+    known = [
+        *stream,
+        *_different(card, record, others),
+        *_otherwise(card.published_backbone, record.config.backbone),
+        *_otherwise(card.published_strategy.get(group.strategy, {}), record.config.strategy),
+        *_besides_protocol(card, group),
+    ]
+    return PublishedComparison(
+        group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
+    )
+
+
+def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[str]:
+    """Published settings among `keys` that the record's protocol does not share."""
+    ours = msgspec.to_builtins(record.config.benchmark)
+    for key in keys:
+        if key not in card.published_protocol:
+            continue
+        theirs = card.published_protocol[key]
+        if key == "data":
+            name = str(theirs).split()[0]
+            if record.provenance.data.name != name:
+                title = caveats.TITLES.get(name, name)
+                yield f"data: {caveats.data_title(record.provenance.data)} instead of {title}"
+        elif key not in ours:
+            yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
+        elif ours[key] != theirs:
+            yield wording.instead(key, ours[key], theirs)
+
+
+def _otherwise(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterator[str]:
+    """Published settings of a network or a strategy that ours does not share."""
+    ours = {} if spec is None else msgspec.to_builtins(spec)
+    name = f"{spec.name} " if isinstance(spec, Strategy) else ""
+    for key, theirs in published.items():
+        if key in ours and ours[key] != theirs:
+            yield name + wording.instead(key, ours[key], theirs)
+
+
+def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
+    """Deviations that are no setting of the protocol."""
+    record = group.records[0]
+    data = record.provenance.data
+    name = str(card.published_protocol.get("data", "")).split()[:1]
+    if name == [data.name] and not data.canonical:
+        yield f"data: {caveats.data_title(data)} instead of {caveats.TITLES.get(data.name, data.name)} in full"
+    held_out = record.config.benchmark.validation
+    if held_out and "validation" not in card.published_protocol:
+        yield (
+            f"held-out rows: {100 * held_out:g} % of the training rows select the utilised depth and train "
+            "nothing; the publication names none"
+        )
+    if group.variant == "plain":
+        yield "variant: plain (equation 1 and the textbook block), not the block of the authors' released code"
+    if group.config.quick:
+        yield "quick: the card's reduced values"
+    count = len({seeds for arm in group.arms.values() for seeds in arm.seeds})
+    yield f"runs: {plural(count, 'seed')} ({seeds_varied(group.records)}); the publication does not say how many"
+
+
+def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
+    """Our values of the settings that the publication does not name."""
+    ours, unlisted = msgspec.to_builtins(record.config.benchmark), kinds.of(record).unlisted
+    tag = record.config.benchmark.__struct_config__.tag_field
+    for key, value in ours.items():
+        if key not in card.published_protocol and key not in unlisted and key != tag:
+            yield f"{wording.key(key)} {wording.setting(value)}"
+    strategy = record.config.strategy
+    if strategy is not None:
+        stated = card.published_strategy.get(strategy.name, {})
+        for key, value in options(strategy).items():
+            if key not in stated:
+                yield f"{strategy.name} {wording.key(key)} {wording.setting(value)}"
+    yield f"precision {record.config.precision}"

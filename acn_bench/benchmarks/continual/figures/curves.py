@@ -1,0 +1,209 @@
+"""Comparison -> line charts: over the stream, over depth, over epochs."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from acn_bench import metrics
+from acn_bench.analysis import measures
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import Arm, Group
+from acn_bench.benchmarks.continual import definitions
+from acn_bench.records import RunRecord
+from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures.panels import SHADE, Series
+from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
+from acn_bench.wording import number
+
+# ---------------------------------------------------------------- one panel a group
+
+
+def seen(comparison: Comparison) -> Drawing | None:
+    """Mean accuracy over the experiences seen so far, as the stream goes on."""
+
+    def series(record: RunRecord) -> Series:
+        R = record.continual.accuracy
+        return [metrics.mean(R[i][: i + 1]) for i in range(len(R))]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for arm in group.arms.values():
+            rows = [series(r) for r in arm.records]
+            panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
+        style.experiences_axis(ax, len(group.records[0].continual.accuracy))
+
+    groups = [
+        g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
+    ]
+    return panels.draw(
+        groups,
+        "seen",
+        "Accuracy over all experiences seen so far",
+        "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
+        f"forgetting, or later experiences that are harder. {SHADE} Dotted: guessing.",
+        panel,
+        lambda group: max(definitions.highest_accuracy(r) for r in group.records),
+        "mean accuracy, %",
+    )
+
+
+def depth(comparison: Comparison) -> Drawing | None:
+    """Accuracy of the final model with the head reading after 0 … L blocks."""
+    groups = [g for g in comparison.groups if any(_has_depth(r) for r in g.records)]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for offset, arm in enumerate(group.arms.values()):
+            rows = [c for r in arm.records if (c := measures.depth_curve(r, "test"))]
+            if not rows:
+                continue
+            panels.line(ax, range(len(rows[0])), rows, arm.name)
+            probed = [c for r in arm.records if (c := measures.probe_curve(r))]
+            if probed:
+                panels.line(
+                    ax, range(len(probed[0])), probed, arm.name,
+                    marker=False, shade=False, width=0.8,
+                )  # fmt: skip
+            used = [k for r in arm.records if (k := measures.utilised_depth(r)) is not None]
+            _mark(ax, used, arm.name, offset)
+        ax.set_xlabel("blocks that the head reads")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+    probes = any(measures.probe_curve(r) for g in groups for r in g.records)
+    thin = (
+        "Thin lines: a linear classifier of its own for each depth, fitted on the frozen features of the training "
+        "rows. "
+    )
+    return panels.draw(
+        groups,
+        "depth",
+        "How many blocks the final model needs",
+        "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
+        "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
+        f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: guessing.",
+        panel,
+        lambda group: max(
+            max((measures.depth_curve(r, "test") or [0.0]) + (measures.probe_curve(r) or []))
+            for r in group.records
+        ),
+        "accuracy, %",
+    )
+
+
+def _has_depth(record: RunRecord) -> bool:
+    return measures.depth_curve(record, "test") is not None
+
+
+def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
+    """A triangle a seed at its utilised depth; those at one place stand above each other."""
+    for k in sorted(set(used)):
+        for n in range(used.count(k)):
+            x = k + 0.16 * (offset - 0.5)
+            ax.plot(
+                x,
+                0.035 + 0.055 * n,
+                "v",
+                transform=ax.get_xaxis_transform(),
+                color=style.look(arm).colour,
+                ms=5,
+                clip_on=False,
+                zorder=4,
+            )
+
+
+def loss(comparison: Comparison) -> Drawing | None:
+    """Training loss over the epochs of the stream."""
+    groups = [g for g in comparison.groups if any(r.continual.train_loss for r in g.records)]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for arm in group.arms.values():
+            rows = [[v for e in r.continual.train_loss for v in e] for r in arm.records]
+            panels.line(
+                ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0
+            )
+        stream = group.records[0].continual.train_loss
+        ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
+        for end in ends:
+            ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
+        ax.set_xlabel("epochs of training")
+
+    return panels.draw(
+        groups,
+        "loss",
+        "Training loss",
+        "Mean training loss of each epoch; upright lines part the experiences, and the loss jumps up where new "
+        f"classes arrive. {SHADE}",
+        panel,
+        None,
+        "training loss",
+    )
+
+
+# ---------------------------------------------------------------- one row a group
+
+
+def experiences(comparison: Comparison) -> Drawing | None:
+    """The accuracy on each single experience over the stream, one panel an arm."""
+    groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
+    top = max((definitions.highest_accuracy(r) for g in groups for r in g.records), default=0.0)
+    parts = [_experiences(g, f"experiences-{k}", top) for k, g in enumerate(groups)]
+    caption = (
+        "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "
+        "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
+    )
+    title = "Each experience over the stream"
+    return Drawing("experiences", title, caption, tuple(parts)) if parts else None
+
+
+def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
+    """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
+    matrices = [r.continual.accuracy for r in arm.records]
+    T = len(matrices[0])
+    streams = []
+    for j in range(T):
+        cells = [(i, metrics.mean([R[i][j] for R in matrices])) for i in range(j, T)]
+        streams.append([(i + 1, v) for i, v in cells if v is not None])
+    return [s for s in streams if len(s) > 1]
+
+
+def _experiences(group: Group, name: str, top: float) -> Part:
+    arms = list(group.arms.values())
+    columns = min(3, max(2, len(arms)))
+    with style.canvas(WIDTH, 1.95 * -(-len(arms) // columns)) as figure:
+        axes = style.panels(figure, len(arms), columns)
+        for ax, arm in zip(axes, arms, strict=True):
+            for stream in _streams(arm):
+                x, y = zip(*stream, strict=True)
+                ax.plot(
+                    x, [100 * v for v in y], color=style.look(arm.name).colour, lw=0.8, alpha=0.45
+                )
+                ax.plot(
+                    x[0],
+                    100 * y[0],
+                    "o",
+                    color=style.look(arm.name).colour,
+                    ms=2.5,
+                    mew=0,
+                    alpha=0.6,
+                )
+            rows = [
+                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.continual.accuracy)]
+                for r in arm.records
+            ]
+            panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
+            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
+            ax.set_title(arm.title)
+            style.experiences_axis(ax, len(group.records[0].continual.accuracy))
+        for ax in axes[::columns]:
+            ax.set_ylabel("accuracy, %")
+        ends = [f"{a.title} {_end(a)}" for a in arms]
+        return Part(
+            group.label,
+            style.svg(figure, name),
+            f"Accuracy on each experience over the stream, {group.label}; at the end on average: "
+            f"{', '.join(ends)}.",
+        )
+
+
+def _end(arm: Arm) -> str:
+    value = arm.cell("average_accuracy").mean
+    return "not measured" if value is None else f"{number(100 * value, 1)} %"

@@ -1,0 +1,119 @@
+"""Comparison -> what happens below full depth, and under noise, as the stream goes on."""
+
+from collections.abc import Sequence
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from acn_bench import metrics
+from acn_bench.analysis import measures
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.analysis.groups import Arm, Group
+from acn_bench.benchmarks.continual import definitions
+from acn_bench.records import RunRecord
+from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures.panels import SHADE, Series
+from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+
+SHOWN = 5  # depth curves an arm: more of them hide each other
+
+_BY_DEPTH = (
+    "Forgetting (first less last, mean over experiences but the last) with the head reading after 0, 1, … blocks: "
+    f"what cutting the network costs on earlier experiences. A depth that guesses has nothing to forget. {SHADE}"
+)
+_STREAM = (
+    "Test accuracy with the head reading after 0, 1, … blocks, mean over the experiences learned so far and over "
+    "seeds, after some of the experiences: light is early in the stream, dark is its end. Dotted: guessing."
+)
+
+
+def forgetting(comparison: Comparison) -> Drawing | None:
+    """Forgetting at every depth."""
+    groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
+
+    def panel(ax: Axes, group: Group) -> None:
+        for arm in group.arms.values():
+            rows = [c for r in arm.records if (c := measures.forgetting_by_depth(r))]
+            if rows:
+                panels.line(ax, range(len(rows[0])), rows, arm.name)
+        ax.set_xlabel("blocks that the head reads")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+    title = "Forgetting at every depth"
+    return panels.draw(
+        groups, "forgetting-depth", title, _BY_DEPTH, panel, None, "forgetting, points"
+    )
+
+
+def stream(comparison: Comparison) -> Drawing | None:
+    """The depth curve after several experiences, one panel an arm."""
+    groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
+    curves = [_curves_of_arms(g) for g in groups]
+    top = max((v for arms in curves for rows in arms.values() for v in _values(rows)), default=0.0)
+    parts = tuple(
+        _stream(group, arms, f"depth-stream-{k}", top)
+        for k, (group, arms) in enumerate(zip(groups, curves, strict=True))
+    )
+    title = "How many blocks are needed, over the stream"
+    return Drawing("depth-stream", title, _STREAM, parts) if parts else None
+
+
+def _learned_at_depths(record: RunRecord) -> bool:
+    return record.continual.depth_accuracy is not None and definitions.learned_in_turn(record)
+
+
+def _after(group: Group) -> list[int]:
+    """The experiences that a curve is drawn after: the first, the last, and some between."""
+    T = len(group.records[0].continual.accuracy)
+    return sorted({round(k * (T - 1) / (SHOWN - 1)) for k in range(SHOWN)})
+
+
+def _curves_of_arms(group: Group) -> dict[str, list[Series]]:
+    """Arm -> its curves, light to dark."""
+    arms = [a for a in group.arms.values() if any(_learned_at_depths(r) for r in a.records)]
+    return {arm.name: _curves(arm, _after(group)) for arm in arms}
+
+
+def _values(rows: Sequence[Series]) -> list[float]:
+    return [v for row in rows for v in row if v is not None]
+
+
+def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float) -> Part:
+    arms, after = [group.arms[name] for name in curves], _after(group)
+    columns = min(3, max(2, len(arms)))
+    with style.canvas(WIDTH, 0.3 + 2.0 * -(-len(arms) // columns)) as figure:
+        axes = style.panels(figure, len(arms), columns)
+        for ax, arm in zip(axes, arms, strict=True):
+            shades = _shades(style.look(arm.name).colour, len(after))
+            for row, colour in zip(curves[arm.name], shades, strict=True):
+                ax.plot(range(len(row)), [100 * (v or 0.0) for v in row], color=colour, lw=1.5)
+            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
+            ax.set_title(arm.title)
+            ax.set_xlabel("blocks that the head reads")
+            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        for ax in axes[::columns]:
+            ax.set_ylabel("accuracy, %")
+        handles = [
+            Line2D([], [], color=colour, lw=1.5, label=f"after {i + 1}")
+            for i, colour in zip(after, _shades("#39424f", len(after)), strict=True)
+        ]
+        style.legend(figure, [], handles)
+        alt = f"Accuracy by depth after experiences {', '.join(str(i + 1) for i in after)}, {group.label}."
+        return Part(group.label, style.svg(figure, name), alt)
+
+
+def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:
+    """(L+1,) for each experience of `after`: mean over the experiences so far, then over seeds."""
+    found: list[Series] = []
+    for i in after:
+        rows = [c for r in arm.records if (c := measures.depth_curve(r, "test", i)) is not None]
+        found.append([metrics.mean(column) for column in zip(*rows, strict=True)])
+    return found
+
+
+def _shades(colour: str, count: int) -> list[tuple[float, float, float]]:
+    """From light to dark; the lightest can still be seen."""
+    shades: list[tuple[float, float, float]] = sns.light_palette(colour, count + 1)[1:]
+    return shades

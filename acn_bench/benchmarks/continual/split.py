@@ -1,0 +1,135 @@
+"""A data set and seeds -> which rows are trained on, held out and tested, experience by experience."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from acn_bench.benchmarks.continual import class_orders
+from acn_bench.data.counter import bits
+from acn_bench.data.images import ImageData
+from acn_bench.spec import BenchmarkSpec, ContinualSpec, Seeds
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers by experience; test rows count from 0 in the test set."""
+
+    classes: list[list[int]]  # original ids, by experience
+    train: list[Tensor]  # rows (N_e,)
+    validation: list[Tensor]  # held-out training rows (V_e,)
+    test: list[Tensor]  # rows of the test set (M_e,)
+    position: (
+        Tensor  # (all classes,): a class's place in the order of arrival; -1 where it never comes
+    )
+
+    def label(self, classes: Tensor, *, task_incremental: bool) -> Tensor:
+        """Original class ids -> what the head is to say: counted per experience, or over the stream."""
+        place = self.position[classes]
+        return place % len(self.classes[0]) if task_incremental else place
+
+
+def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
+    """Deal the classes out in the order of `seeds.order`; hold out a share of each class's rows.
+
+    Raises ValueError where the data has too few classes, or a class has no rows to spare.
+    """
+    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    if wanted > total and not data.experiences:
+        raise ValueError(
+            f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes need "
+            f"{wanted} classes; {data.name} has {total}"
+        )
+    order = _order(data, protocol, seeds)[:wanted]
+    position = torch.full((total,), -1)
+    position[order] = torch.arange(wanted)
+    classes = order.view(protocol.experiences, -1)
+    train: list[Tensor] = []
+    validation: list[Tensor] = []
+    for mine in classes:
+        kept, held = zip(*(hold_out(data, int(c), protocol, seeds) for c in mine), strict=True)
+        train.append(torch.cat(kept))
+        validation.append(torch.cat(held))
+    test = [torch.isin(data.test_labels, mine).nonzero().squeeze(1) for mine in classes]
+    empty = [int(mine[0]) for mine, rows in zip(classes, test, strict=True) if len(rows) == 0]
+    if empty:
+        raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
+    return Split(classes.tolist(), train, validation, test, position)
+
+
+def whole(data: ImageData, protocol: BenchmarkSpec, seeds: Seeds) -> Split:
+    """All classes at once, in their own order; a share of each class's rows is held out.
+
+    Raises ValueError where a class has no rows to spare.
+    """
+    classes = range(len(data.class_names))
+    kept, held = zip(*(hold_out(data, c, protocol, seeds) for c in classes), strict=True)
+    return Split(
+        [list(classes)],
+        [torch.cat(kept)],
+        [torch.cat(held)],
+        [torch.arange(len(data.test_labels))],
+        torch.arange(len(classes)),
+    )
+
+
+def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
+    """The classes in the order of their arrival: the protocol's, or the seed's."""
+    if data.experiences:
+        return _of_stream(data, protocol)
+    fixed = class_orders.fixed(protocol.class_order)
+    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    if fixed is None:
+        return bits("class order", seeds.order, torch.arange(total)).argsort()
+    beyond = [c for c in fixed if c >= total]
+    if protocol.class_order == "natural":
+        return torch.arange(total)
+    if beyond or len(fixed) < wanted:
+        name = protocol.class_order if isinstance(protocol.class_order, str) else "given"
+        why = f"names class {beyond[0]}" if beyond else f"has {len(fixed)} classes"
+        raise ValueError(
+            f"the class order {name!r} {why}; {data.name} has {total} classes, of which {wanted} arrive"
+        )
+    return torch.tensor(fixed)
+
+
+def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
+    """The classes as they come in the stream that the data is. Raises ValueError for another protocol."""
+    sizes = sorted({len(own) for own in data.experiences})
+    if len(sizes) > 1:
+        raise ValueError(
+            f"{data.name} has experiences of {' and '.join(map(str, sizes))} classes, and this protocol needs "
+            "as many in each"
+        )
+    if data.shared and not data.task_labels:
+        raise ValueError(
+            f"the experiences of {data.name} share their classes and carry no task labels "
+            "(domain-incremental), which this protocol does not measure; with task labels each has a head"
+        )
+    if protocol.class_order != class_orders.FROM_SEED:
+        raise ValueError(f"class_order: {data.name} has an order of its own")
+    heads = "each" if data.task_labels else "one"
+    fits = protocol.experiences <= len(data.experiences) and protocol.heads == heads
+    if not fits or protocol.classes_per_experience != sizes[0]:
+        labels = "a task label each" if data.task_labels else "no task labels"
+        raise ValueError(
+            f"{data.name} has {len(data.experiences)} experiences of {sizes[0]} classes with {labels}: write "
+            f"experiences = {len(data.experiences)} (or fewer), classes_per_experience = {sizes[0]}, "
+            f'heads = "{heads}"'
+        )
+    return torch.tensor(data.experiences).flatten()
+
+
+def hold_out(
+    data: ImageData, label: int, protocol: BenchmarkSpec, seeds: Seeds
+) -> tuple[Tensor, Tensor]:
+    """The rows of a class, in order: those to train on, and the held-out ones."""
+    rows = (data.train_labels == label).nonzero().squeeze(1)
+    held = round(protocol.validation * len(rows))
+    if held == 0 or held == len(rows):
+        raise ValueError(
+            f"class {label} of {data.name} has {len(rows)} training images: too few to hold out "
+            f"{protocol.validation:.0%}"
+        )
+    ranked = rows[bits("held out", seeds.data, rows).argsort()]
+    return ranked[held:].sort().values, ranked[:held].sort().values

@@ -1,0 +1,99 @@
+"""A network -> what it costs: parameters, FLOPs, memory."""
+
+import ctypes
+import gc
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from acn_bench.backbones import Backbone, EarlyExit, truncate
+from acn_bench.evaluation.correctness import evaluating
+
+
+def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list[int], list[int]]:
+    """Parameters and FLOPs of the network cut to 0 … L blocks, heads included; image (1, C, H, W).
+
+    FLOPs are of one image forward, two per multiply-add, through one head. A network that has no
+    depths gives one figure each.
+    """
+    cuts = (
+        [truncate(backbone, k) for k in range(backbone.depth + 1)]
+        if isinstance(backbone, Backbone)
+        else [backbone]
+    )
+    own = parameters(heads)
+    head = heads[0] if isinstance(heads, nn.ModuleList) else heads
+    work = [flops(nn.Sequential(cut, head), image) for cut in cuts]
+    return [parameters(cut) + own for cut in cuts], work
+
+
+def by_exit(exits: EarlyExit, *inputs: Tensor | None) -> dict[int, int]:
+    """FLOPs of one example that leaves after k blocks, for each exit: blocks and every exit asked by then.
+
+    `inputs` are those of one example; FLOPs as of `by_depth`. `metrics.flops_saved` reads them.
+    """
+    passes = {k: partial(exits.leaving_after, k, *inputs) for k in exits.depths}
+    return {k: _counted(exits.model, forward) for k, forward in passes.items()}
+
+
+def parameters(module: nn.Module) -> int:
+    """How many weights a module has."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def flops(module: nn.Module, image: Tensor) -> int:
+    """FLOPs of one forward pass, two per multiply-add."""
+    return _counted(module, lambda: module(image))
+
+
+def _counted(module: nn.Module, forward: Callable[[], Any]) -> int:
+    # with gradients, and attention by plain products: else there are kernels that the counter does not know
+    counter, products = FlopCounterMode(display=False), sdpa_kernel(SDPBackend.MATH)
+    with evaluating(module), torch.inference_mode(False), torch.enable_grad(), products, counter:
+        forward()
+    return int(counter.get_total_flops())
+
+
+def seconds(device: torch.device) -> float:
+    """The clock, once the device has done all that it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter()
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new measurement; where the system cannot, the process's whole life is measured.
+
+    What an earlier run left goes first: a learner and its plug-ins, which hold each other, and the memory
+    that the allocator holds back.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes since the last reset: of the process on the CPU, of the allocator on a GPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
