@@ -3,19 +3,20 @@
 A card is a small TOML file that says *what* is measured or with what; the package says *how*.
 """
 
-import difflib
-import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, get_args, get_origin
 
 import msgspec
+from typing_extensions import TypeVar
 
-from acn_bench.spec import BenchmarkSpec, Name, StrategySpec, Struct
+from acn_bench.config import B
+from acn_bench.registry import KINDS, STRATEGIES, Registry, closest, suggest_key
+from acn_bench.spec import Name, Strategy, Struct
 
 CardKind = Literal["benchmarks", "strategies"]
-CardT = TypeVar("CardT", bound=msgspec.Struct)
+M = TypeVar("M", bound=Strategy, default=Strategy)
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -63,13 +64,13 @@ class Preset(Struct, frozen=True, kw_only=True):
     ] = {}  # the rest as published; the report lists what a run does otherwise
 
 
-class BenchmarkCard(Struct, frozen=True, kw_only=True):
+class BenchmarkCard(Struct, Generic[B], frozen=True, kw_only=True):
     """One file of `benchmarks/`."""
 
     name: Name
     intent: str  # one line: the question it answers
     citation: str
-    protocol: BenchmarkSpec
+    protocol: B
     defaults: Defaults
     quick: dict[str, Any] = {}  # values that stand in under --quick, of protocol or defaults
     published_protocol: dict[str, Any] = {}  # the settings that published figures were made with
@@ -80,20 +81,23 @@ class BenchmarkCard(Struct, frozen=True, kw_only=True):
     published: tuple[Published, ...] = ()
 
 
-class StrategyCard(Struct, frozen=True, kw_only=True):
+class StrategyCard(Struct, Generic[M], frozen=True, kw_only=True):
     """One file of `strategies/`."""
 
     name: Name
     intent: str
     citation: str
     source: str  # of the hyper-parameters
-    options: StrategySpec
+    options: M
     quick: dict[str, Any] = {}  # options that stand in under --quick
 
 
 def benchmark(name: str) -> BenchmarkCard:
     """The benchmark card of that name, or at that path. Raises LookupError, ValueError."""
-    return _read(benchmark_path(name), BenchmarkCard, named="protocol")
+    path = benchmark_path(name)
+    card: BenchmarkCard = _read(path, "protocol", _benchmark_type, KINDS)
+    check_claims(card)
+    return card
 
 
 def benchmark_path(name: str) -> Path:
@@ -103,29 +107,32 @@ def benchmark_path(name: str) -> Path:
 
 def strategy(name: str) -> StrategyCard:
     """The strategy card of that name, or at that path. Raises LookupError, ValueError."""
-    return _read(_path("strategies", name), StrategyCard, named="options")
+    path = _path("strategies", name)
+    card: StrategyCard = _read(path, "options", _strategy_type, STRATEGIES)
+    return card
+
+
+def _benchmark_type(tag: str) -> Any:
+    return BenchmarkCard[KINDS.load(tag).spec]  # type: ignore[misc]
+
+
+def _strategy_type(tag: str) -> Any:
+    return StrategyCard[STRATEGIES.load(tag)]  # type: ignore[misc]
+
+
+def check_claims(card: BenchmarkCard) -> None:
+    """Raise ValueError for a claim about a metric that the card's kind of benchmark does not have."""
+    kind = KINDS.load(card.protocol.kind)
+    for claim in card.claim:
+        try:
+            kind.metric(claim.metric)
+        except LookupError as e:
+            raise ValueError(f"card {card.name}: claim {claim.name!r}: {e}") from e
 
 
 def names(kind: CardKind) -> list[str]:
     """The names of all cards of a kind, sorted."""
     return sorted(p.stem for p in _folder(kind).glob("*.toml"))
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest right word, or all of them."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-
-
-def suggest_key(error: msgspec.ValidationError, known: Iterable[str]) -> str:
-    """A validation error's sentence; for an unknown key, with the nearest right one."""
-    text = str(error)
-    unknown = re.match(r"Object contains unknown field `(?P<key>.*?)`(?P<place> - at `.*`)?", text)
-    if unknown is None:
-        return text
-    place = (unknown["place"] or "").replace(" - at `$.", " in `")
-    return f"unknown key {unknown['key']!r}{place}. {closest(unknown['key'], known)}"
 
 
 def _path(kind: CardKind, name: str) -> Path:
@@ -145,24 +152,30 @@ def _folder(kind: CardKind) -> Path:
     return inside if inside.is_dir() else package.parent / kind
 
 
-def _read(path: Path, card: type[CardT], named: str) -> CardT:
-    """Read a card; its `named` table is given the card's own name."""
+def _read(path: Path, table: str, type_of: Callable[[str], Any], known: Registry[Any]) -> Any:
+    """Read a card. Its `table` carries the tag that names the card's type, and is given the card's own name."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        if "name" in raw and isinstance(raw.get(named), dict):
-            raw[named]["name"] = raw["name"]
-        return msgspec.convert(raw, card)
+        if "name" in raw and isinstance(raw.get(table), dict):
+            raw[table]["name"] = raw["name"]
+        card = type_of(known.tag(raw.get(table), "kind", f"$.{table}"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise ValueError(f"{path} is not a TOML file: {e}") from e
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from e
+    try:
+        return msgspec.convert(raw, card)
     except msgspec.ValidationError as e:
         raise ValueError(f"{path}: {suggest_key(e, _keys(card))}") from e
 
 
-def _keys(card: type[msgspec.Struct]) -> list[str]:
-    keys = [f.name for f in msgspec.structs.fields(card)]
-    for field in msgspec.structs.fields(card):
-        parts = getattr(field.type, "__args__", (field.type,))
-        for part in parts:
-            if isinstance(part, type) and issubclass(part, msgspec.Struct):
-                keys += [f.name for f in msgspec.structs.fields(part)]
+def _keys(card: Any) -> list[str]:
+    """Every key of a card: its own, and those of the structs in it."""
+    keys: list[str] = []
+    parts = [get_origin(card) or card, *get_args(card)]
+    for part in parts:
+        fields = msgspec.structs.fields(part)
+        keys += [f.name for f in fields]
+        inner = [a for f in fields for a in (f.type, *get_args(f.type))]
+        parts += [a for a in inner if isinstance(a, type) and issubclass(a, msgspec.Struct)]
     return keys

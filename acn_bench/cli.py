@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 
 from acn_bench import __version__, catalog, cli_options, interruption
 from acn_bench.cli_options import LISTS
-from acn_bench.errors import sentence
+from acn_bench.errors import MissingData, sentence
+from acn_bench.registry import closest
 
 OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
 out = Console(highlight=False)
@@ -116,7 +117,6 @@ def run(
 
     Finished runs are kept and not run again; an interrupted command goes on where it stopped.
     """
-    from acn_bench.analysis.comparison import judgeable
     from acn_bench.plan import Choices, numbers, unresolved
 
     if str(Path.cwd()) not in sys.path:
@@ -132,7 +132,6 @@ def run(
         settings=tuple(settings or ()),
         quick=quick,
     )
-    judgeable(card)
     unresolved_plan = unresolved(
         card, choices
     )  # before anything slow: a wrong word is told at once
@@ -143,7 +142,7 @@ def run(
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
         plan = session.prepare(card, source, unresolved_plan, options)
-    except session.MissingData as e:
+    except MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     session.print_plan(plan, out)
     if dry_run:
@@ -267,12 +266,11 @@ def truncate(
 def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> None:
     """List what has a name: benchmarks, strategies, backbones, data, corruptions; metrics with their formulas."""
     if kind is not None and kind not in LISTS:
-        raise LookupError(f"there is no list of {kind!r}. {catalog.closest(kind, LISTS)}")
+        raise LookupError(f"there is no list of {kind!r}. {closest(kind, LISTS)}")
 
-    from acn_bench.analysis import measures
-    from acn_bench.naming import inventory
+    from acn_bench.inventory import inventory
 
-    everything = inventory() | {"metrics": measures.inventory()}
+    everything = inventory()
     kinds = [kind] if kind else LISTS
     if as_json:
         out.print_json(json.dumps({k: everything[k] for k in kinds}))

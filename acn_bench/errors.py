@@ -1,4 +1,4 @@
-"""An error -> one sentence for people."""
+"""An error -> one sentence for people; and the errors that several parts raise."""
 
 
 def sentence(error: BaseException) -> str:
@@ -12,3 +12,11 @@ def sentence(error: BaseException) -> str:
     if meant or type(error).__name__ == "DivergedError":
         return text
     return f"{type(error).__name__}: {text}"
+
+
+class MissingData(LookupError):  # noqa: N818 - what it is, not that it is an error
+    """The files are not there, and could not be downloaded; `embedded` is the data to use instead."""
+
+    def __init__(self, message: str, embedded: str) -> None:
+        super().__init__(message)
+        self.embedded = embedded

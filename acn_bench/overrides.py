@@ -14,8 +14,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from acn_bench.catalog import closest
-from acn_bench.spec import BackboneSpec, BenchmarkSpec, Seeds, StrategySpec
+from acn_bench.config import Seeds
+from acn_bench.registry import closest
+from acn_bench.spec import Benchmark, Network, Strategy
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Setting:
 class PlannedRun:
     """A run before data and device are known."""
 
-    benchmark: BenchmarkSpec
-    strategy: StrategySpec | None
-    backbone: BackboneSpec
+    benchmark: Benchmark
+    strategy: Strategy | None
+    backbone: Network
     seed: Seeds
     precision: str
 

@@ -2,38 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from acn_bench import catalog
-from acn_bench.benchmarks.continual.compatibility import refusal
-from acn_bench.catalog import BenchmarkCard, closest
-from acn_bench.naming import backbone_spec
+from acn_bench.catalog import BenchmarkCard
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.names import backbone_spec
 from acn_bench.overrides import PlannedRun, Setting, full_key, sweep
-from acn_bench.spec import (
-    BackboneSpec,
-    BenchmarkSpec,
-    BertSpec,
-    BuilderSpec,
-    ContinualSpec,
-    FactorySpec,
-    JointSpec,
-    MixerSpec,
-    NaiveSpec,
-    Precision,
-    RunConfig,
-    Scheme,
-    Seeds,
-    StrategySpec,
-    TransferSpec,
-    ViTSpec,
-)
+from acn_bench.registry import KINDS, closest
+from acn_bench.spec import Benchmark, Network, Precision, Strategy
 
-_BOUNDS = ("joint", "naive")  # nothing against forgetting, and nothing to forget
-NEVER_MIRRORED = ("digits10", "digits100")  # a mirrored digit is none
-TARGETS = {"cifar100": "cifar10", "digits100": "digits10"}  # a source -> what is transferred to
-SCHEMES: tuple[str, ...] = get_args(Scheme)
+_INPUTS = {"image": "images", "text": "text"}
 
 Shape = tuple[int, int, int]  # of an image, (C, H, W)
 
@@ -61,23 +42,24 @@ class UnresolvedPlan:
     @property
     def datasets(self) -> tuple[str, ...]:
         """The names of the data sets that every run uses, in the protocol's order."""
-        return self.configs[0].benchmark.datasets
+        protocol: Benchmark = self.configs[0].benchmark
+        return protocol.datasets
 
     @property
     def functions(self) -> dict[str, str]:
         """Every `pkg.module:function` of the plan, and what it is."""
-        backbones = [c.backbone for c in self.configs]
-        strategies = [c.strategy for c in self.configs]
-        found = {s.factory: "backbone factory" for s in backbones if isinstance(s, FactorySpec)}
-        builders = {s.builder: "strategy builder" for s in strategies if isinstance(s, BuilderSpec)}
-        return found | builders
+        backbones = [c.backbone.function for c in self.configs]
+        builders = [c.strategy.function for c in self.configs if c.strategy]
+        return {f: "backbone factory" for f in backbones if f} | {
+            f: "strategy builder" for f in builders if f
+        }
 
     def resolve(
         self,
         fingerprint: str,
         precision: dict[str, Precision],
         sources: dict[str, str],
-        shape: Shape = (3, 32, 32),
+        shape: Shape | None = (3, 32, 32),
     ) -> list[RunConfig]:
         """The plan: `precision` says what `auto`, `fp32` and `bf16` mean on the device.
 
@@ -87,14 +69,14 @@ class UnresolvedPlan:
         resolved = []
         for config, wanted in zip(self.configs, self.precisions, strict=True):
             backbone, strategy = config.backbone, config.strategy
-            if isinstance(backbone, FactorySpec):
-                backbone = msgspec.structs.replace(backbone, source=sources[backbone.factory])
-            if isinstance(strategy, BuilderSpec):
-                strategy = msgspec.structs.replace(strategy, source=sources[strategy.builder])
+            if backbone.function:
+                backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
+            if strategy and strategy.function:
+                strategy = msgspec.structs.replace(strategy, source=sources[strategy.function])
             resolved.append(
                 msgspec.structs.replace(
                     config,
-                    backbone=_seeing(backbone, shape),
+                    backbone=backbone.for_images(shape) if shape else backbone,
                     strategy=strategy,
                     fingerprint=fingerprint,
                     precision=precision[wanted],
@@ -113,7 +95,7 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
     card = _quick(card) if choices.quick else card
-    protocol = _on(card.protocol, choices.data or card.protocol.data)
+    protocol = card.protocol.on(choices.data or card.protocol.datasets[0])
     strategies = _learners(card, choices)
     names = choices.backbones or card.defaults.backbones
     arms = [_arm(n, card, protocol) for n in _unique(names)]
@@ -128,7 +110,7 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     if twice:
         raise ValueError(f"--set {twice} is given twice; to sweep, write {twice}=a,b")
     swept = [run for base in bases for run in sweep(base, settings, keys)]
-    arguments = _unique(getattr(run.benchmark, "arguments", None) for run in swept)
+    arguments = _unique(run.benchmark.data_arguments for run in swept)
     if len(arguments) > 1:
         raise ValueError(
             "--set arguments: a plan has one stream, so they cannot take several values"
@@ -143,22 +125,6 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     )
 
 
-def _seeing(backbone: BackboneSpec, shape: Shape) -> BackboneSpec:
-    """The network for images of that shape, where its card does not give it others."""
-    channels, height, width = shape
-    if not isinstance(backbone, MixerSpec | ViTSpec):
-        return backbone
-    if (backbone.in_channels, backbone.image_size) != (3, 32):  # as somebody set them
-        return backbone
-    if height != width or height % backbone.patch_size:
-        raise ValueError(
-            f"{backbone.name} cuts images into patches of {backbone.patch_size}×{backbone.patch_size}, and "
-            f"these are {height}×{width}: they must be square, and patch_size must divide them "
-            "(--set patch_size=…)"
-        )
-    return msgspec.structs.replace(backbone, in_channels=channels, image_size=height)
-
-
 def _config(run: PlannedRun, quick: bool, preset: str) -> RunConfig:
     return RunConfig(
         benchmark=run.benchmark,
@@ -171,11 +137,14 @@ def _config(run: PlannedRun, quick: bool, preset: str) -> RunConfig:
     )
 
 
-def without_bounds(configs: Sequence[RunConfig]) -> str:
-    """Which of floor and ceiling no run is, in words; empty where both are, or where nothing can be forgotten."""
-    kinds = {type(c.strategy) for c in configs if c.strategy is not None}
-    bounds = {"naive, the floor": NaiveSpec, "joint, the ceiling": JointSpec}
-    return " and ".join(words for words, kind in bounds.items() if kinds and kind not in kinds)
+def missing_bounds(configs: Sequence[RunConfig]) -> str:
+    """Name the missing baselines: naive (lower bound), joint (upper bound); empty where nothing is missing."""
+    strategies = [c.strategy for c in configs if c.strategy is not None]
+    bounds = {"lower": "naive (lower bound)", "upper": "joint (upper bound)"}
+    present = {s.bound for s in strategies}
+    return ", ".join(
+        words for bound, words in bounds.items() if strategies and bound not in present
+    )
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -233,49 +202,29 @@ def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> Benchm
         raise ValueError(f"card {card.name}: [{table}]: {e}") from e
 
 
-def _on(protocol: BenchmarkSpec, data: str) -> BenchmarkSpec:
-    """The protocol on other data; what goes to a target goes to its counterpart."""
-    changes: dict[str, Any] = {"data": data}
-    if isinstance(protocol, ContinualSpec) and data != protocol.data:
-        changes["arguments"] = {}  # they were the other function's
-    if isinstance(protocol, TransferSpec) and data != protocol.data:
-        if data not in TARGETS:
-            raise LookupError(
-                f"--data {data}: no target is known to transfer to. {closest(data, TARGETS)}"
-            )
-        changes["target"] = TARGETS[data]
-    made = msgspec.structs.replace(protocol, **changes)
-    mirrored = protocol.flip and not set(made.datasets) & set(NEVER_MIRRORED)
-    return msgspec.structs.replace(made, flip=mirrored)
-
-
-def _arm(
-    word: str, card: BenchmarkCard, protocol: BenchmarkSpec
-) -> tuple[BenchmarkSpec, BackboneSpec]:
+def _arm(word: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark, Network]:
     """`residual_mixer`, or `residual_mixer+aligned`: the network, and the protocol with its scheme."""
     name, plus, scheme = word.partition("+")
     backbone = _backbone(name, card)
     if not plus:
         return protocol, backbone
-    if scheme not in SCHEMES:
-        raise LookupError(f"unknown scheme {scheme!r} of {name}. {closest(scheme, SCHEMES)}")
-    return msgspec.structs.replace(protocol, scheme=scheme), backbone
+    return protocol.as_arm(scheme, name), backbone
 
 
-def _backbone(name: str, card: BenchmarkCard) -> BackboneSpec:
+def _backbone(name: str, card: BenchmarkCard) -> Network:
     """The network of that name at the card's depth, and of the sizes that it gives the family."""
     family = name.partition(":")[0].rpartition("_")[2]
     sizes = card.defaults.sizes.get(family, {})
-    return _sees_images(backbone_spec(name, {"depth": card.defaults.depth} | sizes))
-
-
-def _sees_images(backbone: BackboneSpec) -> BackboneSpec:
-    if isinstance(backbone, BertSpec):
-        raise LookupError(f"{backbone.name} reads text, and this benchmark has images")
+    backbone = backbone_spec(name, {"depth": card.defaults.depth} | sizes)
+    wanted = KINDS.load(card.protocol.kind).inputs
+    if backbone.inputs not in (None, wanted):
+        raise LookupError(
+            f"{backbone.name} reads {_INPUTS[backbone.inputs]}, and this benchmark has {_INPUTS[wanted]}"
+        )
     return backbone
 
 
-def _learners(card: BenchmarkCard, choices: Choices) -> list[StrategySpec | None]:
+def _learners(card: BenchmarkCard, choices: Choices) -> list[Strategy | None]:
     """What resists forgetting; None alone where nothing can be forgotten."""
     if card.protocol.forgets:
         names = _strategies(choices.strategies or card.defaults.strategies)
@@ -291,27 +240,29 @@ def _learners(card: BenchmarkCard, choices: Choices) -> list[StrategySpec | None
 
 
 def _strategies(names: Sequence[str]) -> list[str]:
-    """In the order given; for `all` the floor and the ceiling come first."""
+    """In the order given; for `all` the lower and the upper bound come first."""
     known = catalog.names("strategies")
-    return (
-        sorted(known, key=_BOUNDS.__contains__, reverse=True) if "all" in names else _unique(names)
-    )
+    return sorted(known, key=_is_bound, reverse=True) if "all" in names else _unique(names)
 
 
-def _options(name: str, quick: bool) -> StrategySpec:
+def _is_bound(name: str) -> bool:
+    return catalog.strategy(name).options.bound is not None
+
+
+def _options(name: str, quick: bool) -> Strategy:
     """What the strategy's card says, its [quick] values in place of its own where asked for."""
     card = catalog.strategy(name)
     if not quick or not card.quick:
         return card.options
     try:
         values = msgspec.to_builtins(card.options) | card.quick
-        options: StrategySpec = msgspec.convert(values, type(card.options))
+        options: Strategy = msgspec.convert(values, type(card.options))
     except msgspec.ValidationError as e:
         raise ValueError(f"card {card.name}: [quick]: {e}") from e
     return options
 
 
-def _each_once(strategies: Sequence[StrategySpec]) -> None:
+def _each_once(strategies: Sequence[Strategy]) -> None:
     """Raise ValueError for two cards of one name: their runs could not be told apart."""
     names = [s.name for s in strategies]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -329,11 +280,8 @@ def _supported(
     supported: list[PlannedRun] = []
     refused: list[str] = []
     for run in runs:
-        _trains_by_scheme(run)
-        strategy, protocol = run.strategy, run.benchmark
-        reason = None
-        if strategy is not None and isinstance(protocol, ContinualSpec):
-            reason = refusal(strategy, protocol)
+        strategy = run.strategy
+        reason = run.benchmark.check(run.backbone, strategy)
         if strategy is None or reason is None:
             supported.append(run)
             continue
@@ -344,15 +292,6 @@ def _supported(
     if not supported:
         raise ValueError("; ".join(_unique(refused)))
     return supported, tuple(_unique(refused))
-
-
-def _trains_by_scheme(run: PlannedRun) -> None:
-    scheme = run.benchmark.scheme
-    if scheme != "plain" and isinstance(run.backbone, FactorySpec):
-        raise ValueError(
-            f"{run.backbone.name}: scheme={scheme} trains blocks and depths apart, and the network of a "
-            "factory has none that are known; only scheme=plain will do"
-        )
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
@@ -371,6 +310,6 @@ def _pairs_together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
 
     def place(run: PlannedRun) -> tuple[int, ...]:
         found = [o.index(getattr(run, p)) for o, p in zip(orders, parts, strict=True)]
-        return (*found, getattr(run.backbone, "depth", 0))
+        return (*found, run.backbone.depth or 0)
 
     return _unique(sorted(runs, key=place))

@@ -1,34 +1,169 @@
-"""`pkg.module:function` -> the function, and the hash of the file that defines it."""
+"""A name -> what it names: kinds of benchmark, strategies, backbone families, data sets and corruptions.
 
-import hashlib
+One line each. Naming a thing imports nothing; `load` imports its module on first use. These tables are no part
+of a run's code hash: the modules that a run's own names lead to are.
+"""
+
+import difflib
 import importlib
-import inspect
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.kind import Kind
+    from acn_bench.data.sets.data_set import DataSet
+    from acn_bench.spec import Network, Strategy
+
+T = TypeVar("T")
 
 
-def function(reference: str, what: str) -> Callable[..., Any]:
-    """The function of that name; `what` it is, for a message: "backbone factory".
+@dataclass(frozen=True)
+class Entry:
+    """One line of a table."""
 
-    Raises LookupError where there is no such function.
-    """
-    module, _, name = reference.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), name)
-    except Exception as e:  # anybody's code
-        why = e if isinstance(e, ImportError | AttributeError) else f"{type(e).__name__}: {e}"
-        raise LookupError(f"there is no {what} {reference!r} (pkg.module:function): {why}") from e
-    if not callable(made):
-        raise LookupError(f"{reference} is no function, but a {type(made).__name__}")
-    return made  # type: ignore[no-any-return]
+    target: str  # module:object
+    description: str = ""  # one line for `acn-bench list`
+    limit: float | None = None  # of a corruption: its largest level
+
+    @property
+    def module(self) -> str:
+        """The module that defines the object."""
+        return self.target.partition(":")[0]
 
 
-def source(reference: str, what: str) -> str:
-    """8 hex digits of the hash of the file that defines the function; empty where there is none."""
-    made = inspect.unwrap(function(reference, what))
-    try:
-        path = inspect.getsourcefile(made)
-    except TypeError:  # a partial, say: the module that names it
-        path = inspect.getsourcefile(importlib.import_module(reference.partition(":")[0]))
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8] if path else ""
+class Registry(Generic[T]):
+    """A table of names, in order."""
+
+    def __init__(self, what: str, entries: dict[str, Entry]) -> None:
+        self.what = what
+        self._entries = entries
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def entry(self, name: object) -> Entry:
+        """The line of that name. Raises LookupError with the nearest known name."""
+        if not isinstance(name, str) or name not in self._entries:
+            raise LookupError(f"unknown {self.what} {name!r:.60}. {closest(str(name), self)}")
+        return self._entries[name]
+
+    def load(self, name: object) -> T:
+        """The object of that name. Raises LookupError with the nearest known name."""
+        found: T = load(self.entry(name).target)
+        return found
+
+    def tag(self, raw: Any, field: str, place: str) -> str:
+        """The tag of a tagged JSON object. Raises ValueError where it has none, or where none is known by it."""
+        if not isinstance(raw, dict) or field not in raw:
+            raise ValueError(f"Object missing required field `{field}` - at `{place}`")
+        try:
+            self.entry(raw[field])
+        except LookupError as e:
+            raise ValueError(f"{e} - at `{place}.{field}`") from e
+        return str(raw[field])
+
+    def add(self, name: str, entry: Entry) -> None:
+        """Add a line. Raises ValueError where the name is taken by another object."""
+        if self._entries.get(name, entry) != entry:
+            taken = self._entries[name].target
+            raise ValueError(
+                f"{self.what} {name!r} is {taken} already, and cannot be {entry.target}"
+            )
+        self._entries[name] = entry
+
+
+def load(target: str) -> Any:
+    """`module:object` -> the object."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: the nearest right word, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+
+
+def suggest_key(error: msgspec.ValidationError, known: Iterable[str]) -> str:
+    """A validation error's sentence; for an unknown key, with the nearest right one."""
+    text = str(error)
+    unknown = re.match(r"Object contains unknown field `(?P<key>.*?)`(?P<place> - at `.*`)?", text)
+    if unknown is None:
+        return text
+    place = (unknown["place"] or "").replace(" - at `$.", " in `")
+    return f"unknown key {unknown['key']!r}{place}. {closest(unknown['key'], known)}"
+
+
+KINDS: "Registry[Kind]" = Registry(
+    "kind of benchmark",
+    {
+        "continual": Entry("acn_bench.benchmarks.continual.kind:KIND"),
+        "transfer": Entry("acn_bench.benchmarks.transfer.kind:KIND"),
+    },
+)
+
+FAMILIES: "Registry[type[Network]]" = Registry(
+    "backbone family",
+    {
+        "mixer": Entry("acn_bench.families.mixer:MixerSpec"),
+        "vit": Entry("acn_bench.families.vit:ViTSpec"),
+        "bert": Entry("acn_bench.families.bert:BertSpec"),
+        "factory": Entry("acn_bench.spec:FactorySpec"),
+    },
+)
+
+STRATEGIES: "Registry[type[Strategy]]" = Registry(
+    "kind of strategy",
+    {
+        "naive": Entry("acn_bench.strategies.naive:NaiveSpec"),
+        "joint": Entry("acn_bench.strategies.joint:JointSpec"),
+        "cumulative": Entry("acn_bench.strategies.cumulative:CumulativeSpec"),
+        "replay": Entry("acn_bench.strategies.replay:ReplaySpec"),
+        "ewc": Entry("acn_bench.strategies.ewc:EwcSpec"),
+        "si": Entry("acn_bench.strategies.si:SiSpec"),
+        "lwf": Entry("acn_bench.strategies.lwf:LwfSpec"),
+        "mas": Entry("acn_bench.strategies.mas:MasSpec"),
+        "gem": Entry("acn_bench.strategies.gem:GemSpec"),
+        "agem": Entry("acn_bench.strategies.agem:AgemSpec"),
+        "der": Entry("acn_bench.strategies.der:DerSpec"),
+        "icarl": Entry("acn_bench.strategies.icarl:IcarlSpec"),
+        "er_ace": Entry("acn_bench.strategies.er_ace:ErAceSpec"),
+        "gdumb": Entry("acn_bench.strategies.gdumb:GdumbSpec"),
+        "builder": Entry("acn_bench.strategies.builder:BuilderSpec"),
+    },
+)
+
+DATA: "Registry[DataSet]" = Registry(
+    "data",
+    {
+        "cifar100": Entry("acn_bench.data.sets.cifar100:CIFAR100"),
+        "cifar10": Entry("acn_bench.data.sets.cifar10:CIFAR10"),
+        "digits100": Entry("acn_bench.data.sets.digits100:DIGITS100"),
+        "digits10": Entry("acn_bench.data.sets.digits10:DIGITS10"),
+    },
+)
+
+USER_DATA = Entry("acn_bench.data.streams:load")  # of a function that makes an Avalanche benchmark
+
+CORRUPTIONS: Registry[Any] = Registry(
+    "corruption",
+    {
+        "gaussian": Entry(
+            "acn_bench.data.noise:gaussian",
+            "N(0, σ²) added to each value of an image in [0, 1], clipped; the level is σ",
+        ),
+        "salt_and_pepper": Entry(
+            "acn_bench.data.noise:salt_and_pepper",
+            "that share of pixels, all channels at once, half to 0 and half to 1",
+            limit=1,
+        ),
+    },
+)

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from acn_bench import backbones, records, run_folder
 from acn_bench import device as devices
-from acn_bench.analysis import measures, noninferiority
-from acn_bench.analysis.final_model import final
+from acn_bench.analysis import depth_metrics, noninferiority
+from acn_bench.analysis.final_model import final_model
 from acn_bench.backbones import Backbone, MultiHead, weights_file
 from acn_bench.backbones.backbone import TextBackbone
 from acn_bench.evaluation import correctness, cost, throughput
 from acn_bench.evaluation.throughput import Throughput
-from acn_bench.records import RunRecord
-from acn_bench.spec import FactorySpec, Struct
+from acn_bench.record import Record
+from acn_bench.spec import Struct
 
 SCHEMA = 1
 ENDING = ".safetensors"
@@ -56,7 +56,7 @@ class Choice:
     @property
     def allowed(self) -> float:
         """The loss in accuracy that a choice by held-out rows allows."""
-        return measures.TOLERANCE if self.tolerance is None else self.tolerance
+        return depth_metrics.TOLERANCE if self.tolerance is None else self.tolerance
 
     @property
     def name(self) -> Literal["by hand", "by test", "by tolerance"]:
@@ -100,7 +100,9 @@ class Cut(Struct, frozen=True, kw_only=True):
     chosen: Literal["by hand", "by test", "by tolerance"]
     tolerance: float | None  # null by hand
     held_out: int | None  # examples that it was chosen on; null by hand
-    enough: list[Enough]  # by each rule at each of `measures.TOLERANCES`; empty without a record
+    enough: list[
+        Enough
+    ]  # by each rule at each of `depth_metrics.TOLERANCES`; empty without a record
     validation_accuracy: Accuracy | None  # on held-out rows; null without a record
     test_accuracy: Accuracy | None
     parameters: Count
@@ -121,8 +123,10 @@ def truncate(
     """
     weights, beside = _files(source)
     said = weights_file.header(weights)
-    if isinstance(said.backbone, FactorySpec):
-        raise ValueError(f"{weights}: a network of {said.backbone.factory} has no depths to cut at")
+    if said.backbone.function:
+        raise ValueError(
+            f"{weights}: a network of {said.backbone.function} has no depths to cut at"
+        )
     out = out or weights.with_name(f"{weights.stem}-cut{ENDING}")
     _check_place(out, weights)
     record = _record(weights, beside)
@@ -141,7 +145,7 @@ def truncate(
         blocks=Count(before=whole.depth, after=k),
         chosen=choice.name,
         tolerance=None if by_hand else choice.allowed,
-        held_out=None if by_hand or not record else final(record).held_out,
+        held_out=None if by_hand or not record else final_model(record).held_out,
         enough=_enough(record),
         validation_accuracy=_accuracy(record, "validation", k),
         test_accuracy=_accuracy(record, "test", k),
@@ -225,7 +229,7 @@ def _files(source: Path) -> tuple[Path, Path]:
     return source.with_suffix(ENDING), source.with_suffix(".json")
 
 
-def _record(weights: Path, beside: Path) -> RunRecord | None:
+def _record(weights: Path, beside: Path) -> Record | None:
     """The record of these weights; None where there is none, as beside a network that was cut before."""
     words = weights_file.about(weights)
     if CUT_FROM in words or not beside.is_file():
@@ -269,21 +273,21 @@ def _is_cut(path: Path) -> bool:
 # ---------------------------------------------------------------- the choice
 
 
-def _chosen(record: RunRecord | None, beside: Path, choice: Choice) -> int:
+def _chosen(record: Record | None, beside: Path, choice: Choice) -> int:
     """The depth that the held-out rows choose. Raises where they cannot."""
     by_hand = "--depth K cuts by hand"
     if record is None:
         raise LookupError(f"there is no run's record at {beside} to choose a depth by; {by_hand}")
-    if measures.depth_curve(record, "validation") is None:
+    if depth_metrics.depth_curve(record, "validation") is None:
         raise ValueError(f"{beside} has no accuracy by depth to choose by; {by_hand}")
-    if measures.utilised_depth(record) is None:
+    if depth_metrics.utilised_depth(record) is None:
         raise ValueError(
             f"{record.run_id} is not above guessing even at full depth, so no depth can be chosen; {by_hand}"
         )
-    find = measures.sufficient_depth if choice.by_test else measures.utilised_depth
+    find = depth_metrics.sufficient_depth if choice.by_test else depth_metrics.utilised_depth
     k = find(record, choice.allowed)
     if k is None:  # by test alone: what else could be missing was told above
-        count = final(record).held_out
+        count = final_model(record).held_out
         few = not noninferiority.shown(0, 0, count, choice.allowed)
         raise ValueError(
             f"{count} held-out examples are too few to show that less than {choice.allowed:g} is lost; "
@@ -294,23 +298,23 @@ def _chosen(record: RunRecord | None, beside: Path, choice: Choice) -> int:
     return k
 
 
-def _enough(record: RunRecord | None) -> list[Enough]:
+def _enough(record: Record | None) -> list[Enough]:
     if record is None:
         return []
     return [
         Enough(
             tolerance=tolerance,
-            by_tolerance=measures.utilised_depth(record, tolerance),
-            by_test=measures.sufficient_depth(record, tolerance),
+            by_tolerance=depth_metrics.utilised_depth(record, tolerance),
+            by_test=depth_metrics.sufficient_depth(record, tolerance),
         )
-        for tolerance in measures.TOLERANCES
+        for tolerance in depth_metrics.TOLERANCES
     ]
 
 
 def _accuracy(
-    record: RunRecord | None, split: Literal["test", "validation"], k: int
+    record: Record | None, split: Literal["test", "validation"], k: int
 ) -> Accuracy | None:
-    curve = measures.depth_curve(record, split) if record else None
+    curve = depth_metrics.depth_curve(record, split) if record else None
     return Accuracy(before=curve[-1], after=curve[k]) if curve else None
 
 

@@ -4,8 +4,11 @@ import msgspec
 import pytest
 
 from acn_bench import catalog
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.catalog import BenchmarkCard, StrategyCard
-from acn_bench.spec import ContinualSpec, MixerSpec, SiSpec, options
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.spec import options
+from acn_bench.strategies.si import SiSpec
 
 
 def card_file(root: Path, folder: Path, old: str, new: str, kind: str = "benchmarks") -> Path:
@@ -146,7 +149,9 @@ def test_a_wrong_card_is_refused_by_place(root, tmp_path, old, new, message):
 
 def test_an_unknown_kind_of_strategy_is_refused_by_its_place(root, tmp_path):
     path = card_file(root, tmp_path, 'kind = "si"', 'kind = "sy"', "strategies")
-    with pytest.raises(ValueError, match=r"Invalid value 'sy' - at `\$\.options\.kind`"):
+    with pytest.raises(
+        ValueError, match=r"unknown kind of strategy 'sy'\. .*'si'.* - at `\$\.options\.kind`"
+    ):
         catalog.strategy(str(path))
 
 

@@ -380,7 +380,7 @@ def test_a_run_that_two_machines_made_counts_once_and_is_named(tmp_path):
 
 
 def test_every_backbone_is_listed_in_words_and_for_programs():
-    from acn_bench.naming import BACKBONES, variants
+    from acn_bench.families.names import BACKBONES, variants
 
     words = " ".join(call("list", "backbones").output.split())
     listed = json.loads(call("list", "backbones", "--json").output)["backbones"]

@@ -7,7 +7,7 @@ import pytest
 from acn_bench import catalog
 from acn_bench.benchmarks.continual import compatibility
 from acn_bench.overrides import Setting
-from acn_bench.plan import Choices, numbers, unresolved, without_bounds
+from acn_bench.plan import Choices, missing_bounds, numbers, unresolved
 from acn_bench.spec import FactorySpec
 
 
@@ -83,7 +83,7 @@ def test_all_strategies_are_those_that_support_the_scenario_floor_and_ceiling_fi
 
 @pytest.mark.parametrize("name", ["er_ace", "icarl"])
 def test_a_strategy_that_means_nothing_with_a_head_each_is_refused_by_name(runs, name):
-    with pytest.raises(ValueError, match=f"^{name}: with a head each, classes"):
+    with pytest.raises(ValueError, match=f"^{name}: with a head for each experience, classes"):
         runs(strategies=("naive", name))
     assert runs("heads=one", strategies=("naive", name))
 
@@ -121,13 +121,13 @@ def test_a_refused_default_is_left_out_and_the_others_run(card):
 @pytest.mark.parametrize("name", ["split_cifar100", "split_cifar100_class"])
 def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(name):
     card = catalog.benchmark(name)
-    assert without_bounds(unresolved(card, Choices()).configs) == ""
-    assert without_bounds(unresolved(card, Choices(strategies=("all",))).configs) == ""
+    assert missing_bounds(unresolved(card, Choices()).configs) == ""
+    assert missing_bounds(unresolved(card, Choices(strategies=("all",))).configs) == ""
     one = unresolved(card, Choices(strategies=("si",))).configs
     assert {c.strategy.name for c in one} == {"si"}  # --strategies is taken at its word
-    assert without_bounds(one) == "naive, the floor and joint, the ceiling"
-    assert without_bounds(unresolved(card, Choices(strategies=("naive",))).configs) == (
-        "joint, the ceiling"
+    assert missing_bounds(one) == "naive (lower bound), joint (upper bound)"
+    assert missing_bounds(unresolved(card, Choices(strategies=("naive",))).configs) == (
+        "joint (upper bound)"
     )
 
 

@@ -9,18 +9,13 @@ import msgspec
 import pytest
 
 from acn_bench import records, run_folder
-from acn_bench.records import (
-    SCHEMA,
-    ContinualResult,
-    DataProvenance,
-    Guard,
-    NoiseResult,
-    Provenance,
-    RunRecord,
-    Seconds,
-    Validation,
-)
-from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.records import SCHEMA, RunRecord
+from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.strategies.naive import NaiveSpec
 
 CODE = "0123456789abcdef"
 
@@ -285,7 +280,7 @@ def _start(script: str, folder: Path) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys, time, msgspec\nfrom pathlib import Path\n"
          "from acn_bench import records\nfolder = Path(sys.argv[1])\n"
-         "record = msgspec.json.decode(sys.stdin.buffer.readline(), type=records.RunRecord)\n"
+         "from acn_bench.record import decode\nrecord = decode(sys.stdin.buffer.readline(), 'stdin')\n"
          + script, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

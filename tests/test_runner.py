@@ -23,20 +23,17 @@ from avalanche.training.templates import SupervisedTemplate
 
 from acn_bench import records
 from acn_bench.benchmarks.continual import protocol
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import correctness
 from acn_bench.execution import local, provenance
+from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import (
-    ContinualSpec,
-    EwcSpec,
-    MixerSpec,
-    NaiveSpec,
-    ReplaySpec,
-    RunConfig,
-    Seeds,
-    SiSpec,
-)
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.replay import ReplaySpec
+from acn_bench.strategies.si import SiSpec
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=3

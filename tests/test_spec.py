@@ -1,15 +1,12 @@
 import msgspec
 import pytest
 
-from acn_bench.spec import (
-    ContinualSpec,
-    FactorySpec,
-    MixerSpec,
-    NaiveSpec,
-    RunConfig,
-    Seeds,
-    SiSpec,
-)
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.spec import FactorySpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.si import SiSpec
 
 
 def config(**changed):
@@ -100,7 +97,9 @@ def test_the_order_in_which_noise_is_written_does_not_matter():
 
 def test_a_config_survives_json_with_its_identity():
     before = config(strategy=SiSpec(name="si", importance_max=None), seeds=Seeds(order=3))
-    after = msgspec.json.decode(msgspec.json.encode(before), type=RunConfig)
+    after = msgspec.json.decode(
+        msgspec.json.encode(before), type=RunConfig[ContinualSpec, SiSpec, MixerSpec]
+    )
     assert after == before
     assert after.run_id == before.run_id
 

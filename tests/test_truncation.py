@@ -12,13 +12,17 @@ from typer.testing import CliRunner
 
 from acn_bench import backbones, records
 from acn_bench.backbones import build
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.cli import app
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import throughput
 from acn_bench.execution import runner
+from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import ContinualSpec, FactorySpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.spec import FactorySpec
+from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.truncation import Choice, Cut, rows, truncate
 
 CPU = torch.device("cpu")

@@ -14,11 +14,14 @@ import torch
 from filelock import FileLock
 
 from acn_bench import records
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.execution import local, provenance
 from acn_bench.execution.local import Job
+from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.strategies.naive import NaiveSpec
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=20

@@ -23,12 +23,16 @@ from stopwatch import Side, Timed, alternate, keep, table
 from acn_bench import catalog, device
 from acn_bench.backbones import build
 from acn_bench.benchmarks.continual.protocol import ContinualRun
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness
 from acn_bench.execution import local
-from acn_bench.spec import ContinualSpec, MixerSpec, Precision, RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.spec import Precision
 
 LAST = 19  # of 20 experiences
 FEW = 10  # training rows of a class in the experiences before it
@@ -60,7 +64,10 @@ def config(strategy: str, precision: Precision) -> RunConfig:
 
 def ours(strategy: str, precision: Precision) -> Gate:
     """This line up to the last experience."""
-    gate, run = Gate(LAST), ContinualRun(config(strategy, precision), DATA, torch.device("cpu"))
+    gate, run = (
+        Gate(LAST),
+        ContinualRun(Run(config(strategy, precision), [DATA], torch.device("cpu"))),
+    )
     run.learner.plugins.append(gate)
     return _to_the_last(gate, run.learner, run._stream())
 
@@ -101,7 +108,7 @@ def epochs(makes: Callable[[], Gate]) -> Timed:
 
 def evaluation_of_ours(precision: Precision) -> dict[str, Timed]:
     """All test rows through their heads, at full depth and at every depth."""
-    run = ContinualRun(config("naive", precision), DATA, torch.device("cpu"))
+    run = ContinualRun(Run(config("naive", precision), [DATA], torch.device("cpu")))
 
     def evaluate(depths: bool) -> int:
         with correctness.evaluating(run.model):

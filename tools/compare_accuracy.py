@@ -20,17 +20,15 @@ from acn_bench import catalog, metrics
 from acn_bench.analysis import statistics
 from acn_bench.backbones import from_spec
 from acn_bench.benchmarks.continual.protocol import measure
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
-from acn_bench.spec import (
-    ContinualSpec,
-    EwcSpec,
-    MixerSpec,
-    ReplaySpec,
-    RunConfig,
-    Seeds,
-    StrategySpec,
-)
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.spec import StrategySpec
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.seeding import seed_everything
 
 STRATEGIES = tuple(s for s in stock.STRATEGIES if s != "si")
@@ -43,7 +41,7 @@ SEEN = stock.Transforms(  # digits are not mirrored, and the network normalises
 
 def ours(config: RunConfig) -> list[list[float | None]]:
     """The accuracy matrix of this line."""
-    return measure(config, DATA, torch.device("cpu")).result.accuracy
+    return measure(Run(config, [DATA], torch.device("cpu"))).result.accuracy
 
 
 def stocks(config: RunConfig) -> list[list[float]]:

@@ -20,9 +20,14 @@ from torch.utils.data import Dataset
 from torchvision import transforms
 
 from acn_bench import catalog
-from acn_bench.benchmarks.continual.split import Split
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.data.images import ImageData
-from acn_bench.spec import ContinualSpec, EwcSpec, LwfSpec, NaiveSpec, ReplaySpec, SiSpec
+from acn_bench.data.split import Split
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.replay import ReplaySpec
+from acn_bench.strategies.si import SiSpec
 
 STRATEGIES = ("naive", "si", "ewc", "lwf", "replay")
 

@@ -3,20 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from acn_bench.analysis import measures
+from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.final_model import outcome
-from acn_bench.analysis.groups import Difference, Group
-from acn_bench.records import DataProvenance, RunRecord
-from acn_bench.reports import kinds
+from acn_bench.analysis.groups import Difference, Group, kind_of
+from acn_bench.record import Record
+from acn_bench.registry import DATA
+from acn_bench.result import DataProvenance
 from acn_bench.wording import listed, plural
-
-TITLES = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "digits10": "digits10 (embedded)",
-    "digits100": "digits100 (embedded)",
-}
 
 
 def caveats(comparison: Comparison) -> list[str]:
@@ -31,7 +24,7 @@ def caveats(comparison: Comparison) -> list[str]:
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
-        *kinds.of(comparison.records[0]).caveats(comparison.groups),
+        *comparison.kind.caveats(comparison.groups),
         *_chance(comparison.groups),
         *_points(comparison),
         *_many(comparison),
@@ -41,20 +34,25 @@ def caveats(comparison: Comparison) -> list[str]:
 
 def data_title(data: DataProvenance) -> str:
     """What the examples are; a part of a data set says so, with its rows."""
-    title = TITLES.get(data.name, data.name)
+    title = set_title(data.name)
     rows = f"{data.train:,} train / {data.test:,} test rows"
     if data.canonical:
         return f"{title} in full, {rows}"
-    known = data.name.startswith("digits") or ":" in data.name
+    known = ":" in data.name or (data.name in DATA and DATA.load(data.name).is_embedded)
     return f"{title}, {rows}" if known else f"{title} subset, {rows}"
 
 
-def data_titles(record: RunRecord) -> str:
+def set_title(name: str) -> str:
+    """The title of a data set; the name of what is not known by one."""
+    return DATA.load(name).title if name in DATA else name
+
+
+def data_titles(record: Record) -> str:
     """The data sets of a run, in the protocol's order."""
     return "; ".join(data_title(data) for data in record.provenance.datasets)
 
 
-def _guards(records: Sequence[RunRecord]) -> Iterator[str]:
+def _guards(records: Sequence[Record]) -> Iterator[str]:
     failed: dict[str, list[str]] = {}
     for guard in (g for r in records for g in r.provenance.guards if not g.passed):
         failed.setdefault(guard.name, []).append(guard.detail.rstrip("."))
@@ -84,7 +82,7 @@ def _short(reason: str) -> str:
     )
 
 
-def _data(records: Sequence[RunRecord]) -> Iterator[str]:
+def _data(records: Sequence[Record]) -> Iterator[str]:
     found = {d.fingerprint: d for r in records for d in r.provenance.datasets}
     which = (
         "Every figure"
@@ -96,7 +94,7 @@ def _data(records: Sequence[RunRecord]) -> Iterator[str]:
             yield f"{which} on this page stands on {data_title(data)}, not on a published data set in full."
 
 
-def _mixed(records: Sequence[RunRecord]) -> Iterator[str]:
+def _mixed(records: Sequence[Record]) -> Iterator[str]:
     """Differences that no config holds."""
     devices = sorted({r.provenance.device for r in records})
     if len(devices) > 1:
@@ -133,7 +131,9 @@ def _repeats(comparison: Comparison) -> Iterator[str]:
     if not comparison.repeats:
         return
     runs = {new.run_id for _, new in comparison.repeats}
-    other = {n.run_id for o, n in comparison.repeats if outcome(o) != outcome(n)}
+    other = {
+        n.run_id for o, n in comparison.repeats if kind_of(o).outcome(o) != kind_of(n).outcome(n)
+    }
     places = sorted({r.provenance.device for pair in comparison.repeats for r in pair})
     which = f"in {len(other)} of them" if len(runs) > 1 else "here"
     said = f"accuracies differ {which}" if other else "accuracies are the same"
@@ -151,7 +151,7 @@ def _unequal(groups: Sequence[Group]) -> Iterator[str]:
             if ac and residual and abs(ac / residual - 1) > 0.01:
                 more = "more" if ac > residual else "fewer"
                 share = abs(100 * (ac / residual - 1))
-                what = measures.METRICS[name].title.lower()
+                what = group.kind.metric(name).title.lower()
                 yield f"{group.label}: AC has {share:.0f} % {more} {what} than residual."
 
 
@@ -190,8 +190,8 @@ def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
 def _chance(groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         for arm in group.arms.values():
-            runs = [r for r in arm.records if measures.depth_curve(r, "validation")]
-            guessing = sum(measures.utilised_depth(r) is None for r in runs)
+            runs = [r for r in arm.records if depth_metrics.depth_curve(r, "validation")]
+            guessing = sum(depth_metrics.utilised_depth(r) is None for r in runs)
             if guessing:
                 yield (
                     f"{group.label}, {arm.title}: {guessing} of {len(runs)} final models are not above "

@@ -1,4 +1,4 @@
-"""[RunRecord] -> Comparison: AC beside residual, paired by everything but the wiring.
+"""[Record] -> Comparison: AC beside residual, paired by everything but the wiring.
 
 Records whose configs differ in anything else than the wiring and the seeds, or that other code
 made, stand in different groups and are never averaged. Within a group, arms are compared seed by
@@ -7,19 +7,21 @@ seed; what only one arm has been run with is no part of a difference.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from acn_bench import catalog, wording
 from acn_bench.analysis import statistics
 from acn_bench.analysis.groups import Difference, Group, arm_order, arm_title, grouped, repeats
-from acn_bench.analysis.measures import METRICS
 from acn_bench.analysis.metric import Metric
 from acn_bench.catalog import BenchmarkCard, Claim
-from acn_bench.records import RunRecord
-from acn_bench.reports import kinds
-from acn_bench.spec import VARIANTS, Seeds
+from acn_bench.config import Seeds
+from acn_bench.record import Record
+from acn_bench.spec import VARIANTS
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.kind import Kind
 
 Outcome = Literal["holds", "reversed", "undecided", "no verdict"]
 
@@ -46,7 +48,7 @@ class Verdict:
     @property
     def metric(self) -> Metric:
         """The claim's metric."""
-        return METRICS[self.claim.metric]
+        return self.group.kind.metric(self.claim.metric)
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,15 @@ class Comparison:
     verdicts: tuple[Verdict, ...]  # claims in the card's order, groups in theirs
     not_run: tuple[str, ...]  # sentences on variants that stand alone
     seeds: str  # a sentence: which of the four seeds varied
-    repeats: tuple[tuple[RunRecord, RunRecord], ...]  # (older, newest): runs that were made again
+    repeats: tuple[tuple[Record, Record], ...]  # (older, newest): runs that were made again
 
     @property
-    def records(self) -> list[RunRecord]:
+    def kind(self) -> "Kind":
+        """The kind of the benchmark."""
+        return self.groups[0].kind
+
+    @property
+    def records(self) -> list[Record]:
         """Of all groups, in their order."""
         return [r for group in self.groups for r in group.records]
 
@@ -84,7 +91,7 @@ class Comparison:
 # ---------------------------------------------------------------- the comparison
 
 
-def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> Comparison:
+def compare(records: Sequence[Record], card: BenchmarkCard | None = None) -> Comparison:
     """Pair the records of one benchmark and judge the card's claims.
 
     Of two records of the same run by the same code, the newer one counts. Raises ValueError for no
@@ -96,7 +103,9 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
             f"a comparison is of one benchmark; these records are of {names or 'none'}"
         )
     groups = grouped(records)
-    claims = judgeable(card) if card else ()
+    if card:
+        catalog.check_claims(card)
+    claims = card.claim if card else ()
     verdicts = [
         verdict(claim, group)
         for claim in claims
@@ -112,18 +121,6 @@ def compare(records: Sequence[RunRecord], card: BenchmarkCard | None = None) -> 
         seeds_varied(records),
         repeats(records),
     )
-
-
-def judgeable(card: BenchmarkCard) -> tuple[Claim, ...]:
-    """The card's claims. Raises ValueError for one about a metric that its kind of benchmark does not have."""
-    known = kinds.KINDS[card.protocol.kind].metrics
-    for claim in card.claim:
-        if claim.metric not in known:
-            near = catalog.closest(claim.metric, known)
-            raise ValueError(
-                f"card {card.name}: claim {claim.name!r}: unknown metric {claim.metric!r}. {near}"
-            )
-    return card.claim
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
@@ -159,7 +156,7 @@ def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> st
         return "one seed: no verdict" if difference.n == 1 else _not_matched(claim, group)
     if not set(group.arms["ac"].seeds) & set(group.arms[claim.against].seeds):
         return f"AC and {arm_title(claim.against)} share no seed"
-    metric = METRICS[claim.metric]
+    metric = group.kind.metric(claim.metric)
     return f"{metric.title.lower()} has no value in any pair: {metric.why_not(group.records[0])}"
 
 
@@ -168,13 +165,13 @@ def _not_matched(claim: Claim, group: Group) -> str:
     said = []
     for arm in ("ac", claim.against):
         runs = group.arms[arm].records
-        short = sum(not kinds.of(r).matched(r) for r in runs)
+        short = sum(not group.kind.matched(r) for r in runs)
         if short:
             said.append(f"{short} of {wording.plural(len(runs), 'run')} of {arm_title(arm)}")
     return f"not matched: {wording.listed(said)}" if said else ""
 
 
-def seeds_varied(records: Sequence[RunRecord]) -> str:
+def seeds_varied(records: Sequence[Record]) -> str:
     """Which of the four seeds varied over the records, and how."""
     values = {name: sorted({getattr(r.config.seeds, name) for r in records}) for name in SEEDS}
     varied = [name for name in SEEDS if len(values[name]) > 1]

@@ -1,4 +1,4 @@
-"""[RunRecord] -> [Group]: records that differ in nothing but the wiring and the seeds.
+"""[Record] -> [Group]: records that differ in nothing but the wiring and the seeds.
 
 Whatever else differs, be it a strategy's option, the depth, the data or the code, makes another
 group, never an average. Within a group, arms are compared seed by seed.
@@ -7,14 +7,18 @@ group, never an average. Within a group, arms are compared seed by seed.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from acn_bench.analysis import labels, statistics
-from acn_bench.analysis.measures import METRICS
-from acn_bench.records import RunRecord
-from acn_bench.spec import VARIANTS, WIRINGS, FactorySpec, JointSpec, RunConfig
+from acn_bench.config import RunConfig, arm_values
+from acn_bench.record import Record
+from acn_bench.registry import KINDS
+from acn_bench.spec import VARIANTS, WIRINGS
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.kind import Kind
 
 SeedKey = tuple[int, int, int, int]  # order, init, data, noise
 Run = tuple[bytes, str, SeedKey]  # all settings but the strategy's, the wiring, the seeds
@@ -27,8 +31,6 @@ ARM_NAMES = {
     "denseformer": "DenseFormer",
 }
 PLUS = "+"  # between a wiring and the scheme that tells an arm apart
-# Floors first, ceilings last; what is not named here stands between them, by name.
-_FIRST, _LAST = ("naive",), ("cumulative", "joint")
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class Arm:
     """The records of one wiring in a group, one a seed tuple, in the order of their seeds."""
 
     name: str  # the wiring, with its scheme where that tells arms apart; or a factory's name
-    records: tuple[RunRecord, ...]
-    joint: dict[SeedKey, RunRecord] = field(default_factory=dict)  # of the same wiring and settings
+    records: tuple[Record, ...]
+    joint: dict[SeedKey, Record] = field(default_factory=dict)  # of the same wiring and settings
 
     @property
     def title(self) -> str:
@@ -101,9 +103,9 @@ class Arm:
         """Of its records."""
         return tuple(_seeds(r) for r in self.records)
 
-    def value(self, record: RunRecord, metric: str) -> float | None:
+    def value(self, record: Record, metric: str) -> float | None:
         """One metric of one of its records."""
-        return METRICS[metric].value(record, self.joint.get(_seeds(record)))
+        return kind_of(record).metric(metric).value(record, self.joint.get(_seeds(record)))
 
     def cell(self, metric: str) -> Cell:
         """One metric of all its records."""
@@ -120,6 +122,11 @@ class Group:
     config: RunConfig  # of one of its records; wiring and seeds are not the group's
     code: str
     arms: dict[str, Arm]
+
+    @property
+    def kind(self) -> "Kind":
+        """The kind of its benchmark."""
+        return kind_of(self.records[0])
 
     @property
     def but_code(self) -> bytes:
@@ -139,25 +146,25 @@ class Group:
     @property
     def family(self) -> str | None:
         """The backbone's family; None for a factory's."""
-        return labels.family(self.config)
+        return self.config.backbone.family
 
     @property
     def variant(self) -> str | None:
         """The backbone's variant; None for a factory's."""
-        return getattr(self.config.backbone, "variant", None)
+        return self.config.backbone.variant
 
     @property
     def depth(self) -> int | None:
         """The backbone's number of blocks; None for a factory's."""
-        return getattr(self.config.backbone, "depth", None)
+        return self.config.backbone.depth
 
     @property
-    def records(self) -> list[RunRecord]:
+    def records(self) -> list[Record]:
         """Of all arms."""
         return [r for arm in self.arms.values() for r in arm.records]
 
     @property
-    def pairs(self) -> list[tuple[RunRecord, RunRecord]]:
+    def pairs(self) -> list[tuple[Record, Record]]:
         """(AC, residual) of each seed that both arms were run with."""
         if not {"ac", "residual"} <= self.arms.keys():
             return []
@@ -184,32 +191,37 @@ class Group:
         if not values:
             return None
         ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
-        sign = -1 if METRICS[metric].better == "lower" else 1
+        sign = -1 if self.kind.metric(metric).better == "lower" else 1
         return Difference(
             values, sum(sign * v >= statistics.ROUNDING for v in values.values()), ties
         )
 
 
+def kind_of(record: Record) -> "Kind":
+    """The kind of a record's benchmark."""
+    return KINDS.load(record.config.benchmark.kind)
+
+
 # ---------------------------------------------------------------- records -> groups
 
 
-def _by_run(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+def _by_run(records: Sequence[Record]) -> list[list[Record]]:
     """The records of each run and code, the newest last."""
-    made: dict[tuple[str, str], list[RunRecord]] = {}
+    made: dict[tuple[str, str], list[Record]] = {}
     for record in sorted(records, key=lambda r: (r.provenance.time, r.provenance.device)):
         made.setdefault((record.run_id, record.provenance.code), []).append(record)
     return list(made.values())
 
 
-def repeats(records: Sequence[RunRecord]) -> tuple[tuple[RunRecord, RunRecord], ...]:
+def repeats(records: Sequence[Record]) -> tuple[tuple[Record, Record], ...]:
     """(older, newest) for each record that a newer one of the same run and code stands for; no copies."""
     pairs = [(old, made[-1]) for made in _by_run(records) for old in made[:-1] if old != made[-1]]
     return tuple(sorted(pairs, key=lambda pair: (pair[0].run_id, pair[0].provenance.time)))
 
 
-def grouped(records: Sequence[RunRecord]) -> tuple[Group, ...]:
+def grouped(records: Sequence[Record]) -> tuple[Group, ...]:
     """The groups, in a fixed order. Of two records of the same run and code, the newer one counts."""
-    parted: dict[bytes, list[RunRecord]] = {}
+    parted: dict[bytes, list[Record]] = {}
     newest = [made[-1] for made in _by_run(records)]
     for record in sorted(newest, key=lambda r: r.run_id):
         parted.setdefault(_identity(record), []).append(record)
@@ -222,8 +234,8 @@ def grouped(records: Sequence[RunRecord]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=_group_order))
 
 
-def _arms(records: Sequence[RunRecord], joint: dict[Run, RunRecord]) -> dict[str, Arm]:
-    parted: dict[str, list[RunRecord]] = {}
+def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]:
+    parted: dict[str, list[Record]] = {}
     for record in sorted(records, key=_seeds):
         parted.setdefault(_arm(record), []).append(record)
     arms = {}
@@ -231,21 +243,22 @@ def _arms(records: Sequence[RunRecord], joint: dict[Run, RunRecord]) -> dict[str
         beside = {
             _seeds(r): joint[_but_strategy(r)] for r in parted[name] if _but_strategy(r) in joint
         }
-        own = isinstance(parted[name][0].config.strategy, JointSpec)
+        strategy = parted[name][0].config.strategy
+        own = strategy is not None and strategy.at_once
         arms[name] = Arm(name, tuple(parted[name]), {} if own else beside)
     return arms
 
 
-def _joint(records: Sequence[RunRecord]) -> dict[Run, RunRecord]:
+def _joint(records: Sequence[Record]) -> dict[Run, Record]:
     """Joint training, by all that its runs share with those of a strategy."""
-    return {_but_strategy(r): r for r in records if isinstance(r.config.strategy, JointSpec)}
+    return {_but_strategy(r): r for r in records if (s := r.config.strategy) and s.at_once}
 
 
-def _but_strategy(record: RunRecord) -> Run:
+def _but_strategy(record: Record) -> Run:
     return _identity(record, but="strategy."), _arm(record), _seeds(record)
 
 
-def _identity(record: RunRecord, but: str = "") -> bytes:
+def _identity(record: Record, but: str = "") -> bytes:
     """All settings but those whose names begin with `but`."""
     kept = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
     return msgspec.json.encode(kept, order="deterministic")
@@ -261,15 +274,13 @@ def arm_title(name: str) -> str:
     return f"{title} {PLUS} {scheme}" if plus else title
 
 
-def _arm(record: RunRecord) -> str:
+def _arm(record: Record) -> str:
     """The wiring, and what else tells arms apart where it is not the plain one."""
-    backbone, protocol = record.config.backbone, record.config.benchmark
-    first = backbone.name if isinstance(backbone, FactorySpec) else backbone.wiring
-    more = [str(getattr(protocol, name)) for name in protocol.arm]
-    return PLUS.join([first, *(word for word in more if word != "plain")])
+    more = map(str, arm_values(record.config.benchmark))
+    return PLUS.join([record.config.backbone.arm, *(word for word in more if word != "plain")])
 
 
-def _seeds(record: RunRecord) -> SeedKey:
+def _seeds(record: Record) -> SeedKey:
     s = record.config.seeds
     return (s.order, s.init, s.data, s.noise)
 
@@ -282,7 +293,7 @@ def arm_order(name: str) -> tuple[int, str]:
 
 
 def _group_order(group: Group) -> tuple[Any, ...]:
-    name = group.strategy
-    rank = -1 if name in _FIRST else 1 + _LAST.index(name) if name in _LAST else 0
+    name, strategy = group.strategy, group.config.strategy
+    rank = strategy.rank if strategy else 0
     variant = VARIANTS.index(group.variant) if group.variant in VARIANTS else len(VARIANTS)
     return (rank, name, group.family or "~", variant, group.depth or 0, group.label)

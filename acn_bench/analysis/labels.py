@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from acn_bench.records import RunRecord
-from acn_bench.spec import FactorySpec, RunConfig
+from acn_bench.config import RunConfig
+from acn_bench.record import Record
 
 
-def settings(record: RunRecord) -> dict[str, Any]:
+def settings(record: Record) -> dict[str, Any]:
     """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
     return _decided(record.config) | {"code": record.provenance.code[:8]}
 
@@ -21,7 +21,7 @@ def _decided(config: RunConfig) -> dict[str, Any]:
     backbone.pop("wiring", None)
     for name in config.benchmark.arm:
         del raw["benchmark"][name]
-    tag = family(config) or "factory"
+    tag = config.backbone.family or "factory"
     # a depth among Mixers, a strength among runs of SI: other families and strategies do not count
     raw["backbone"] = {tag: backbone}
     if strategy is not None:
@@ -48,11 +48,11 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", tuple(inner) if isinstance(inner, list) else inner
 
 
-def named(examples: dict[bytes, RunRecord]) -> dict[bytes, tuple[str, str]]:
+def named(examples: dict[bytes, Record]) -> dict[bytes, tuple[str, str]]:
     """For each group its label and, where settings too many for a label differ, all of them."""
     flats = {key: settings(record) for key, record in examples.items()}
     varied = _varied(flats.values())
-    families = {family(record.config) for record in examples.values()}
+    families = {record.config.backbone.family for record in examples.values()}
     others = {key: _settings(flat, varied - _depths(flat)) for key, flat in flats.items()}
     many = len({n for flat in flats.values() for n in varied - _depths(flat)}) > 2
     letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
@@ -90,9 +90,10 @@ def _letter(k: int) -> str:
 
 def _backbone_words(config: RunConfig, several_families: bool) -> str:
     backbone = config.backbone
-    if isinstance(backbone, FactorySpec):
+    if backbone.family is None:
         return backbone.name
-    return f"{family(config)} {backbone.variant}" if several_families else backbone.variant
+    words = [backbone.family if several_families else None, backbone.variant]
+    return " ".join(word for word in words if word)
 
 
 def _setting(name: str, value: Any) -> str:
@@ -115,9 +116,3 @@ def fair(budget: str) -> str:
     """A budget as what it keeps equal: "equal epochs", "equal seconds (20 s)"."""
     seconds = f"seconds ({budget.removesuffix('s')} s)"
     return f"equal {budget if budget in ('epochs', 'images') else seconds}"
-
-
-def family(config: RunConfig) -> str | None:
-    """The backbone's family; None for a factory's."""
-    backbone = config.backbone
-    return None if isinstance(backbone, FactorySpec) else str(backbone.__struct_config__.tag)

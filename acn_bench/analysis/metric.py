@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from acn_bench.records import RunRecord
+from acn_bench.record import Record
 
-Measure = Callable[[RunRecord], float | None]
+Measure = Callable[[Record], float | None]
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Metric:
     definition: str
     source: str
     of: Measure
-    missing: str | Callable[[RunRecord], str] = "not measured"  # why a record may have no value
+    missing: str | Callable[[Record], str] = "not measured"  # why a record may have no value
     chance: Measure | None = None  # what guessing would have
     printed_by: str = ""  # what other libraries print under a name of their own
     # where it needs joint training of the same network, seeds and settings, (record, joint) in place of `of`
-    beside: Callable[[RunRecord, RunRecord], float | None] | None = None
+    beside: Callable[[Record, Record], float | None] | None = None
 
     @property
     def origin(self) -> str:
@@ -32,12 +32,12 @@ class Metric:
         printed = f"; printed by {self.printed_by}" if self.printed_by else ""
         return f"{self.source}{printed}"
 
-    def value(self, record: RunRecord, joint: RunRecord | None = None) -> float | None:
+    def value(self, record: Record, joint: Record | None = None) -> float | None:
         """The number; None where the record, or joint training beside it, has not what it needs."""
         if self.beside is None:
             return self.of(record)
         return None if joint is None else self.beside(record, joint)
 
-    def why_not(self, record: RunRecord) -> str:
+    def why_not(self, record: Record) -> str:
         """Why this record has no value."""
         return self.missing if isinstance(self.missing, str) else self.missing(record)

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from acn_bench import wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, seeds_varied
+from acn_bench.analysis.groups import kind_of
 from acn_bench.catalog import Preset
-from acn_bench.records import RunRecord
-from acn_bench.spec import FactorySpec
+from acn_bench.record import Record
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def departures(comparison: Comparison) -> list[Departure]:
     return found
 
 
-def _values(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
+def _values(preset: Preset, records: Sequence[Record]) -> Iterator[str]:
     """What the preset sets, and some run has otherwise: --quick, --set, --seeds or --data said so."""
     for key, theirs in preset.values.items():
         if key == "seeds":
@@ -53,7 +52,7 @@ def _values(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
             yield f"data: {caveats.data_title(data)}, not the full original set"
 
 
-def _published(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
+def _published(preset: Preset, records: Sequence[Record]) -> Iterator[str]:
     """What no run here can take from the publication, beside what is done here."""
     for key, theirs in preset.published.items():
         ours = "; or ".join(dict.fromkeys(_here(key, record) for record in records))
@@ -62,24 +61,14 @@ def _published(preset: Preset, records: Sequence[RunRecord]) -> Iterator[str]:
         yield f"{wording.key(key)}: {theirs} as published; here {ours or 'no such setting'}"
 
 
-def _here(key: str, record: RunRecord) -> str:
+def _here(key: str, record: Record) -> str:
     """What a run does where a preset's publication does something that it cannot."""
-    protocol, backbone, strategy = (
-        record.config.benchmark,
-        record.config.backbone,
-        record.config.strategy,
-    )
+    backbone, strategy = record.config.backbone, record.config.strategy
     if key == "backbone":
-        blocks = "" if isinstance(backbone, FactorySpec) else f", {backbone.depth} blocks"
+        blocks = "" if backbone.depth is None else f", {backbone.depth} blocks"
         return f"{backbone.name}{blocks}"
     if key == "memory":
         sizes = [getattr(strategy, n, None) for n in ("memory", "memory_per_experience")]
         held = next((size for size in sizes if size), None)
         return f"{held or 'none'} ({strategy.name if strategy else 'no strategy'})"
-    said: dict[str, Any] = {
-        "optimizer": f"AdamW at {protocol.learning_rate:g}, weight decay {protocol.weight_decay:g}",
-        "schedule": "a constant learning rate",
-        "held_out": f"{100 * protocol.validation:g} % of the training rows",
-        "training": f"{protocol.epochs} epochs per experience",
-    }
-    return str(said.get(key, ""))
+    return kind_of(record).practice(record).get(key, "")

@@ -13,11 +13,9 @@ import msgspec
 from acn_bench import wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, seeds_varied
-from acn_bench.analysis.groups import Cell, Difference, Group, arm_order
-from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.groups import Cell, Difference, Group, arm_order, kind_of
 from acn_bench.catalog import BenchmarkCard, Published
-from acn_bench.records import RunRecord
-from acn_bench.reports import kinds
+from acn_bench.record import Record
 from acn_bench.spec import Strategy, options
 from acn_bench.wording import plural
 
@@ -83,14 +81,14 @@ def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
         if (figure.strategy, figure.family, figure.depth)
         == (group.strategy, group.family, group.depth)
         and figure.wiring in group.arms
-        and figure.metric in METRICS
+        and figure.metric in group.kind.metrics
     ]
-    order = list(METRICS)
+    order = list(group.kind.metrics)
     rows.sort(key=lambda row: (order.index(row.published.metric), arm_order(row.published.wiring)))
     if not rows:
         return None
     record = group.records[0]
-    decisive = kinds.of(record).other_experiment
+    decisive = group.kind.other_experiment
     stream = list(_different(card, record, decisive))
     others = [key for key in card.published_protocol if key not in decisive]
     known = [
@@ -105,7 +103,7 @@ def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
     )
 
 
-def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[str]:
+def _different(card: BenchmarkCard, record: Record, keys: Any) -> Iterator[str]:
     """Published settings among `keys` that the record's protocol does not share."""
     ours = msgspec.to_builtins(record.config.benchmark)
     for key in keys:
@@ -115,7 +113,7 @@ def _different(card: BenchmarkCard, record: RunRecord, keys: Any) -> Iterator[st
         if key == "data":
             name = str(theirs).split()[0]
             if record.provenance.data.name != name:
-                title = caveats.TITLES.get(name, name)
+                title = caveats.set_title(name)
                 yield f"data: {caveats.data_title(record.provenance.data)} instead of {title}"
         elif key not in ours:
             yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
@@ -138,8 +136,8 @@ def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
     data = record.provenance.data
     name = str(card.published_protocol.get("data", "")).split()[:1]
     if name == [data.name] and not data.canonical:
-        yield f"data: {caveats.data_title(data)} instead of {caveats.TITLES.get(data.name, data.name)} in full"
-    held_out = record.config.benchmark.validation
+        yield f"data: {caveats.data_title(data)} instead of {caveats.set_title(data.name)} in full"
+    held_out = record.config.benchmark.held_out
     if held_out and "validation" not in card.published_protocol:
         yield (
             f"held-out rows: {100 * held_out:g} % of the training rows select the utilised depth and train "
@@ -153,9 +151,9 @@ def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
     yield f"runs: {plural(count, 'seed')} ({seeds_varied(group.records)}); the publication does not say how many"
 
 
-def _open(card: BenchmarkCard, record: RunRecord) -> Iterator[str]:
+def _open(card: BenchmarkCard, record: Record) -> Iterator[str]:
     """Our values of the settings that the publication does not name."""
-    ours, unlisted = msgspec.to_builtins(record.config.benchmark), kinds.of(record).unlisted
+    ours, unlisted = msgspec.to_builtins(record.config.benchmark), kind_of(record).unlisted
     tag = record.config.benchmark.__struct_config__.tag_field
     for key, value in ours.items():
         if key not in card.published_protocol and key not in unlisted and key != tag:

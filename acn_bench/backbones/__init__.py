@@ -1,13 +1,14 @@
 """A backbone's name -> a network in plain torch, for any pipeline."""
 
+import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from acn_bench import registry
+from acn_bench import registry, user_functions
 from acn_bench.backbones import weights_file
 from acn_bench.backbones.backbone import (
     INITIALISATION,
@@ -16,20 +17,20 @@ from acn_bench.backbones.backbone import (
     Backbone,
     ImageBackbone,
     Normalise,
-    Parts,
     TextBackbone,
     depth_logits,
     truncate,
 )
-from acn_bench.backbones.bert import bert, checkpoint_weights, spec_of_checkpoint
-from acn_bench.backbones.early_exit import EarlyExit, add_branches
 from acn_bench.backbones.heads import Heads, MultiHead
-from acn_bench.backbones.mixer import mixer
-from acn_bench.backbones.vit import vit
 from acn_bench.backbones.wiring import WIRINGS
-from acn_bench.catalog import closest
-from acn_bench.naming import BACKBONES, backbone_spec
-from acn_bench.spec import BertSpec, FactorySpec, MixerSpec, Precision, Variant, ViTSpec
+from acn_bench.families.names import BACKBONES, backbone_spec
+from acn_bench.registry import closest
+from acn_bench.spec import Backbone as Spec
+from acn_bench.spec import ImageBackbone as ImageSpec
+from acn_bench.spec import Precision, Variant
+
+if TYPE_CHECKING:
+    from acn_bench.backbones.early_exit import EarlyExit, add_branches
 
 __all__ = [
     "INITIALISATION",
@@ -48,9 +49,18 @@ __all__ = [
     "truncate",
 ]
 
-Spec = MixerSpec | ViTSpec | BertSpec
 
-FAMILIES: dict[type[Spec], Callable[..., Parts]] = {MixerSpec: mixer, ViTSpec: vit, BertSpec: bert}
+_ON_FIRST_USE = {
+    "EarlyExit": "acn_bench.backbones.early_exit:EarlyExit",
+    "add_branches": "acn_bench.backbones.early_exit:add_branches",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what few pipelines use when it is asked for: no run executes it."""
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return registry.load(_ON_FIRST_USE[name])
 
 
 def build(
@@ -85,7 +95,7 @@ def build(
     if name not in BACKBONES:
         raise LookupError(f"unknown backbone {name!r}. {_nearest(str(name))}")
     spec = backbone_spec(f"{name}:{variant}", {"depth": depth, **sizes})
-    assert not isinstance(spec, FactorySpec)
+    assert isinstance(spec, Spec)
     return from_spec(spec, num_classes, mean=mean, std=std, precision=precision)
 
 
@@ -107,7 +117,7 @@ def from_spec(
     """Build what a `BackboneSpec` says; draws initial weights from torch's global generator."""
     if type(num_classes) is not int or num_classes < 1:
         raise ValueError(f"num_classes must be an int of at least 1, not {num_classes!r}")
-    family = FAMILIES[type(spec)](spec)
+    family = registry.load(spec.parts)(spec)
     parts: dict[str, Any] = {
         "parts": family,
         "head": nn.Linear(family.width, num_classes),
@@ -115,10 +125,10 @@ def from_spec(
         "precision": precision,
     }
     backbone: Backbone
-    if isinstance(spec, BertSpec):
-        backbone = TextBackbone(**parts)
-    else:
+    if isinstance(spec, ImageSpec):
         backbone = ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **parts)
+    else:
+        backbone = TextBackbone(**parts)
     backbone.spec = spec
     return backbone
 
@@ -166,9 +176,10 @@ def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
 
     Raises LookupError where there is no checkpoint, ValueError for one of another architecture.
     """
-    spec = spec_of_checkpoint(Path(folder))
+    bert = importlib.import_module("acn_bench.backbones.bert")
+    spec = bert.spec_of_checkpoint(Path(folder))
     model = from_spec(spec, num_classes)
-    ours = checkpoint_weights(Path(folder)) | {
+    ours = bert.checkpoint_weights(Path(folder)) | {
         f"head.{k}": v for k, v in model.head.state_dict().items()
     }
     try:
@@ -184,7 +195,7 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     Raises LookupError where there is no such function, ValueError where it fails, or where what it makes
     has no such head.
     """
-    make = registry.function(factory, "backbone factory")
+    make = user_functions.function(factory, "backbone factory")
     try:
         network = make(num_classes=num_classes)
     except Exception as e:  # anybody's code

@@ -19,8 +19,9 @@ from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.checkpointed import checkpointed
 from acn_bench.backbones.direct_gradients import direct_gradients
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
-from acn_bench.catalog import closest
-from acn_bench.spec import PRECISIONS, BertSpec, MixerSpec, Precision, ViTSpec
+from acn_bench.registry import closest
+from acn_bench.spec import PRECISIONS, Precision
+from acn_bench.spec import Backbone as Spec
 
 INITIALISATION = "pytorch-default"
 
@@ -128,7 +129,7 @@ class Backbone(nn.Module):
         self.dg_only = False
         self.dropping: dropping.Dropping | None = None  # of blocks, in training mode
         self.branches: Branches | None = None  # what `early_exit.add_branches` made
-        self.spec: MixerSpec | ViTSpec | BertSpec | None = None  # what it was built from, uncut
+        self.spec: Spec | None = None  # what it was built from, uncut
 
     @property
     def depth(self) -> int:

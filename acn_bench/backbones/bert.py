@@ -20,7 +20,7 @@ from acn_bench.backbones.backbone import Parts
 from acn_bench.backbones.sublayers import MLP, Attention, hidden_width
 from acn_bench.backbones.texts import TYPES
 from acn_bench.backbones.wiring import Join
-from acn_bench.spec import BertSpec
+from acn_bench.families.bert import BertSpec
 
 EPS = 1e-12  # of the LayerNorms, as in the original
 

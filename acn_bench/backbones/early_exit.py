@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, stream
 from acn_bench.backbones.branches import AFTER, Branches
-from acn_bench.catalog import closest
+from acn_bench.registry import closest
 
 THRESHOLD = 0.7  # nats, of the entropy (ACN paper, appendix H)
 

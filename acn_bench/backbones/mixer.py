@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
 from acn_bench.backbones.sublayers import ChannelMixing, TokenMixing
 from acn_bench.backbones.wiring import Join
-from acn_bench.spec import MixerSpec
+from acn_bench.families.mixer import MixerSpec
 
 EPS = 1e-6  # of the plain block's LayerNorms, as in the original and in timm
 RELEASED_EPS = 1e-5  # PyTorch's default, as in the released code

@@ -17,9 +17,11 @@ from msgspec.structs import fields
 
 from acn_bench.backbones.backbone import MEAN, STD
 from acn_bench.backbones.wiring import WIRINGS
-from acn_bench.catalog import closest
-from acn_bench.naming import WIRING_WORDS, backbone_spec
-from acn_bench.spec import MixerSpec, Variant, ViTSpec
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.families.names import WIRING_WORDS, backbone_spec
+from acn_bench.families.vit import ViTSpec
+from acn_bench.registry import closest
+from acn_bench.spec import Variant
 
 try:
     from timm.models import build_model_with_cfg, generate_default_cfgs, register_model

@@ -8,12 +8,14 @@ import torch
 from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
-from acn_bench.backbones import FAMILIES
+from acn_bench import registry
 from acn_bench.backbones.backbone import MEAN, STD, ImageBackbone
 from acn_bench.backbones.mixer import MeanOfTokens
 from acn_bench.backbones.vit import MeanReadout
 from acn_bench.backbones.wiring import WIRINGS
-from acn_bench.spec import MixerSpec, Precision, ViTSpec
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.families.vit import ViTSpec
+from acn_bench.spec import Precision
 
 
 class TimmModel(ImageBackbone):
@@ -33,7 +35,7 @@ class TimmModel(ImageBackbone):
         drop_rate: float = 0.0,
         precision: Precision = "fp32",
     ) -> None:
-        parts = FAMILIES[type(spec)](spec)
+        parts = registry.load(spec.parts)(spec)
         super().__init__(
             normalise=nn.Identity(),
             parts=parts,

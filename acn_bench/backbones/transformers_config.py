@@ -7,8 +7,8 @@ from transformers import BertConfig, PreTrainedConfig
 
 from acn_bench.backbones.bert import EPS, FIXED, refuse_others
 from acn_bench.backbones.texts import TYPES
-from acn_bench.naming import backbone_spec
-from acn_bench.spec import BertSpec
+from acn_bench.families.bert import BertSpec
+from acn_bench.families.names import backbone_spec
 
 # Our name of a size -> BERT's.
 NAMES = {

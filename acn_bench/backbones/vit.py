@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
 from acn_bench.backbones.sublayers import MLP, Attention, DiracMLP, hidden_width
 from acn_bench.backbones.wiring import Join
-from acn_bench.spec import ViTSpec
+from acn_bench.families.vit import ViTSpec
 
 EPS = 1e-6  # of the plain LayerNorms, as in the original and in timm
 RELEASED_EPS = 1e-5  # PyTorch's default, as in the released code

@@ -7,6 +7,7 @@ wiring and sizes as JSON, and to how many blocks it was cut.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Generic
 
 import msgspec
 import safetensors
@@ -18,17 +19,19 @@ from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
+from acn_bench.config import N
+from acn_bench.registry import FAMILIES
 from acn_bench.run_folder import atomic
-from acn_bench.spec import BackboneSpec, FactorySpec, Precision
+from acn_bench.spec import Precision
 
 Network = Backbone | MultiHead
 Build = Callable[..., Backbone]  # from_spec
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, Generic[N], frozen=True):
     """What the weights in a file are weights of."""
 
-    backbone: BackboneSpec  # as it was built, before any cut
+    backbone: N  # as it was built, before any cut
     depth: int  # blocks that are left of it
     precision: Precision = "fp32"
 
@@ -76,8 +79,11 @@ def header(path: Path) -> Header:
             f"{path} is not a finished network of acn_bench: it does not say what its weights are of"
         )
     try:
-        return msgspec.json.decode(words["acn_bench"], type=Header)
-    except msgspec.DecodeError as e:
+        raw = msgspec.json.decode(words["acn_bench"], type=dict[str, Any])
+        family = FAMILIES.load(FAMILIES.tag(raw.get("backbone"), "family", "$.backbone"))
+        header: Header = msgspec.convert(raw, Header[family])  # type: ignore[valid-type]
+        return header
+    except ValueError as e:
         raise ValueError(f"{path}: its header cannot be read: {e}") from e
 
 
@@ -87,9 +93,9 @@ def read(path: Path, build: Build) -> Network:
     Raises as `header`, and ValueError for a factory's network and for weights that do not fit the header.
     """
     said = header(path)
-    if isinstance(said.backbone, FactorySpec):
+    if said.backbone.function:
         raise ValueError(
-            f"{path} holds a network that {said.backbone.factory} makes: build it there, and load the "
+            f"{path} holds a network that {said.backbone.function} makes: build it there, and load the "
             "file's tensors into it"
         )
     tensors = safetensors.torch.load_file(path)

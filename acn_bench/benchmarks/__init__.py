@@ -1,1 +1,1 @@
-"""How a card is measured: one protocol per kind."""
+"""Kinds of benchmark, a folder each; `kind.py` says what a kind is."""

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +23,10 @@ import torch
 from torch import Tensor
 
 from acn_bench.data import pickles
+from acn_bench.data.images import ImageData, content_hash
+from acn_bench.errors import MissingData
 
 Split = tuple[Tensor, Tensor]  # images (N, 3, 32, 32) uint8, labels (N,) int64
-
-
-class MissingData(LookupError):  # noqa: N818 - what it is, not that it is an error
-    """The files are not there, and could not be downloaded; `embedded` is the data to use instead."""
-
-    def __init__(self, message: str, embedded: str) -> None:
-        super().__init__(message)
-        self.embedded = embedded
 
 
 class Cifar(NamedTuple):
@@ -92,6 +87,21 @@ LAYOUTS: dict[str, Layout] = {
         embedded="digits100",
     ),
 }
+
+
+@lru_cache
+def load(name: str, root: Path) -> ImageData:
+    """`cifar10` or `cifar100` from its folder below `root`. Raises as `read`."""
+    data = read(name, root)
+    return ImageData(
+        name,
+        *data.train,
+        *data.test,
+        class_names=data.class_names,
+        canonical=data.canonical,
+        flips=True,
+        fingerprint=content_hash(*data.train, *data.test),
+    )
 
 
 def read(name: str, root: Path) -> Cifar:

@@ -1,23 +1,18 @@
 """A name and a folder -> a whole data set of small images, as tensors."""
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acn_bench.catalog import closest
-from acn_bench.data import cifar, digits, streams
-from acn_bench.spec import BenchmarkSpec, ContinualSpec
-
-NAMES: tuple[str, ...] = ("cifar10", "cifar100", "digits10", "digits100")
+from acn_bench import registry
+from acn_bench.registry import DATA
+from acn_bench.spec import Benchmark
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,22 +63,19 @@ def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None =
     `pkg.module:function` makes an Avalanche benchmark, called with `arguments`.
 
     Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
-    (`cifar.MissingData`), ValueError where a file is damaged.
+    (`errors.MissingData`), ValueError where a file is damaged.
     """
+    folder = (root or default_root()).expanduser().absolute()
     if ":" in name:
-        asked = json.dumps(arguments or {}, sort_keys=True)
-        return _stream(name, asked, (root or default_root()).expanduser().absolute())
-    if name not in NAMES:
-        raise LookupError(f"unknown data {name!r}. {closest(name, NAMES)}")
-    if name in digits.NAMES:
-        return _embedded(name)
-    return _cifar(name, (root or default_root()).expanduser().absolute())
+        stream: ImageData = registry.load(registry.USER_DATA.target)(name, folder, arguments or {})
+        return stream
+    data: ImageData = registry.load(DATA.load(name).reader)(name, folder)
+    return data
 
 
-def of(protocol: BenchmarkSpec, root: Path | None = None) -> list[ImageData]:
+def of(protocol: Benchmark, root: Path | None = None) -> list[ImageData]:
     """All data sets of a protocol, in its order. Raises as `load`."""
-    arguments = protocol.arguments if isinstance(protocol, ContinualSpec) else None
-    return [load(name, root, arguments) for name in protocol.datasets]
+    return [load(name, root, protocol.data_arguments) for name in protocol.datasets]
 
 
 def fingerprint(data: Sequence[ImageData]) -> str:
@@ -96,53 +88,8 @@ def default_root() -> Path:
     return Path(os.environ.get("ACN_BENCH_DATA") or "~/.cache/acn_bench").expanduser()
 
 
-@lru_cache
-def _cifar(name: str, root: Path) -> ImageData:
-    data = cifar.read(name, root)
-    return ImageData(
-        name,
-        *data.train,
-        *data.test,
-        class_names=data.class_names,
-        canonical=data.canonical,
-        flips=True,
-        fingerprint=_fingerprint(*data.train, *data.test),
-    )
-
-
-@lru_cache
-def _stream(name: str, arguments: str, root: Path) -> ImageData:
-    made = streams.read(name, json.loads(arguments), root)
-    order = [torch.tensor(own) for own in made.experiences]
-    return ImageData(
-        name,
-        *made.train,
-        *made.test,
-        class_names=made.class_names,
-        canonical=False,
-        flips=True,
-        fingerprint=_fingerprint(*made.train, *made.test, *order),
-        experiences=made.experiences,
-        task_labels=made.task_labels,
-        shared=made.shared,
-    )
-
-
-@lru_cache
-def _embedded(name: str) -> ImageData:
-    train, test = digits.read(name)
-    return ImageData(
-        name,
-        *train,
-        *test,
-        class_names=digits.class_names(name),
-        canonical=False,
-        flips=False,
-        fingerprint=_fingerprint(*train, *test),
-    )
-
-
-def _fingerprint(*tensors: Tensor) -> str:
+def content_hash(*tensors: Tensor) -> str:
+    """12 hex digits of the hash of values, types and shapes."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -1,8 +1,10 @@
 """`pkg.module:function`, which makes an Avalanche benchmark -> its images and its experiences, as tensors."""
 
 import inspect
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acn_bench import registry
+from acn_bench import user_functions
 from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.images import ImageData, content_hash
 
 Side = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
 WHAT = "benchmark function"
@@ -27,6 +30,29 @@ class Stream:
     experiences: tuple[tuple[int, ...], ...]  # the classes of each, in order
     task_labels: bool  # whether each experience has one of its own
     shared: bool  # whether experiences had classes in common: then a class is one experience's part of it
+
+
+def load(name: str, root: Path, arguments: dict[str, Any]) -> ImageData:
+    """The data that the function makes. Raises as `read`."""
+    return _load(name, root, json.dumps(arguments, sort_keys=True))
+
+
+@lru_cache
+def _load(name: str, root: Path, arguments: str) -> ImageData:
+    made = read(name, json.loads(arguments), root)
+    order = [torch.tensor(own) for own in made.experiences]
+    return ImageData(
+        name,
+        *made.train,
+        *made.test,
+        class_names=made.class_names,
+        canonical=False,
+        flips=True,
+        fingerprint=content_hash(*made.train, *made.test, *order),
+        experiences=made.experiences,
+        task_labels=made.task_labels,
+        shared=made.shared,
+    )
 
 
 def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
@@ -64,7 +90,7 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
 
 
 def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
-    make = registry.function(name, WHAT)
+    make = user_functions.function(name, WHAT)
     known = inspect.signature(make).parameters
     plain = {"train_transform": None, "eval_transform": None, "dataset_root": root}
     given = {key: value for key, value in plain.items() if key in known}

@@ -9,15 +9,21 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from acn_bench.backbones import Backbone, EarlyExit, truncate
+from acn_bench.backbones import Backbone, truncate
 from acn_bench.evaluation.correctness import evaluating
+
+EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pass of three
+
+
+if TYPE_CHECKING:
+    from acn_bench.backbones import EarlyExit
 
 
 def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list[int], list[int]]:
@@ -37,7 +43,7 @@ def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list
     return [parameters(cut) + own for cut in cuts], work
 
 
-def by_exit(exits: EarlyExit, *inputs: Tensor | None) -> dict[int, int]:
+def by_exit(exits: "EarlyExit", *inputs: Tensor | None) -> dict[int, int]:
     """FLOPs of one example that leaves after k blocks, for each exit: blocks and every exit asked by then.
 
     `inputs` are those of one example; FLOPs as of `by_depth`. `metrics.flops_saved` reads them.

@@ -6,49 +6,54 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from acn_bench import kinds
-from acn_bench.kinds import Data
-from acn_bench.spec import EwcSpec, LwfSpec, MasSpec, RunConfig, SiSpec
+from acn_bench.benchmarks.run import Cost
+from acn_bench.config import RunConfig
+from acn_bench.data.images import ImageData
+from acn_bench.registry import KINDS
 from acn_bench.training.network import untrained
 
 STEPS = 2  # timed, after one that is not
 OVERHEAD = 1.1  # of Avalanche's loop and of gathering images, over the step alone
-PENALTY = 1.15  # what a regulariser adds to a step
-TEACHER = 4 / 3  # and a frozen network that is asked, too
 START = 8.0  # seconds until a worker has imported everything
 
 
-def seconds(configs: Sequence[RunConfig], data: Data, device: torch.device) -> list[float]:
+def seconds(
+    configs: Sequence[RunConfig], data: Sequence[ImageData], device: torch.device
+) -> list[float]:
     """Wall-clock seconds of each run in one worker. Times the distinct networks, on this process's threads.
 
     Raises ValueError for a network that cannot take a step.
     """
     known: dict[tuple[object, ...], float] = {}
-    found = []
+    estimates = []
     for config in configs:
-        kind = kinds.of(config)
-        key = (config.backbone, config.precision, config.benchmark.batch_size)
+        cost = cost_of(config, data)
+        key = (config.backbone, config.precision, cost.batch_size)
         if key not in known:
             try:
-                classes = kind.classes(config, data)
                 shape = data[0].train_images.shape[1:]
-                known[key] = _seconds_an_image(config, classes, shape, device)
+                known[key] = _seconds_an_image(config, cost, shape, device)
             except RuntimeError as e:  # a factory for other images; no memory
                 why = str(e).partition("\n")[0]
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
-        factor = PENALTY if isinstance(config.strategy, SiSpec | EwcSpec | MasSpec) else 1.0
-        factor = TEACHER if isinstance(config.strategy, LwfSpec) else factor
-        worked = kind.work(config, data) * known[key] * factor
-        found.append((worked + kind.seconds(config)) * OVERHEAD)
-    return found
+        factor = config.strategy.cost_factor if config.strategy else 1.0
+        estimates.append((cost.images * known[key] * factor + cost.seconds) * OVERHEAD)
+    return estimates
+
+
+def cost_of(config: RunConfig, data: Sequence[ImageData]) -> Cost:
+    """The work of a run, as its kind counts it."""
+    planning = KINDS.load(config.benchmark.kind).planning_module
+    cost: Cost = planning.cost(config, data)
+    return cost
 
 
 def _seconds_an_image(
-    config: RunConfig, classes: int, shape: torch.Size, device: torch.device
+    config: RunConfig, cost: Cost, shape: torch.Size, device: torch.device
 ) -> float:
     with torch.random.fork_rng():
-        network = untrained(config, classes).to(device)
-        images = torch.rand(config.benchmark.batch_size, *shape, device=device)
+        network = untrained(config, cost.classes).to(device)
+        images = torch.rand(cost.batch_size, *shape, device=device)
         labels = torch.zeros(len(images), dtype=torch.int64, device=device)
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
         for step in range(1 + STEPS):

@@ -13,7 +13,7 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
@@ -25,10 +25,10 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from acn_bench import interruption, records
+from acn_bench.config import RunConfig
 from acn_bench.errors import sentence
-from acn_bench.records import CHECKPOINT_INTERVAL, RunRecord
+from acn_bench.record import Record
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import RunConfig
 
 State = Literal["started", "progress", "done", "kept", "busy", "failed", "died"]
 
@@ -51,12 +51,12 @@ class Job:
     """What every worker of a plan is told once."""
 
     place: RunFolder
-    code: str
+    codes: Mapping[str, str]  # run_id -> the hash of the code that the plan was made with
     data_root: Path | None
     device: str
     threads: int
     again: bool
-    interval: float = CHECKPOINT_INTERVAL
+    interval: float = 10.0  # seconds between two checkpoints of a run, at least
 
 
 @dataclass(frozen=True)
@@ -215,11 +215,12 @@ def _silence(log: Path) -> None:
 
 def _attempt(config: RunConfig, job: Job, pipe: Connection) -> RunEvent:
     """Run a config if nobody else does and nobody has."""
-    stem = records.stem(config.run_id, job.code)
+    code = job.codes[config.run_id]
+    stem = records.stem(config.run_id, code)
     job.place.locks.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(job.place.locks / f"{stem}.lock").acquire(timeout=0):
-            if not job.again and records.newest(job.place.records, config.run_id, job.code):
+            if not job.again and records.newest(job.place.records, config.run_id, code):
                 return RunEvent(config, "kept", share=1.0)
             _remove_stale_files(job.place, stem)
             pipe.send(RunEvent(config, "started"))
@@ -237,12 +238,12 @@ def _attempt(config: RunConfig, job: Job, pipe: Connection) -> RunEvent:
 
 def _run(
     config: RunConfig, job: Job, progress: Callable[[float], None], note: Callable[[str], None]
-) -> RunRecord:
+) -> Record:
     import torch  # here: the parent must not pay for it, and the threads are set before
 
-    from acn_bench.execution import provenance, runner
+    from acn_bench.execution import code_hash, runner
 
-    if provenance.code(config.benchmark.kind) != job.code:
+    if code_hash.code(config) != job.codes[config.run_id]:
         raise ValueError(
             "the package's files changed while the plan ran: run the same command again"
         )

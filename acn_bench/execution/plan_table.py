@@ -6,7 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from acn_bench.analysis import labels
-from acn_bench.spec import FactorySpec, RunConfig
+from acn_bench.config import RunConfig
+from acn_bench.spec import FactorySpec
 
 _TITLES = ("strategy", "backbone", "scheme", "depth", "settings")
 

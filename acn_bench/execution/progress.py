@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from acn_bench import run_folder
+from acn_bench.config import RunConfig
 from acn_bench.execution import estimate
 from acn_bench.execution.local import RunEvent
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import RunConfig
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,21 @@
 """The code, the libraries and the machine -> what a record says of how it was made."""
 
-import ast
-import hashlib
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 
 import torch
 
+from acn_bench.config import RunConfig
 from acn_bench.data.images import ImageData
 from acn_bench.device import describe
-from acn_bench.records import DataProvenance, Guard, Provenance
-from acn_bench.spec import ContinualSpec, RunConfig
+from acn_bench.execution.code_hash import PACKAGE, code
+from acn_bench.registry import KINDS
+from acn_bench.result import DataProvenance, Guard, Provenance
 
-PACKAGE = Path(__file__).parent
-PROTOCOLS = {  # the kind of a benchmark -> its protocol
-    "continual": "acn_bench.benchmarks.continual.protocol",
-    "transfer": "acn_bench.benchmarks.transfer.protocol",
-}
 LIBRARIES = ("acn_bench", "torch", "torchvision", "avalanche-lib", "numpy", "scikit-learn")
-
-
-@lru_cache
-def code(kind: str) -> str:
-    """Hash, in 8 hex digits, of those files of the package that training and evaluation import.
-
-    By the kind of benchmark, so that an edit to one protocol repeats no run of another.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(_imported((PROTOCOLS[kind],))):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:8]
 
 
 def provenance(
@@ -43,7 +25,7 @@ def provenance(
     why_not = _not_comparable(config, data, guards)
     first, *further = map(_data, data)
     return Provenance(
-        code=code(config.benchmark.kind),
+        code=code(config),
         commit=_commit(),
         versions=versions(),
         device=describe(device),
@@ -78,48 +60,9 @@ def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[G
         for d in data
         if not d.canonical
     ]
-    protocol = config.benchmark
-    if isinstance(protocol, ContinualSpec):
-        arrive = protocol.experiences * protocol.classes_per_experience
-        if arrive < len(data[0].class_names):
-            reasons.append(
-                f"only {arrive} of the {len(data[0].class_names)} classes of {data[0].name}"
-            )
-        if protocol.seconds:
-            reasons.append(
-                f"budget {protocol.budget}: how much is learned in a time depends on the machine, and no "
-                "run can be repeated exactly"
-            )
+    reasons += KINDS.load(config.benchmark.kind).not_comparable(config, data)
     reasons += [f"check failed: {g.name} ({g.detail})" for g in guards if not g.passed]
     return reasons
-
-
-def _imported(modules: tuple[str, ...]) -> set[Path]:
-    """The package's files that these modules import, directly or not, read from their source."""
-    found: set[Path] = set()
-    waiting = list(modules)
-    while waiting:
-        path = _file(waiting.pop())
-        if path is None or path in found:
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
-
-
-def _file(module: str) -> Path | None:
-    words = module.split(".")
-    if words[0] != PACKAGE.name:
-        return None
-    path = PACKAGE.joinpath(*words[1:])
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """A drafted plan -> records on disk, a table and a report, with a person watching."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +12,25 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from acn_bench import device, kinds, records, registry, reports, run_folder
+from acn_bench import device, records, reports, run_folder, user_functions
 from acn_bench.analysis.comparison import compare
 from acn_bench.catalog import BenchmarkCard
+from acn_bench.config import RunConfig
 from acn_bench.data import images
-from acn_bench.data.cifar import LAYOUTS
-from acn_bench.data.cifar import MissingData as MissingData
-from acn_bench.execution import estimate, local, provenance, runner
+from acn_bench.data.images import ImageData
+from acn_bench.errors import MissingData as MissingData
+from acn_bench.execution import code_hash, estimate, local, runner
 from acn_bench.execution.local import Job
 from acn_bench.execution.plan_table import PlanTable
 from acn_bench.execution.progress import Expected, ProgressDisplay
-from acn_bench.kinds import Data
-from acn_bench.plan import UnresolvedPlan, without_bounds
-from acn_bench.records import RunRecord
+from acn_bench.plan import UnresolvedPlan, missing_bounds
+from acn_bench.record import Record
+from acn_bench.registry import DATA, KINDS
 from acn_bench.reports import tables
 from acn_bench.run_folder import RunFolder
-from acn_bench.spec import RunConfig
 from acn_bench.wording import listed
+
+Data = Sequence[ImageData]  # in the protocol's order
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class Session:
         """Where the benchmark's files lie."""
         return self.job.place
 
-    def record(self, config: RunConfig) -> RunRecord | None:
+    def record(self, config: RunConfig) -> Record | None:
         """The newest record of a run by the code as it is. Raises ValueError for a damaged one."""
         try:
-            return records.newest(self.place.records, config.run_id, self.job.code)
+            return records.newest(self.place.records, config.run_id, self.job.codes[config.run_id])
         except ValueError as e:
             raise ValueError(f"{e}. Remove the file, and its run is made again") from e
 
@@ -74,7 +77,7 @@ def prepare(
 ) -> Session:
     """Resolve data, device and precision; time a few steps. Raises what the user can mend."""
     sources = {
-        name: registry.source(name, what) for name, what in unresolved_plan.functions.items()
+        name: user_functions.source(name, what) for name, what in unresolved_plan.functions.items()
     }
     chip = device.resolve(options.device)
     precision = {p: device.resolve_precision(p) for p in set(unresolved_plan.precisions)}
@@ -84,14 +87,16 @@ def prepare(
         images.fingerprint(data), precision, sources, (shape[0], shape[1], shape[2])
     )
     _check(configs, data)
-    counted = any(kinds.of(c).seconds(c) for c in configs)  # nothing may run beside such a run
+    counted = any(
+        estimate.cost_of(c, data).seconds for c in configs
+    )  # nothing may run beside such a run
     jobs = options.jobs or (device.cores() if chip.type == "cpu" and not counted else 1)
     jobs = min(jobs, len(configs))
     threads = max(1, device.cores() // jobs)
     torch.set_num_threads(threads)
     job = Job(
         place=RunFolder(options.out / card.name),
-        code=provenance.code(card.protocol.kind),
+        codes={c.run_id: code_hash.code(c) for c in configs},
         data_root=options.data_root,
         device=chip.type,
         threads=threads,
@@ -116,12 +121,12 @@ def _load(unresolved_plan: UnresolvedPlan, root: Path | None) -> Data:
     try:
         return images.of(unresolved_plan.configs[0].benchmark, root)
     except MissingData as e:
-        raise MissingData(str(e), LAYOUTS[unresolved_plan.datasets[0]].embedded) from e
+        raise MissingData(str(e), DATA.load(unresolved_plan.datasets[0]).embedded) from e
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     """How much of a run that is to be made a checkpoint holds."""
-    name = f"{records.stem(config.run_id, job.code)}.json"
+    name = f"{records.stem(config.run_id, job.codes[config.run_id])}.json"
     if not job.again and (job.place.records / name).exists():
         return 0.0
     return runner.checkpoint(config, job.place, chip).share or 0.0
@@ -131,7 +136,7 @@ def _check(configs: list[RunConfig], data: Data) -> None:
     """Raise ValueError for too few classes or rows now, not in each run."""
     distinct = {msgspec.json.encode((c.benchmark, c.seeds)): c for c in configs}
     for config in distinct.values():
-        kinds.of(config).check(config, data)
+        KINDS.load(config.benchmark.kind).planning_module.check(config, data)
 
 
 # ---------------------------------------------------------------- before
@@ -155,7 +160,9 @@ def print_plan(session: Session, console: Console) -> None:
             f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",
             soft_wrap=True,
         )
-    for k, sentence in enumerate(dict.fromkeys(kinds.of(c).sentence(c) for c in session.configs)):
+    for k, sentence in enumerate(
+        dict.fromkeys(KINDS.load(c.benchmark.kind).describe(c) for c in session.configs)
+    ):
         console.print(f"{'or' if k else 'protocol':<10} {sentence}", soft_wrap=True)
     precisions = listed(list(dict.fromkeys(c.precision for c in session.configs)))
     console.print(
@@ -170,8 +177,8 @@ def print_plan(session: Session, console: Console) -> None:
             console.print(words, soft_wrap=True, markup=False)
     for sentence in session.refused:
         console.print(f"left out   {sentence}", soft_wrap=True, markup=False)
-    if missing := without_bounds(session.configs):
-        console.print(f"not named  {missing}: no bound there to read the others by", soft_wrap=True)
+    if missing := missing_bounds(session.configs):
+        console.print(f"not run    baselines: {missing}", soft_wrap=True)
     several = f"{len(session.configs)} runs, {sum(finished)} of them finished before"
     if left:
         wait = estimate.START + sum(left) / session.jobs
@@ -197,7 +204,7 @@ def execute(session: Session, console: Console) -> list[str]:
 
     def figures(config: RunConfig) -> str:
         record = session.record(config)
-        return "" if record is None else kinds.of(config).figures(record)
+        return "" if record is None else KINDS.load(config.benchmark.kind).summary(record)
 
     display = ProgressDisplay(expected, session.jobs, session.place, figures, console)
     todo = [e.config for e in expected]

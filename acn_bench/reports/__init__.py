@@ -1,13 +1,13 @@
-"""[RunRecord] -> report.html, report.pdf and tables of one benchmark. Never loads torch."""
+"""[Record] -> report.html, report.pdf and tables of one benchmark. Never loads torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acn_bench import catalog
 from acn_bench.analysis.comparison import Comparison, compare
 from acn_bench.catalog import BenchmarkCard
-from acn_bench.records import RunRecord
+from acn_bench.record import Record
+from acn_bench.registry import closest
 from acn_bench.run_folder import atomic
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
@@ -22,7 +22,7 @@ class Written:
 
 
 def write(
-    records: Sequence[RunRecord],
+    records: Sequence[Record],
     card: BenchmarkCard | None,
     out: Path,
     formats: Sequence[str] = ("html", "pdf"),
@@ -34,7 +34,7 @@ def write(
     """
     for name in formats:
         if name not in FORMATS:
-            raise ValueError(f"unknown format {name!r}. {catalog.closest(name, FORMATS)}")
+            raise ValueError(f"unknown format {name!r}. {closest(name, FORMATS)}")
     comparison = compare(records, card)
     page = _page(comparison) if {"html", "pdf"} & set(formats) else ""
     paths: list[Path] = []

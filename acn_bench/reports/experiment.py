@@ -5,36 +5,25 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from acn_bench import catalog, wording
-from acn_bench.analysis import caveats, labels
+from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import arm_title
-from acn_bench.reports import kinds
-from acn_bench.spec import Backbone, ContinualSpec, FactorySpec, Strategy, options
+from acn_bench.spec import Backbone, Strategy, options
 from acn_bench.wording import each
-
-_FAMILIES = {"mixer": "MLP-Mixer", "vit": "ViT", "bert": "BERT"}
 
 
 def description(comparison: Comparison) -> list[tuple[str, str]]:
     """What was run, as (word, sentence); where groups differ, each way of it once."""
-    records, kind = comparison.records, kinds.of(comparison.records[0])
+    records, kind = comparison.records, comparison.kind
     return [
         ("Data", each(map(caveats.data_titles, records))),
-        *kind.protocol(records),
-        *_budgets(comparison),
+        *kind.setting(records),
         ("Networks", _networks(comparison)),
         *_strategies(comparison),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
-        ("Guessing", each(kind.guessing(r) for r in records)),
+        ("Guessing", each(kind.chance_level(r) for r in records)),
     ]
-
-
-def _budgets(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was kept equal, where an experience may end otherwise than with its epochs."""
-    specs = [g.config.benchmark for g in comparison.groups]
-    budgets = [spec.budget for spec in specs if isinstance(spec, ContinualSpec)]
-    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
 
 
 def _letters(comparison: Comparison) -> list[tuple[str, str]]:
@@ -47,12 +36,11 @@ def _networks(comparison: Comparison) -> str:
     said: dict[tuple[str, str], set[int]] = {}
     for record in comparison.records:
         backbone = record.config.backbone
-        if isinstance(backbone, FactorySpec):
-            said.setdefault((backbone.name, ""), set())
-        else:
-            family = str(backbone.__struct_config__.tag)
-            name = f"{_FAMILIES.get(family, family)}, {backbone.variant} variant"
+        if isinstance(backbone, Backbone):
+            name = f"{backbone.title or backbone.family}, {backbone.variant} variant"
             said.setdefault((name, _size(backbone)), set()).add(backbone.depth)
+        else:
+            said.setdefault((backbone.name, ""), set())
     sizes = list(dict.fromkeys(size for _, size in said))
     words = []
     for (name, size), depths in said.items():

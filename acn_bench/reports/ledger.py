@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.measures import METRICS
 from acn_bench.analysis.metric import Metric
-from acn_bench.reports import kinds, views
+from acn_bench.reports import views
 from acn_bench.reports.views import QualityRow
 
 
@@ -21,20 +20,19 @@ class Entry:
     @property
     def title(self) -> str:
         """With its unit, and which way is better."""
-        return views.metric_title(self.metric.name)
+        return views.metric_title(self.metric)
 
 
 def ledger(comparison: Comparison) -> list[Entry]:
     """One entry a definition; empty where the kind of benchmark has none that compete."""
-    names = kinds.of(comparison.records[0]).ledger
-    return [_entry(comparison, METRICS[name]) for name in names]
+    return [_entry(comparison, metric) for metric in comparison.kind.table("definitions")]
 
 
 def _entry(comparison: Comparison, metric: Metric) -> Entry:
     rows: list[tuple[str, QualityRow]] = []
     reasons: dict[str, list[str]] = {}
     for group in comparison.groups:
-        row = views.row(comparison, group, metric.name)
+        row = views.row(comparison, group, metric)
         if row is None:
             reasons.setdefault(metric.why_not(group.records[0]), []).append(group.label)
         else:

@@ -1,7 +1,9 @@
 """Comparison -> one HTML page that stands alone: no script, no request, the same bytes every time."""
 
+import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jinja2
@@ -12,10 +14,10 @@ from acn_bench.analysis import presets, published
 from acn_bench.analysis.caveats import caveats, not_comparable
 from acn_bench.analysis.comparison import Comparison, Verdict
 from acn_bench.analysis.groups import Difference, arm_title
-from acn_bench.analysis.measures import METRICS
 from acn_bench.benchmarks.continual import fairness
 from acn_bench.catalog import Claim
-from acn_bench.reports import experiment, figures, kinds, views
+from acn_bench.reports import experiment, views
+from acn_bench.reports.figures import pairs
 from acn_bench.reports.figures.style import Drawing
 from acn_bench.reports.ledger import ledger
 
@@ -32,7 +34,7 @@ def render(comparison: Comparison) -> str:
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
-    kind = kinds.of(comparison.records[0])
+    kind = comparison.kind
     fair = fairness.fairness(comparison)
     return {
         "benchmark": comparison.benchmark,
@@ -52,13 +54,13 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         ],
         "differences": views.differences(comparison),
         "rivals": comparison.baselines,
-        "hero": _drawn(figures.lead_figure(comparison)),
-        "figures": [_drawn(figure) for figure in figures.draw(comparison)],
+        "hero": _drawn(_lead_figure(comparison)),
+        "figures": [_drawn(figure) for figure in _figures(comparison).draw(comparison) if figure],
         "published": _published(comparison),
         "fairness": fair,
         "fairness_said": fairness.views_run(comparison),
         "fair": list(fairness.definitions(fair)),
-        "fairness_titles": [views.metric_title(name) for name in fairness.SHOWN],
+        "fairness_titles": [views.metric_title(m) for m in fairness.shown(comparison)],
         "cost_columns": views.cost_columns(comparison),
         "costs": [
             (
@@ -74,8 +76,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "ledger": ledger(comparison),
         "ledger_caption": views.LEDGER_CAPTION,
         "metrics": [
-            (views.metric_title(m.name), m.definition, m.source)
-            for m in map(METRICS.__getitem__, kind.quality + kind.cost)
+            (views.metric_title(m), m.definition, m.source)
+            for m in (*kind.table("quality"), *kind.table("cost"))
         ],
         "provenance": list(views.provenance(comparison)),
         "guards": views.guards(comparison),
@@ -85,6 +87,16 @@ def _content(comparison: Comparison) -> dict[str, Any]:
             for r in comparison.records
         ],
     }
+
+
+def _figures(comparison: Comparison) -> ModuleType:
+    return importlib.import_module(comparison.kind.figures)
+
+
+def _lead_figure(comparison: Comparison) -> Drawing | None:
+    """The figure that a reader sees first: one metric, seed by seed."""
+    drawn = (pairs.draw(comparison, name) for name in _figures(comparison).LEAD)
+    return next((figure for figure in drawn if figure is not None), None)
 
 
 def _style(arm: str) -> str:
@@ -140,8 +152,8 @@ def _verdict(verdict: Verdict, reach: float) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "style": verdict.outcome.replace(" ", "-"),
         "reason": verdict.reason.removesuffix(": no verdict"),
-        "ac": views.cell(metric.name, cells["ac"], d.n if d else None),
-        "other": views.cell(metric.name, cells[verdict.claim.against], d.n if d else None),
+        "ac": views.cell(metric, cells["ac"], d.n if d else None),
+        "other": views.cell(metric, cells[verdict.claim.against], d.n if d else None),
         "difference": views.change(metric.unit, d),
         "interval": wording.bracket(metric.unit, d.mean, d.interval) if d else wording.NONE,
         "p": views.p_value(d.p if d else None),
@@ -203,19 +215,20 @@ def _published(comparison: Comparison) -> list[dict[str, Any]]:
 def _rows(entry: published.PublishedComparison) -> Iterator[dict[str, str]]:
     """The arms of one metric after the other, then their difference."""
     for metric in entry.metrics:
-        yield from (_row(row) for row in entry.rows if row.published.metric == metric)
-        yield from map(_gap, entry.gaps(metric))
+        yield from (_row(entry, row) for row in entry.rows if row.published.metric == metric)
+        yield from (_gap(entry, gap) for gap in entry.gaps(metric))
 
 
-def _gap(gap: published.Gap) -> dict[str, str]:
-    unit, d = METRICS[gap.metric].unit, gap.ours
+def _gap(entry: published.PublishedComparison, gap: published.Gap) -> dict[str, str]:
+    metric, d = entry.group.kind.metric(gap.metric), gap.ours
+    unit = metric.unit
     ours = (
         f"{views.change(unit, d)} {wording.bracket(unit, d.mean, d.interval)}"
         if d
         else wording.NONE
     )
     return {
-        "metric": views.metric_title(gap.metric),
+        "metric": views.metric_title(metric),
         "arm": f"AC − {arm_title(gap.against)}",
         "style": "",
         "theirs": wording.change(unit, gap.published),
@@ -226,10 +239,12 @@ def _gap(gap: published.Gap) -> dict[str, str]:
     }
 
 
-def _row(row: published.Row) -> dict[str, str]:
-    p, unit = row.published, METRICS[row.published.metric].unit
+def _row(entry: published.PublishedComparison, row: published.Row) -> dict[str, str]:
+    p = row.published
+    metric = entry.group.kind.metric(p.metric)
+    unit = metric.unit
     return {
-        "metric": views.metric_title(p.metric),
+        "metric": views.metric_title(metric),
         "arm": arm_title(p.wiring),
         "style": _style(p.wiring),
         "theirs": wording.shown(unit, p.mean, p.spread),

@@ -9,8 +9,8 @@ from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import Comparison, Verdict
 from acn_bench.analysis.groups import arm_title
 from acn_bench.analysis.presets import departures
-from acn_bench.benchmarks.continual.fairness import SHOWN, definitions, fairness, views_run
-from acn_bench.reports import experiment, kinds, views
+from acn_bench.benchmarks.continual.fairness import definitions, fairness, shown, views_run
+from acn_bench.reports import experiment, views
 from acn_bench.reports.ledger import ledger
 
 _LATEX = {
@@ -83,9 +83,9 @@ def _fairness(comparison: Comparison) -> Iterator[str]:
         "",
     )
     header = ["Group", "View", "Images seen", "Training, s"]
-    for name in SHOWN:
+    for metric in shown(comparison):
         header += [
-            f"{views.metric_title(name)}: AC",
+            f"{views.metric_title(metric)}: AC",
             "residual",
             "AC \N{MINUS SIGN} residual",
             "95 % interval",
@@ -152,7 +152,7 @@ def comma_separated(comparison: Comparison) -> str:
         for arm in group.arms.values():
             for record in arm.records:
                 seeds = record.config.seeds
-                for metric in kinds.of(record).metrics.values():
+                for metric in comparison.kind.metrics.values():
                     value = arm.value(record, metric.name)
                     writer.writerow(
                         [

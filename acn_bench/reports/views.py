@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from acn_bench import wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, Outcome, Verdict
-from acn_bench.analysis.groups import Cell, Difference, Group, arm_title
-from acn_bench.analysis.measures import METRICS
-from acn_bench.records import RunRecord
-from acn_bench.reports import kinds
-from acn_bench.spec import ContinualSpec
+from acn_bench.analysis.groups import Cell, Difference, Group, arm_title, kind_of
+from acn_bench.analysis.metric import Metric
+from acn_bench.record import Record
 from acn_bench.wording import each
 
 OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
@@ -37,42 +35,45 @@ class QualityRow:
 # ---------------------------------------------------------------- AC beside residual
 
 
-def cell(metric: str, value: Cell, expected: int | None = None) -> str:
+def cell(metric: Metric, value: Cell, expected: int | None = None) -> str:
     """Mean ± spread; how many seeds it is over, where that is not `expected`."""
-    text = wording.shown(METRICS[metric].unit, value.mean, value.spread)
+    text = wording.shown(metric.unit, value.mean, value.spread)
     return text if value.n in (expected, 0) else f"{text} (n = {value.n})"
 
 
 def quality(comparison: Comparison, group: Group) -> list[QualityRow]:
     """The rows of one group; metrics that no arm has a value for are left out."""
-    rows = [row(comparison, group, name) for name in kinds.of(group.records[0]).quality]
+    rows = [row(comparison, group, metric) for metric in comparison.kind.table("quality")]
     return [r for r in rows if r is not None]
 
 
-def row(comparison: Comparison, group: Group, name: str) -> QualityRow | None:
+def row(comparison: Comparison, group: Group, metric: Metric) -> QualityRow | None:
     """One metric of one group; None where no arm has a value for it."""
-    cells = {arm: group.cell(arm, name) for arm in comparison.arms}
+    cells = {arm: group.cell(arm, metric.name) for arm in comparison.arms}
     if not any(c.n for c in cells.values()):
         return None
     return QualityRow(
-        metric_title(name) + guessing(name, group),
-        tuple(cell(name, c, runs(group)) for c in cells.values()),
-        tuple(_against(name, group.difference(name, rival)) for rival in comparison.baselines),
+        metric_title(metric) + guessing(metric, group),
+        tuple(cell(metric, c, runs(group)) for c in cells.values()),
+        tuple(
+            _against(metric, group.difference(metric.name, baseline))
+            for baseline in comparison.baselines
+        ),
     )
 
 
-def _against(metric: str, difference: Difference | None) -> tuple[str, str, str]:
+def _against(metric: Metric, difference: Difference | None) -> tuple[str, str, str]:
     """A paired difference, its interval and how many pairs it is over."""
     if difference is None:
         return (wording.NONE,) * 3
-    unit = METRICS[metric].unit
+    unit = metric.unit
     interval = wording.bracket(unit, difference.mean, difference.interval)
     return change(unit, difference), interval, str(difference.n)
 
 
 def differences(comparison: Comparison) -> list[str]:
     """Headings of the columns beside the arms': three for one comparison, one each for several."""
-    titles = [f"AC {wording.MINUS} {arm_title(rival)}" for rival in comparison.baselines]
+    titles = [f"AC {wording.MINUS} {arm_title(baseline)}" for baseline in comparison.baselines]
     return [*titles, "95 % interval", "pairs"] if len(titles) == 1 else titles
 
 
@@ -91,19 +92,16 @@ def runs(group: Group) -> int:
     return max(len(arm.records) for arm in group.arms.values())
 
 
-def metric_title(name: str) -> str:
+def metric_title(metric: Metric) -> str:
     """Title, unit and which way is better: "Forgetting, points ↓"."""
-    metric = METRICS[name]
     arrow = "↓" if metric.better == "lower" else "↑"
     return f"{metric.title}, {wording.UNITS[metric.unit].word}\N{NO-BREAK SPACE}{arrow}"
 
 
-def guessing(name: str, group: Group) -> str:
+def guessing(metric: Metric, group: Group) -> str:
     """What guessing would have of an accuracy; with a head each it is the same everywhere, and said once."""
-    chance, record = METRICS[name].chance, group.records[0]
-    protocol = record.config.benchmark
-    everywhere = not isinstance(protocol, ContinualSpec) or protocol.heads == "each"
-    value = chance(record) if chance and not everywhere else None
+    chance, record = metric.chance, group.records[0]
+    value = chance(record) if chance and group.kind.chance_varies(record) else None
     return "" if value is None else f"; guessing {wording.number(100 * value, 1)}"
 
 
@@ -125,20 +123,24 @@ def overview(comparison: Comparison) -> tuple[list[str], list[tuple[str, str, li
     if len(comparison.groups) < 2:
         return [], []
     shown = [
-        name
-        for name in kinds.of(comparison.records[0]).overview
-        if any(g.cell(a, name).n for g in comparison.groups for a in comparison.arms)
+        metric
+        for metric in comparison.kind.table("overview")
+        if any(g.cell(a, metric.name).n for g in comparison.groups for a in comparison.arms)
     ]
     rows = [
         (
             group.label,
             _BOUNDS.get(group.strategy, ""),
-            [cell(n, group.cell(arm, n), runs(group)) for n in shown for arm in comparison.arms],
+            [
+                cell(m, group.cell(arm, m.name), runs(group))
+                for m in shown
+                for arm in comparison.arms
+            ],
         )
         for group in comparison.groups
     ]
     first = comparison.groups[0]
-    return [metric_title(name) + guessing(name, first) for name in shown], rows
+    return [metric_title(metric) + guessing(metric, first) for metric in shown], rows
 
 
 # ---------------------------------------------------------------- verdicts
@@ -210,22 +212,22 @@ def _tested(verdict: Verdict) -> str:
 # ---------------------------------------------------------------- cost
 
 
-def cost_columns(comparison: Comparison) -> list[tuple[str, str]]:
-    """(name, heading) of the columns of the cost table; those at utilised depth share their neighbour's."""
+def cost_columns(comparison: Comparison) -> list[tuple[Metric, str]]:
+    """(metric, heading) of the columns of the cost table; those at utilised depth share their neighbour's."""
     shared = {"parameters_utilised", "flops_utilised"}
-    names = [n for n in kinds.of(comparison.records[0]).cost if n not in shared]
-    columns = [(n, f"{METRICS[n].title}, {METRICS[n].unit}") for n in names]
-    return [(n, h.replace(", images", "")) for n, h in columns]
+    metrics = [m for m in comparison.kind.table("cost") if m.name not in shared]
+    columns = [(m, f"{m.title}, {m.unit}") for m in metrics]
+    return [(m, heading.replace(", images", "")) for m, heading in columns]
 
 
 def cost(comparison: Comparison, group: Group, arm: str) -> list[str]:
     """The cells of one arm's row: full size, then → at utilised depth where there is one."""
     cells = []
-    for name, _ in cost_columns(comparison):
-        text = cell(name, group.cell(arm, name), runs(group))
-        if name in ("parameters", "flops"):
-            cut = group.cell(arm, f"{name}_utilised")
-            text = f"{text} → {wording.shown(METRICS[name].unit, cut.mean)}" if cut.n else text
+    for metric, _ in cost_columns(comparison):
+        text = cell(metric, group.cell(arm, metric.name), runs(group))
+        if metric.name in ("parameters", "flops"):
+            cut = group.cell(arm, f"{metric.name}_utilised")
+            text = f"{text} → {wording.shown(metric.unit, cut.mean)}" if cut.n else text
         cells.append(text)
     return cells
 
@@ -235,20 +237,20 @@ def cost(comparison: Comparison, group: Group, arm: str) -> list[str]:
 
 def run_columns(comparison: Comparison) -> list[str]:
     """The metrics of the appendix, one column each."""
-    return [metric_title(name) for name in kinds.of(comparison.records[0]).per_run]
+    return [metric_title(metric) for metric in comparison.kind.table("runs")]
 
 
-def run(record: RunRecord) -> list[str]:
+def run(record: Record) -> list[str]:
     """One run's metrics; depths are whole numbers here."""
     cells = []
-    for name in kinds.of(record).per_run:
-        value, unit = METRICS[name].of(record), METRICS[name].unit
+    for metric in kind_of(record).table("runs"):
+        value, unit = metric.of(record), metric.unit
         whole = unit == "blocks" and value is not None
         cells.append(f"{value:.0f}" if whole else wording.shown(unit, value))
     return cells
 
 
-def seeds(record: RunRecord) -> str:
+def seeds(record: Record) -> str:
     """Order, init, data, noise; one number where they are all the same."""
     return record.config.seeds.joined(", ")
 

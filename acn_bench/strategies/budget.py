@@ -7,7 +7,7 @@ from typing import Any
 
 from avalanche.core import SupervisedPlugin
 
-from acn_bench.strategies.state import State
+from acn_bench.training.resume import State
 
 UNTIL_STOPPED = 10**9  # epochs: more than any experience comes to
 

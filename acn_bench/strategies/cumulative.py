@@ -1,20 +1,30 @@
-"""What cumulative training keeps: all examples so far."""
+"""Training on each experience together with all earlier ones."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from acn_bench.strategies.state import State
-from acn_bench.strategies.stream import Examples
+from acn_bench.spec import Strategy
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
-class Gathered:
-    """The examples of all experiences that are done; one that is at work has added its own."""
+class CumulativeSpec(Strategy, frozen=True, kw_only=True, tag="cumulative"):
+    """Training on each experience together with all earlier ones."""
 
-    inside = True
+    rank: ClassVar[int] = 1
 
-    def state(self) -> State:
-        return {}
+    def refusal(self, protocol: "ContinualSpec") -> str | None:
+        from acn_bench.benchmarks.continual import compatibility
 
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        done = learner.clock.train_exp_counter
-        if learner.experience is None and done:  # else the experience began, and added itself
-            learner.dataset = examples.first(done)
+        return compatibility.batch_below_experiences(protocol)
+
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return (protocol.experiences + 1) / 2
+
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from avalanche.training.supervised import Cumulative
+
+        from acn_bench.strategies.plugins.cumulative import Gathered
+        from acn_bench.strategies.state import with_state
+
+        return with_state(Cumulative(**settings), Gathered())

@@ -1,88 +1,30 @@
-"""Elastic Weight Consolidation with Avalanche's formulas, in constant time and without the heads.
+"""Elastic Weight Consolidation."""
 
-Avalanche adds one penalty per earlier experience, so its cost grows with the stream; the sum of
-quadratics Σ_e F_e (θ - θ_e)² is itself one quadratic, kept here. The Fisher information is of batches
-of a size of its own: Avalanche squares the gradient of a batch's mean, so that the batch is part of
-the strength. Heads of one experience each are left out, as in `si`.
-"""
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from collections.abc import Sequence
-from fnmatch import fnmatch
-from typing import Any
+from acn_bench.spec import Count, NotNegative, Strategy
 
-import torch
-from avalanche.training.plugins import EWCPlugin
-from torch import Tensor, nn
-
-from acn_bench.strategies.penalty import quadratic
-from acn_bench.strategies.state import State, copies
-from acn_bench.strategies.stream import Examples
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
-class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
-    """Kirkpatrick et al. 2017: λ Σ_e Σ_w F_e (θ - θ_e)², as Avalanche's `separate` mode has it."""
+class EwcSpec(Strategy, frozen=True, kw_only=True, tag="ewc"):
+    """Elastic Weight Consolidation (Kirkpatrick et al. 2017), as Avalanche has it."""
 
-    inside = True
+    cost_factor: ClassVar[float] = 1.15  # the penalty
 
-    def __init__(
-        self, strength: float, fisher_batch_size: int, excluded_parameters: Sequence[str] = ()
-    ) -> None:
-        super().__init__(ewc_lambda=strength, mode="separate")
-        self.fisher_batch_size = fisher_batch_size
-        self.excluded_parameters = tuple(excluded_parameters)
-        self.params: list[Tensor] = []
-        self.importance: list[Tensor] = []  # Σ_e F_e
-        self.anchor: list[Tensor] = []  # the mean of the θ_e, weighted by F_e
-        self.constant = 0.0  # what is left of the penalty at the anchor
+    strength: NotNegative = 1.0  # lambda
+    fisher_batch_size: Count = 64  # the squared gradient is of the mean over this many examples
 
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        if not self.importance:
-            return
-        penalty = quadratic(self.params, self.anchor, self.importance)
-        strategy.loss += self.ewc_lambda * (penalty + self.constant)
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return 1 + self.after_each(protocol)
 
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        fisher = self.compute_importances(
-            strategy.model,
-            strategy._criterion,
-            strategy.optimizer,
-            strategy.experience.dataset,
-            strategy.device,
-            self.fisher_batch_size,
-        )
-        strategy.optimizer.zero_grad()
-        self._absorb([fisher[n].data for n in self._find(strategy.model)])
+    def after_each(self, protocol: "ContinualSpec") -> float:
+        return 1 / protocol.epochs  # the importance, once an experience
 
-    def state(self) -> State:
-        return {"importance": self.importance, "anchor": self.anchor, "constant": self.constant}
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from acn_bench.strategies.learner import with_plugin
+        from acn_bench.strategies.plugins.ewc import ElasticWeightConsolidation
 
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self._find(learner.model)
-        self.importance = copies(state["importance"], learner.device)
-        self.anchor = copies(state["anchor"], learner.device)
-        self.constant = state["constant"]
-
-    def _find(self, model: nn.Module) -> list[str]:
-        """Take the parameters that a penalty is on; returns their names."""
-        named = [(n, p) for n, p in model.named_parameters() if not self._excluded(n)]
-        self.params = [p for _, p in named]
-        return [n for n, _ in named]
-
-    @torch.no_grad()
-    def _absorb(self, fisher: list[Tensor]) -> None:
-        """A (θ - m)² + F (θ - θ_e)² = (A + F)(θ - m')² + A F / (A + F) (θ_e - m)²."""
-        here = [p.clone() for p in self.params]
-        if not self.importance:
-            self.importance, self.anchor = [f.clone() for f in fisher], here
-            return
-        for total, anchor, new, theta in zip(
-            self.importance, self.anchor, fisher, here, strict=True
-        ):
-            share = torch.where(new > 0, new / (total + new), 0)
-            apart = theta - anchor
-            self.constant += (total * share * apart.square()).sum().item()
-            anchor += share * apart
-            total += new
-
-    def _excluded(self, name: str) -> bool:
-        return any(fnmatch(name, pattern) for pattern in self.excluded_parameters)
+        plugin = ElasticWeightConsolidation(self.strength, self.fisher_batch_size, heads)
+        return with_plugin(plugin, settings, plugin)

@@ -1,42 +1,33 @@
-"""GDumb: Avalanche's plug-in, with the model reset in place, its optimizer with it, and every class told apart.
+"""GDumb."""
 
-Avalanche puts a copy in the model's place, so that whoever holds the model holds an old one; and
-Adam's moments of the last experience would outlive the weights that they belong to.
-"""
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import copy
-from typing import Any
+from acn_bench.spec import Count, Strategy
 
-from avalanche.training.plugins import GDumbPlugin
-from torch import Tensor
-
-from acn_bench.strategies.memory import ClassMemory
-from acn_bench.strategies.state import State
-from acn_bench.strategies.stream import Examples
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
-class GDumb(GDumbPlugin):  # type: ignore[misc]
-    """Prabhu et al. 2020: from scratch on a balanced memory, at each experience."""
+class GdumbSpec(Strategy, frozen=True, kw_only=True, tag="gdumb"):
+    """GDumb (Prabhu et al. 2020): from scratch on a balanced memory, after each experience."""
 
-    inside = False
+    restarts: ClassVar[bool] = True
 
-    def __init__(self, memory: int) -> None:
-        super().__init__(memory)
-        self.storage_policy = ClassMemory(memory)
-        self.initial: dict[str, Tensor] | None = None  # weights
+    memory: Count = 500  # examples in all
 
-    def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        if self.initial is None:
-            self.initial = copy.deepcopy(strategy.model.state_dict())
-        strategy.model.load_state_dict(self.initial)
-        strategy.optimizer.state.clear()
+    def refusal(self, protocol: "ContinualSpec") -> str | None:
+        from acn_bench.benchmarks.continual import compatibility
 
-    def before_eval_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        pass  # no copy to adapt
+        return compatibility.memory_below_classes(
+            protocol, self.memory
+        ) or compatibility.batch_below_experiences(protocol)
 
-    def state(self) -> State:
-        return {"memory": self.storage_policy.state(), "initial": self.initial}
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return min(1.0, self.memory * protocol.experiences / rows)
 
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self.storage_policy.restore(state["memory"], learner, examples)
-        self.initial = state["initial"]
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from acn_bench.strategies.learner import with_plugin
+        from acn_bench.strategies.plugins.gdumb import GDumb
+
+        plugin = GDumb(self.memory)
+        return with_plugin(plugin, settings, plugin)

@@ -1,41 +1,31 @@
-"""GEM and A-GEM: Avalanche's plug-ins, and what they keep."""
+"""Gradient Episodic Memory."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from avalanche.benchmarks.utils.data_loader import GroupBalancedInfiniteDataLoader
-from avalanche.training.plugins import AGEMPlugin, GEMPlugin
+from acn_bench.spec import Count, NotNegative, Strategy
+from acn_bench.strategies.replayed import beside
 
-from acn_bench.strategies.state import State
-from acn_bench.strategies.stream import Examples, rows
-
-
-class GradientEpisodicMemory(GEMPlugin):  # type: ignore[misc]  # Avalanche is untyped
-    """Lopez-Paz & Ranzato 2017: no step raises the loss on the memory of an earlier experience."""
-
-    inside = True
-
-    def state(self) -> State:
-        memories = (self.memory_x, self.memory_y, self.memory_tid)  # experience -> (N,), each
-        return {"memories": [[memory[e] for memory in memories] for e in self.memory_x]}
-
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        for e, (x, y, task) in enumerate(state["memories"]):
-            self.memory_x[e], self.memory_y[e], self.memory_tid[e] = x, y, task
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
-class AveragedGradientEpisodicMemory(AGEMPlugin):  # type: ignore[misc]
-    """Chaudhry et al. 2019. The iterator over its memory lasts for an experience, and cannot be kept."""
+class GemSpec(Strategy, frozen=True, kw_only=True, tag="gem"):
+    """Gradient Episodic Memory (Lopez-Paz & Ranzato 2017)."""
 
-    inside = False
+    memory_per_experience: Count = 256  # examples
+    margin: NotNegative = 0.5  # gamma
 
-    def state(self) -> State:
-        return {"memories": [rows(memory) for memory in self.buffers]}
+    def refusal(self, protocol: "ContinualSpec") -> str | None:
+        from acn_bench.benchmarks.continual import compatibility
 
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self.buffers = [examples.of(memory) for memory in state["memories"]]
-        if not self.buffers:
-            return
-        self.buffer_dataloader = GroupBalancedInfiniteDataLoader(
-            self.buffers, batch_size=self.sample_size // len(self.buffers), num_workers=0
-        )
-        self.buffer_dliter = iter(self.buffer_dataloader)  # draws nothing before it is asked
+        return compatibility.no_solver()
+
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return 1 + beside(protocol, self.memory_per_experience * protocol.experiences / 2)
+
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from acn_bench.strategies.learner import with_plugin
+        from acn_bench.strategies.plugins.gem import GradientEpisodicMemory
+
+        plugin = GradientEpisodicMemory(self.memory_per_experience, self.margin)
+        return with_plugin(plugin, settings, plugin)

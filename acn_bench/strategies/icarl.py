@@ -1,46 +1,50 @@
-"""iCaRL's exemplars, class means and teacher, as Avalanche keeps them in two plug-ins and a classifier."""
+"""iCaRL."""
 
-import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from avalanche.training.losses import ICaRLLossPlugin
-from torch import Tensor
+from acn_bench.spec import Count, Strategy
 
-from acn_bench.strategies.state import State, copies
-from acn_bench.strategies.stream import Examples
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
-class Exemplars:
-    """What iCaRL keeps between two experiences. Its teacher is then the network as it is."""
+class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
+    """iCaRL (Rebuffi et al. 2017): herding, distillation and the nearest class mean."""
 
-    inside = False
+    memory: Count = 500  # examples in all
 
-    def __init__(self, learner: Any) -> None:
-        # Avalanche's plug-in has no public name
-        (self.memory,) = (p for p in learner.plugins if hasattr(p, "construct_exemplar_set"))
-        (self.loss,) = (p for p in learner.plugins if isinstance(p, ICaRLLossPlugin))
+    def refusal(self, protocol: "ContinualSpec") -> str | None:
+        from acn_bench.benchmarks.continual import compatibility
 
-    def state(self) -> State:
-        memory = self.memory
-        return {
-            "rows": memory.x_memory,
-            "labels": [[int(y) for y in labels] for labels in memory.y_memory],
-            "order": memory.order,
-            "observed": [int(c) for c in memory.observed_classes],
-            "means": [memory.class_means[c] for c in range(len(memory.class_means))],
-            "sizes": [memory.embedding_size, memory.output_size],
-            "distilled": [int(c) for c in self.loss.old_classes],
-        }
+        if protocol.heads == "each":
+            return (
+                "with a head for each experience, classes are numbered from 0 in every experience, and iCaRL keeps "
+                "one mean for a number: it would merge the classes of different experiences"
+            )
+        return compatibility.own_loss(protocol) or compatibility.memory_below_classes(
+            protocol, self.memory
+        )
 
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        memory = self.memory
-        memory.x_memory = copies(state["rows"], learner.device)
-        memory.y_memory = state["labels"]
-        memory.order = state["order"]
-        memory.observed_classes = state["observed"]
-        memory.class_means = dict(enumerate(copies(state["means"], learner.device)))
-        memory.embedding_size, memory.output_size = state["sizes"]
-        memory.input_size = Tensor().shape[1:]  # of a row number
-        learner.model.eval_classifier.replace_class_means_dict(memory.class_means)
-        self.loss.old_classes = state["distilled"]
-        self.loss.old_model = copy.deepcopy(learner.model)
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return 1 + self.memory * (protocol.experiences - 1) / rows
+
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from avalanche.training.supervised import ICaRL
+
+        from acn_bench.strategies.plugins.icarl import Exemplars
+        from acn_bench.strategies.prediction import NearestMeanPrediction
+        from acn_bench.strategies.row_models import RowFeatures
+        from acn_bench.strategies.state import with_state
+
+        model = settings["model"]
+        others = {k: v for k, v in settings.items() if k not in ("model", "criterion")}
+        made = ICaRL(
+            feature_extractor=RowFeatures(model),
+            classifier=model.head,
+            memory_size=self.memory,
+            buffer_transform=int,  # a remembered row is a number like any other
+            fixed_memory=True,
+            **others,
+        )
+        made.own_prediction = NearestMeanPrediction(made, model.head.out_features)
+        return with_state(made, Exemplars(made))

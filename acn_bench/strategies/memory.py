@@ -20,8 +20,8 @@ from avalanche.training.storage_policy import (
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from acn_bench.strategies.state import State
 from acn_bench.strategies.stream import Examples, rows
+from acn_bench.training.resume import State
 
 
 class ExperienceMemory(ExperienceBalancedBuffer):  # type: ignore[misc]  # Avalanche is untyped

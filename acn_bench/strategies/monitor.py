@@ -1,7 +1,6 @@
 """A training run -> its loss per epoch, the images it saw, and news of how far it is."""
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 import torch
@@ -9,11 +8,8 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from acn_bench.data.batches import Rows
-from acn_bench.strategies.state import State
-
-
-class DivergedError(RuntimeError):
-    """The loss is no longer a number."""
+from acn_bench.training.divergence import finite
+from acn_bench.training.resume import State
 
 
 class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
@@ -50,13 +46,8 @@ class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ign
         return self.rows.trained
 
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
-        loss = self._sum.item() / max(self._steps, 1)
-        if not isfinite(loss):
-            raise DivergedError(
-                f"the training loss became {loss} in experience {len(self.loss) - 1}, "
-                f"epoch {len(self.loss[-1])}"
-            )
-        self.loss[-1].append(loss)
+        place = f"experience {len(self.loss) - 1}, epoch {len(self.loss[-1])}"
+        self.loss[-1].append(finite(self._sum.item() / max(self._steps, 1), place))
 
     def state(self) -> State:
         """For a checkpoint: what was seen so far, and the epoch that images are augmented by."""

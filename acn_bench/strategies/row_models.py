@@ -1,46 +1,17 @@
-"""A backbone -> a model that Avalanche can train on row numbers.
+"""A backbone -> a multi-head model that Avalanche can train on row numbers.
 
 Every strategy of Avalanche, unmodified, moves row numbers about; what it trains gathers and augments
 the images of these rows on the device. With a head each, all heads exist from the start.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
 
 from acn_bench.backbones import Heads
 from acn_bench.data.batches import Rows
-from acn_bench.strategies.seeding import seed_everything
-
-
-def view(model: Any, rows: Tensor) -> Tensor:
-    """Rows (B,) -> the images that a model sees: augmented in training, plain in evaluation.
-
-    Counts those that a gradient is asked for.
-    """
-    if torch.is_grad_enabled():
-        model.rows.trained += len(rows)
-    images: Tensor = model.rows.augmented(rows) if model.training else model.rows.plain(rows)
-    return images
-
-
-class RowModel(nn.Module):
-    """Row numbers (B,) -> logits (B, K) through one head."""
-
-    def __init__(self, backbone: nn.Module, head: nn.Module, rows: Rows) -> None:
-        super().__init__()
-        backbone.head = nn.Identity()  # features out: the heads are ours
-        self.backbone = backbone
-        self.head = head
-        self.rows = rows
-
-    def forward(self, rows: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.backbone(view(self, rows)))
-        return logits
+from acn_bench.training.row_model import RowModel, view
 
 
 class RowFeatures(nn.Module):
@@ -95,12 +66,3 @@ class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is 
     def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
         logits: Tensor = self.head(self.backbone(view(self, x)), task_label)
         return logits
-
-
-def heads(width: int, classes: Sequence[int], seed: int) -> Heads:
-    """A head for each experience, `classes[e]` wide; its weights depend on (seed, e) alone."""
-    made = []
-    for experience, count in enumerate(classes):
-        seed_everything("head", seed, experience)
-        made.append(nn.Linear(width, count))
-    return Heads(made)

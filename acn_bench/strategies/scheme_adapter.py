@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from acn_bench.backbones import Heads
-from acn_bench.strategies.row_models import view
+from acn_bench.training.row_model import view
 from acn_bench.training.schemes import DepthScheme, dropped
 
 

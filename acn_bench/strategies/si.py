@@ -1,96 +1,22 @@
-"""Synaptic Intelligence that works on the CPU: Avalanche's plug-in with real copies of the weights.
+"""Synaptic Intelligence."""
 
-Avalanche 0.6 keeps views of the live weights where it means copies, so on the CPU every step Δθ is 0,
-no weight is ever important, and SI is Naive. The static methods call each other by class name, so the
-callbacks are what a subclass can mend. Heads of one experience each are left out: a penalty would give
-them a zero gradient in place of none, and the optimizer's decay and momentum would move them.
-"""
+from typing import Any, ClassVar
 
-from collections.abc import Sequence
-from math import inf
-from typing import Any
-
-import torch
-from avalanche.training.plugins import SynapticIntelligencePlugin
-from torch import Tensor, nn
-
-from acn_bench.strategies.penalty import differences, quadratic
-from acn_bench.strategies.state import State, copies
-from acn_bench.strategies.stream import Examples
+from acn_bench.spec import NotNegative, Positive, Strategy
 
 
-class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
-    """Zenke et al. 2017, with Avalanche's formulas: Ω = Σ_tasks Σ_steps -g·Δθ / (Δθ_task² + ε), clipped."""
+class SiSpec(Strategy, frozen=True, kw_only=True, tag="si"):
+    """Synaptic Intelligence (Zenke et al. 2017), as Avalanche has it."""
 
-    inside = True
+    cost_factor: ClassVar[float] = 1.15  # the penalty
 
-    def __init__(
-        self,
-        strength: float,
-        damping: float,
-        importance_max: float | None,
-        excluded_parameters: Sequence[str] = (),
-    ) -> None:
-        super().__init__(strength, damping, excluded_parameters)
-        self.importance_max = inf if importance_max is None else importance_max
-        self.params: list[Tensor] = []
-        self.anchor: list[Tensor] = []  # θ* at the end of the last experience
-        self.importance: list[Tensor] = []  # Ω, clipped
-        self._unclipped: list[Tensor] = []
-        self._path: list[Tensor] = []  # Σ_steps g·Δθ of this experience
-        self._before: list[Tensor] = []
+    strength: NotNegative = 1.0  # lambda
+    damping: Positive = 1e-3  # epsilon
+    importance_max: Positive | None = 1e-3  # what the importance is clipped to; null leaves it
 
-    def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        self._find(strategy.model)
-        if not self._unclipped:
-            self._unclipped = [torch.zeros_like(p) for p in self.params]
-            self.importance = [torch.zeros_like(p) for p in self.params]
-        self.anchor = self._copies()
-        self._path = [torch.zeros_like(p) for p in self.params]
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from acn_bench.strategies.learner import with_plugin
+        from acn_bench.strategies.plugins.si import SynapticIntelligence
 
-    def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        self._before = self._copies()
-
-    def before_backward(self, strategy: Any, **kwargs: Any) -> None:
-        if strategy.clock.train_exp_counter == 0:
-            return  # nothing is important yet
-        penalty = quadratic(self.params, self.anchor, self.importance)
-        strategy.loss += self._strength(strategy) / 2 * penalty
-
-    @torch.no_grad()
-    def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        step = differences(self.params, self._before)
-        # a weight that nothing reads has no gradient, and does not move
-        gradients = [
-            d if p.grad is None else p.grad for p, d in zip(self.params, step, strict=True)
-        ]
-        torch._foreach_addcmul_(self._path, gradients, step)
-
-    @torch.no_grad()
-    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        drift = differences(self.params, self.anchor)
-        for unclipped, path, d in zip(self._unclipped, self._path, drift, strict=True):
-            unclipped -= path / (d.square() + self.eps)
-        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
-        self.anchor = self._copies()
-
-    def state(self) -> State:
-        return {"unclipped": self._unclipped, "anchor": self.anchor, "path": self._path}
-
-    def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self._find(learner.model)
-        self._unclipped = copies(state["unclipped"], learner.device)
-        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
-        self.anchor = copies(state["anchor"], learner.device)
-        self._path = copies(state["path"], learner.device)
-
-    def _find(self, model: nn.Module) -> None:
-        self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
-
-    def _strength(self, strategy: Any) -> float:
-        values: Sequence[float] = self.si_lambda
-        return values[min(int(strategy.clock.train_exp_counter), len(values) - 1)]
-
-    @torch.no_grad()
-    def _copies(self) -> list[Tensor]:
-        return [p.clone() for p in self.params]
+        plugin = SynapticIntelligence(self.strength, self.damping, self.importance_max, heads)
+        return with_plugin(plugin, settings, plugin)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.strategies.stream import Examples
-
-State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
+from acn_bench.training.resume import State
 
 CLOCK = (
     "train_iterations",

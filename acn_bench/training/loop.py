@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +9,8 @@ from torch import Tensor, nn
 from acn_bench.backbones import Backbone
 from acn_bench.data.counter import bits
 from acn_bench.data.generators import seed_everything
-from acn_bench.strategies.monitor import DivergedError
-from acn_bench.strategies.row_models import RowModel, view
+from acn_bench.training.divergence import finite
+from acn_bench.training.row_model import RowModel, view
 from acn_bench.training.schemes import DepthScheme, Scheme, dropped
 
 
@@ -66,16 +65,9 @@ def train(
             total, since = total + loss.detach(), since + 1
             trained(len(batch))
             if k + 1 in ends:
-                yield _mean(total, since, f"{fitting.stage}, epoch {epoch}")
+                yield finite(total.item() / since, f"{fitting.stage}, epoch {epoch}")
                 model.train()
                 total, since = torch.zeros_like(total), 0
-
-
-def _mean(total: Tensor, steps: int, place: str) -> float:
-    mean = total.item() / steps
-    if not isfinite(mean):
-        raise DivergedError(f"the training loss became {mean} in {place}")
-    return mean
 
 
 def _loss(

@@ -17,15 +17,16 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from acn_bench.records import CHECKPOINT_INTERVAL
 from acn_bench.run_folder import atomic
-from acn_bench.strategies.state import State
 
+State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
+
+INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
 THRIFT = 50  # and as many times what the last one took: 2 % of a run at most
 TENSOR = "tensor"  # the one key of a dict that stands for a tensor in JSON
 
 
-class Checkpoint:
+class ResumeFile:
     """The file of one run. `about` says what it is of, each word under its name.
 
     `note` is told, in a sentence without its full stop, what became of a file that was there.
@@ -35,7 +36,7 @@ class Checkpoint:
         self,
         path: Path,
         about: dict[str, str],
-        interval: float = CHECKPOINT_INTERVAL,
+        interval: float = INTERVAL,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.path = path

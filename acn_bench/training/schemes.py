@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from acn_bench.backbones import Backbone
 from acn_bench.backbones.dropping import Dropping
-from acn_bench.catalog import closest
+from acn_bench.registry import closest
 
 Inputs = Tensor | Sequence[Tensor | None]  # a network's input, or all of its inputs
 

@@ -9,7 +9,7 @@ from avalanche.training.supervised import LwF, Naive, Replay, SynapticIntelligen
 
 from acn_bench.backbones import build, depth_logits, truncate
 from acn_bench.data import images as data
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 SIZES = {
     "mixer": {"patch_size": 16, "width": 8, "token_width": 4, "channel_width": 8},
@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),  # its SI
     pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning"),  # its SI
 ]
-heads = pytest.mark.parametrize("own_heads", [True, False], ids=["a head each", "one head"])
+heads = pytest.mark.parametrize("task_incremental", [True, False], ids=["a head each", "one head"])
 backbones = pytest.mark.parametrize(
     ("name", "variant"), VISION, ids=[f"{n}:{v}" for n, v in VISION]
 )

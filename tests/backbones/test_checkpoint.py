@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from acn_bench.backbones import Heads, MultiHead, depth_logits, load, save, truncate
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 

@@ -7,7 +7,7 @@ import torch
 
 from acn_bench.backbones import Heads, MultiHead, truncate
 from acn_bench.backbones.dropping import Dropping
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 FAMILIES = ["ac_mixer", "ac_vit", "ac_bert"]

@@ -10,7 +10,7 @@ from acn_bench.backbones import gradients, truncate
 from acn_bench.backbones.backbone import Backbone, Parts
 from acn_bench.backbones.gradients import GradientSplit, split
 from acn_bench.backbones.wiring import WIRINGS, add
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 

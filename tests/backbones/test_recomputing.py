@@ -6,7 +6,7 @@ import torch
 from acn_bench.backbones import truncate
 from acn_bench.backbones.dropping import Dropping
 from acn_bench.backbones.gradients import split
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 

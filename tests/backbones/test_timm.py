@@ -16,7 +16,7 @@ import timm.optim
 
 import acn_bench.backbones.timm as ours
 from acn_bench.backbones import build, load, save, truncate
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 from acn_bench.spec import WIRINGS
 
 TIMMS_OWN = [size for size in ours.SIZES if size.endswith("_224")]

@@ -8,7 +8,7 @@ from torch import nn
 
 from acn_bench.backbones import build, wiring
 from acn_bench.backbones.wiring import WIRINGS
-from acn_bench.naming import BACKBONES, variants
+from acn_bench.families.names import BACKBONES, variants
 
 
 class Times(nn.Module):

@@ -8,8 +8,12 @@ import torch
 from torch import nn
 
 from acn_bench.benchmarks.continual import protocol
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
-from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.strategies.naive import NaiveSpec
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=3, epochs=2, batch_size=32,
@@ -47,7 +51,7 @@ def run(config, digits):
     """Makes a run that is yet to be measured."""
 
     def make(**changes):
-        return protocol.ContinualRun(config(**changes), digits, torch.device("cpu"))
+        return protocol.ContinualRun(Run(config(**changes), [digits], torch.device("cpu")))
 
     return make
 
@@ -60,7 +64,7 @@ def measure(config, digits):
     def measured(**changes):
         made = config(**changes)
         if made.run_id not in known:
-            known[made.run_id] = protocol.measure(made, digits, torch.device("cpu"))
+            known[made.run_id] = protocol.measure(Run(made, [digits], torch.device("cpu")))
         return known[made.run_id]
 
     return measured

@@ -6,8 +6,8 @@ from avalanche.logging import BaseLogger
 from avalanche.training.plugins import EvaluationPlugin
 
 from acn_bench import metrics
-from acn_bench.spec import ReplaySpec
 from acn_bench.strategies import learner
+from acn_bench.strategies.replay import ReplaySpec
 
 T = 4
 SHORT = 31  # test examples that experience 1 is left with, so that means over examples and experiences differ

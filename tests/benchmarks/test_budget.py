@@ -4,18 +4,16 @@ import pytest
 import torch
 
 from acn_bench.benchmarks.continual.cost import work
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.evaluation import cost, guards
-from acn_bench.spec import (
-    ContinualSpec,
-    CumulativeSpec,
-    DerSpec,
-    EwcSpec,
-    GdumbSpec,
-    JointSpec,
-    LwfSpec,
-    ReplaySpec,
-)
 from acn_bench.strategies.budget import Budget, Spent
+from acn_bench.strategies.cumulative import CumulativeSpec
+from acn_bench.strategies.der import DerSpec
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.gdumb import GdumbSpec
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.replay import ReplaySpec
 
 REPLAY = ReplaySpec(name="replay", memory=30, memory_batch_size=32)
 DER = DerSpec(name="der", memory=60, memory_batch_size=32)

@@ -7,12 +7,15 @@ import torch
 from torch import nn
 
 from acn_bench import catalog
-from acn_bench.benchmarks.continual.compatibility import refusal
 from acn_bench.benchmarks.continual.protocol import ContinualRun
-from acn_bench.spec import ContinualSpec, FactorySpec, LwfSpec, NaiveSpec, ReplaySpec
-from acn_bench.strategies.learner import BUILDERS
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.run import Run
+from acn_bench.spec import FactorySpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.seeding import generators_kept
-from acn_bench.training.resume import Checkpoint
+from acn_bench.training.resume import ResumeFile
 
 ABOUT = {"run": "run", "code": "abc"}
 
@@ -21,7 +24,7 @@ class InterruptedRunError(Exception):
     """What a kill is in these tests."""
 
 
-class Interrupting(Checkpoint):
+class Interrupting(ResumeFile):
     """Ends the run when the n-th checkpoint has been written."""
 
     left = 0
@@ -41,7 +44,7 @@ def begun(config, digits, tmp_path):
         note = (notes if notes is not None else []).append
         kept = Interrupting(tmp_path / "run-abc.safetensors", about, interval, note)
         kept.left = interrupt
-        return ContinualRun(config(**changes), digits, torch.device("cpu"), checkpoint=kept)
+        return ContinualRun(Run(config(**changes), [digits], torch.device("cpu"), checkpoint=kept))
 
     return make
 
@@ -81,7 +84,7 @@ def supported(scenarios):
         serves = [
             heads
             for heads in ("each", "one")
-            if not refusal(spec, ContinualSpec(name="", heads=heads, experiences=3))
+            if not spec.refusal(ContinualSpec(name="", heads=heads, experiences=3))
         ]
         for heads in serves[:scenarios]:
             yield pytest.param(spec, heads, id=f"{name}-{heads}")
@@ -159,14 +162,14 @@ def test_a_budget_in_images_goes_on_after_an_experience(measure, begun):
 
 
 def test_a_strategy_that_declares_nothing_begins_anew(begun, monkeypatch):
-    plain = BUILDERS[NaiveSpec]
+    plain = NaiveSpec.learner
 
     def undeclared(*args):
         made = plain(*args)
         del made.strategy_state
         return made
 
-    monkeypatch.setitem(BUILDERS, NaiveSpec, undeclared)
+    monkeypatch.setattr(NaiveSpec, "learner", undeclared)
     run = begun()
     assert run.checkpoint is None
     assert measured(run).result.accuracy[-1]

@@ -13,10 +13,15 @@ from avalanche.training.supervised import Naive
 from torch import nn
 
 from acn_bench.benchmarks.continual import protocol
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import Seeds
 from acn_bench.evaluation import correctness
-from acn_bench.spec import FactorySpec, JointSpec, ReplaySpec, Seeds, SiSpec
-from acn_bench.strategies.monitor import DivergedError
+from acn_bench.spec import FactorySpec
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.si import SiSpec
+from acn_bench.training.divergence import DivergedError
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 
@@ -139,7 +144,7 @@ def test_two_runs_of_one_config_are_identical_whatever_was_drawn_before(measure,
     random.seed(99)
     np.random.seed(99)
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    second = protocol.measure(config(strategy=SI), digits, torch.device("cpu"))
+    second = protocol.measure(Run(config(strategy=SI), [digits], torch.device("cpu")))
     assert figures(first.result) == figures(second.result)
     assert equal(first.weights, second.weights)
     assert equal(first.examples, second.examples)
@@ -172,7 +177,7 @@ def test_results_do_not_depend_on_the_slice_that_is_evaluated_at_once(
 ):
     whole = measure()
     monkeypatch.setattr(correctness, "SLICE", 7)
-    sliced = protocol.measure(config(), digits, torch.device("cpu"))
+    sliced = protocol.measure(Run(config(), [digits], torch.device("cpu")))
     assert figures(whole.result) == figures(sliced.result)
     assert equal(whole.examples, sliced.examples)
 
@@ -320,7 +325,7 @@ def test_the_rest_of_a_result_is_measured_too(measure, config):
 
 def test_progress_only_grows_and_ends_at_one(config, digits):
     shares = []
-    protocol.measure(config(epochs=1), digits, torch.device("cpu"), shares.append)
+    protocol.measure(Run(config(epochs=1), [digits], torch.device("cpu"), shares.append))
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert 0.8 < shares[-2] <= 1.0  # the estimate of the work is about right

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from acn_bench.benchmarks.continual import protocol, split
+from acn_bench.benchmarks.run import Run
 from acn_bench.evaluation import guards
-from acn_bench.spec import ReplaySpec
 from acn_bench.strategies import row_models, stream
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.training import network
 
 REPLAY = ReplaySpec(name="replay", memory=20, memory_batch_size=32)
@@ -23,7 +24,7 @@ def outcomes(config, digits):
     def run(**changes):
         changes = {"epochs": 1, "noise": {"gaussian": (0.1,)}} | changes
         made = config(**changes)
-        found = protocol.measure(made, digits, torch.device("cpu")).guards
+        found = protocol.measure(Run(made, [digits], torch.device("cpu"))).guards
         assert len({g.name for g in found}) == len(found)
         return {g.name: g.passed for g in found}
 
@@ -80,7 +81,7 @@ def test_a_row_that_is_trained_on_and_held_out_is_noticed(outcomes, monkeypatch)
 
 def test_a_test_set_that_was_trained_on_is_noticed(config, digits):
     leaked = dataclasses.replace(digits, test_images=digits.train_images[: len(digits.test_images)])
-    made = protocol.ContinualRun(config(), leaked, torch.device("cpu"))
+    made = protocol.ContinualRun(Run(config(), [leaked], torch.device("cpu")))
     made._check_start(made._stream())
     assert [g.name for g in made.guards if not g.passed] == [
         "images that are tested on were not trained on"

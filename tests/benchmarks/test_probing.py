@@ -6,7 +6,8 @@ import torch
 from acn_bench.backbones import build
 from acn_bench.evaluation import probing
 from acn_bench.evaluation.probing import depth_probes, right
-from acn_bench.spec import FactorySpec, IcarlSpec
+from acn_bench.spec import FactorySpec
+from acn_bench.strategies.icarl import IcarlSpec
 
 
 def test_a_probe_of_each_depth_reads_what_is_there():

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from acn_bench.spec import EwcSpec, GdumbSpec, JointSpec, LwfSpec, ReplaySpec
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.gdumb import GdumbSpec
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.seeding import generators_kept
 
 SCHEMES = ["plain", "aligned", "layerskip", "layerdrop"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
-from acn_bench.spec import ContinualSpec, Seeds
+from acn_bench.config import Seeds
 
 PROTOCOL = ContinualSpec(name="tiny", data="digits100", experiences=20, classes_per_experience=5)
 

@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from acn_bench.backbones import truncate
-from acn_bench.benchmarks.continual.split import whole
+from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.transfer import protocol
+from acn_bench.benchmarks.transfer.spec import TransferSpec
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
+from acn_bench.data.split import whole
 from acn_bench.evaluation import guards
-from acn_bench.spec import FactorySpec, MixerSpec, RunConfig, Seeds, TransferSpec
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.spec import FactorySpec
 
 CPU = torch.device("cpu")
 PROTOCOL = TransferSpec(
@@ -61,7 +65,7 @@ def measure(data):
     def measured(**changes):
         made = config(**changes)
         if made.run_id not in known:
-            known[made.run_id] = protocol.measure(made, *data, CPU)
+            known[made.run_id] = protocol.measure(Run(made, data, CPU))
         return known[made.run_id]
 
     return measured
@@ -94,7 +98,7 @@ def test_every_guard_passes_and_every_image_is_counted(measure):
 def test_the_same_run_twice_is_the_same_to_the_bit(measure, data):
     state = torch.random.get_rng_state()
     torch.manual_seed(1234)
-    again = protocol.measure(config(), *data, CPU)
+    again = protocol.measure(Run(config(), data, CPU))
     torch.random.set_rng_state(state)
     for name, value in measure().weights.items():
         assert torch.equal(value, again.weights[name]), name
@@ -103,7 +107,7 @@ def test_the_same_run_twice_is_the_same_to_the_bit(measure, data):
 
 def test_a_run_leaves_the_global_generators_alone(data):
     state = torch.random.get_rng_state()
-    protocol.measure(config(epochs=1, finetune_epochs=1), *data, CPU)
+    protocol.measure(Run(config(epochs=1, finetune_epochs=1), data, CPU))
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -141,7 +145,7 @@ def test_all_blocks_kept_is_the_whole_network_once(measure):
 
 
 def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_depth(data):
-    run = protocol.TransferRun(config(epochs=1), *data, CPU)
+    run = protocol.TransferRun(Run(config(epochs=1), data, CPU))
     model = protocol.one_head(run.config, 5, run.source.rows)
     source = run._trained(model, run.source, run._source_fitting())
     curve = source.accuracy.validation
@@ -163,7 +167,7 @@ def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_
 
 
 def test_probing_changes_nothing_of_the_network(data):
-    run = protocol.TransferRun(config(), *data, CPU)
+    run = protocol.TransferRun(Run(config(), data, CPU))
     model = protocol.one_head(run.config, 5, run.source.rows)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     run._probed(model)
@@ -172,9 +176,9 @@ def test_probing_changes_nothing_of_the_network(data):
 
 
 def test_both_arms_hold_out_the_same_rows_and_see_them_in_the_same_order(data):
-    runs = [protocol.TransferRun(config(wiring=w), *data, CPU) for w in ("ac", "residual")]
+    runs = [protocol.TransferRun(Run(config(wiring=w), data, CPU)) for w in ("ac", "residual")]
     assert torch.equal(runs[0].source.validation, runs[1].source.validation)
-    other = protocol.TransferRun(config(seeds=Seeds(data=1)), *data, CPU)
+    other = protocol.TransferRun(Run(config(seeds=Seeds(data=1)), data, CPU))
     assert not torch.equal(runs[0].source.validation, other.source.validation)
     rows = runs[0].source.train[:8]
     views = [run.source.rows.augmented(rows) for run in runs]
@@ -183,7 +187,7 @@ def test_both_arms_hold_out_the_same_rows_and_see_them_in_the_same_order(data):
 
 def test_the_new_head_depends_on_the_seed_of_the_weights_alone(data):
     def head(**seeds):
-        run = protocol.TransferRun(config(seeds=Seeds(**seeds)), *data, CPU)
+        run = protocol.TransferRun(Run(config(seeds=Seeds(**seeds)), data, CPU))
         model = protocol.one_head(run.config, 5, run.source.rows)
         return run._on_target(model.backbone, model.head).head.weight
 
@@ -193,7 +197,7 @@ def test_the_new_head_depends_on_the_seed_of_the_weights_alone(data):
 
 def test_a_network_of_a_factory_is_transferred_whole(data, factory):
     made = protocol.measure(
-        config(backbone=FactorySpec(factory=factory), epochs=1, finetune_epochs=1), *data, CPU
+        Run(config(backbone=FactorySpec(factory=factory), epochs=1, finetune_epochs=1), data, CPU)
     )
     result = made.result
     assert result.cut is None
@@ -206,7 +210,7 @@ def test_a_network_of_a_factory_is_transferred_whole(data, factory):
 def test_layerskip_drops_at_its_full_rates_where_the_end_of_the_training_is_open(data, matched):
     accuracy = 0.4 if matched else None
     run = protocol.TransferRun(
-        config(scheme="layerskip", epochs=100, source_accuracy=accuracy), *data, CPU
+        Run(config(scheme="layerskip", epochs=100, source_accuracy=accuracy), data, CPU)
     )
     fitting = run._source_fitting()
     early = fitting.scheme.dropping(2, step=1, total_steps=1000 if fitting.from_scratch else None)

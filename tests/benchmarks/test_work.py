@@ -3,20 +3,18 @@
 import pytest
 
 from acn_bench.benchmarks.continual.cost import passes
-from acn_bench.spec import (
-    AgemSpec,
-    CumulativeSpec,
-    DerSpec,
-    ErAceSpec,
-    EwcSpec,
-    GdumbSpec,
-    IcarlSpec,
-    JointSpec,
-    LwfSpec,
-    MasSpec,
-    NaiveSpec,
-    ReplaySpec,
-)
+from acn_bench.strategies.agem import AgemSpec
+from acn_bench.strategies.cumulative import CumulativeSpec
+from acn_bench.strategies.der import DerSpec
+from acn_bench.strategies.er_ace import ErAceSpec
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.gdumb import GdumbSpec
+from acn_bench.strategies.icarl import IcarlSpec
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.mas import MasSpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.replay import ReplaySpec
 
 KINDS = [
     NaiveSpec(name="naive"), JointSpec(name="joint"), CumulativeSpec(name="cumulative"),

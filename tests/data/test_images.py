@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from acn_bench.data import images
-from acn_bench.data.cifar import MissingData
+from acn_bench.errors import MissingData
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,15 @@ import torch
 
 from acn_bench import catalog
 from acn_bench.benchmarks.continual.protocol import measure
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.execution import session
+from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
-from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.strategies.naive import NaiveSpec
 
 MODULE = """
 import numpy as np
@@ -117,7 +121,7 @@ def measured(data, **changes):
         seeds=Seeds(),
         fingerprint=data.fingerprint,
     )
-    return measure(config, data, torch.device("cpu"))
+    return measure(Run(config, [data], torch.device("cpu")))
 
 
 # ---------------------------------------------------------------- what it holds

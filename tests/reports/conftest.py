@@ -9,27 +9,16 @@ from typing import Any
 import pytest
 
 from acn_bench import catalog
+from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.catalog import BenchmarkCard
-from acn_bench.records import (
-    SCHEMA,
-    ContinualResult,
-    DataProvenance,
-    Guard,
-    NoiseResult,
-    Provenance,
-    RunRecord,
-    Seconds,
-    Validation,
-)
-from acn_bench.spec import (
-    ContinualSpec,
-    JointSpec,
-    MixerSpec,
-    NaiveSpec,
-    RunConfig,
-    Seeds,
-    SiSpec,
-)
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.records import SCHEMA, RunRecord
+from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.naive import NaiveSpec
+from acn_bench.strategies.si import SiSpec
 
 LEVELS = {"gaussian": (0.1, 0.2, 0.4), "salt_and_pepper": (0.01, 0.05, 0.1)}
 STRATEGIES = {"naive": NaiveSpec, "si": SiSpec, "joint": JointSpec}

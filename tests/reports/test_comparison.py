@@ -7,9 +7,10 @@ from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare, seeds_varied, verdict
 from acn_bench.analysis.groups import Difference
 from acn_bench.benchmarks.continual.noise_metrics import noise_kept
+from acn_bench.benchmarks.continual.result import NoiseResult
 from acn_bench.catalog import Claim
-from acn_bench.records import NoiseResult, Seconds
-from acn_bench.spec import Seeds
+from acn_bench.config import Seeds
+from acn_bench.result import Seconds
 
 SECONDS = Claim(
     name="quick", statement="AC trains faster", metric="seconds", direction="lower", source="nobody"
@@ -157,7 +158,7 @@ def test_other_data_under_the_same_name_makes_another_group(record):
 def test_a_strategys_option_makes_another_group_and_is_said(record):
     import msgspec
 
-    from acn_bench.spec import SiSpec
+    from acn_bench.strategies.si import SiSpec
 
     config = msgspec.structs.replace(record("si").config, strategy=SiSpec(name="si", strength=10.0))
     strong = msgspec.structs.replace(record("si"), config=config, run_id=config.run_id)

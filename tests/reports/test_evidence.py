@@ -12,7 +12,7 @@ import pytest
 from acn_bench import catalog, records
 from acn_bench.analysis import published
 from acn_bench.analysis.comparison import compare
-from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.groups import kind_of
 from acn_bench.reports import views
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,8 +29,8 @@ def figures(folder: Path) -> dict:
         "runs": {
             f"{r.run_id} {r.provenance.code}": {
                 name: value
-                for name, metric in METRICS.items()
-                if name in catalogued(r) and (value := rounded(metric.value(r))) is not None
+                for name, metric in kind_of(r).metrics.items()
+                if (value := rounded(metric.value(r))) is not None
             }
             for r in found
         },
@@ -40,7 +40,7 @@ def figures(folder: Path) -> dict:
             ]
             for group in comparison.groups
             for arm in group.arms.values()
-            for name in catalogued(found[0])
+            for name in comparison.kind.metrics
             if group.cell(arm.name, name).n
         },
         "verdicts": [
@@ -57,12 +57,6 @@ def figures(folder: Path) -> dict:
             for row in entry.rows
         ],
     }  # fmt: skip
-
-
-def catalogued(record) -> list[str]:
-    from acn_bench.reports import kinds
-
-    return list(kinds.of(record).metrics)
 
 
 def key(group) -> str:

@@ -5,8 +5,8 @@ import pytest
 from acn_bench.analysis.caveats import caveats, not_comparable
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual.fairness import fairness, views_run
-from acn_bench.records import Guard
 from acn_bench.reports import page, tables
+from acn_bench.result import Guard
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 
 from acn_bench.analysis.comparison import compare
-from acn_bench.analysis.measures import METRICS
-from acn_bench.benchmarks.continual.definitions import LEDGER
+from acn_bench.benchmarks.continual.definitions import DEFINITIONS
+from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.reports import page, tables
 from acn_bench.reports.ledger import ledger
 
@@ -23,7 +23,7 @@ def of_matrix(record, R, wiring="ac", **more):
 def values(made):
     """name -> value for AC, of records of one group."""
     (group,) = compare(made).groups
-    return {name: group.cell("ac", name).mean for name in LEDGER}
+    return {name: group.cell("ac", name).mean for name in (m.name for m in DEFINITIONS)}
 
 
 def test_the_definitions_part_ways_with_backward_transfer(record):
@@ -112,11 +112,11 @@ def test_every_definition_names_its_formula_its_source_and_who_prints_it(records
     comparison = compare(records(("naive", "joint")), card)
     html, text = page.render(comparison), tables.markdown(comparison)
 
-    for metric in LEDGER.values():
+    for metric in DEFINITIONS:
         assert metric.definition
         assert metric.source
         assert metric.printed_by
-        assert METRICS[metric.name] is metric
+        assert KIND.metrics[metric.name] is metric
         assert metric.title in html
         assert f"**{metric.title}**: {metric.definition}" in text
     assert "printed by Avalanche (StreamForgetting)" in html

@@ -1,10 +1,10 @@
 import pytest
 
-from acn_bench.analysis import measures
+from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import compare
-from acn_bench.analysis.measures import METRICS
 from acn_bench.benchmarks.continual import definitions
-from acn_bench.records import Validation
+from acn_bench.benchmarks.continual.kind import KIND
+from acn_bench.benchmarks.continual.result import Validation
 
 T = 2
 
@@ -26,18 +26,19 @@ def cut(record, validation_curve, test_curve=None, counts=(500, 500), changes=No
 def test_utilised_depth_is_chosen_on_held_out_rows_and_reported_on_test(record):
     r = cut(record, [0.2, 0.5, 0.695, 0.7], test_curve=[0.2, 0.6, 0.65, 0.71])
 
-    assert measures.utilised_depth(r) == 2
-    assert measures.truncated_accuracy(r) == pytest.approx(0.65)
-    assert METRICS["utilised_depth_half"].of(r) == 2
-    assert METRICS["utilised_depth_two"].of(r) == 2
-    assert METRICS["parameters_utilised"].of(r) == r.result.parameters[2]
+    assert depth_metrics.utilised_depth(r) == 2
+    assert depth_metrics.truncated_accuracy(r) == pytest.approx(0.65)
+    assert KIND.metrics["utilised_depth_half"].of(r) == 2
+    assert KIND.metrics["utilised_depth_two"].of(r) == 2
+    assert KIND.metrics["parameters_utilised"].of(r) == r.result.parameters[2]
 
 
 def test_the_tolerances_can_part_ways(record):
     r = cut(record, [0.2, 0.685, 0.692, 0.7])
 
     found = [
-        METRICS[m].of(r) for m in ("utilised_depth_half", "utilised_depth", "utilised_depth_two")
+        KIND.metrics[m].of(r)
+        for m in ("utilised_depth_half", "utilised_depth", "utilised_depth_two")
     ]
     assert found == [3, 2, 1]
 
@@ -47,10 +48,10 @@ def test_the_depth_by_test_needs_evidence_where_the_tolerance_needs_a_mean(recor
     few = cut(record, curve, changes=[[500, 0], [10, 1], [8, 2], [0, 0]])
     many = cut(record, curve, counts=(5000, 5000), changes=[[5000, 0], [95, 5], [80, 20], [0, 0]])
 
-    assert measures.utilised_depth(few) == measures.utilised_depth(many) == 1
-    assert METRICS["sufficient_depth"].of(few) == 3
-    assert METRICS["sufficient_depth"].of(many) == 2
-    assert measures.sufficient_depth(many, 0.02) == 1
+    assert depth_metrics.utilised_depth(few) == depth_metrics.utilised_depth(many) == 1
+    assert KIND.metrics["sufficient_depth"].of(few) == 3
+    assert KIND.metrics["sufficient_depth"].of(many) == 2
+    assert depth_metrics.sufficient_depth(many, 0.02) == 1
 
 
 def test_the_depth_by_test_has_no_value_where_nothing_could_be_shown(record):
@@ -60,16 +61,16 @@ def test_the_depth_by_test_has_no_value_where_nothing_could_be_shown(record):
     enough = cut(record, [0.7, 0.7, 0.7, 0.7], counts=(180, 181), changes=same)
     not_counted = cut(record, [0.7, 0.7, 0.7, 0.7])
 
-    found = [measures.sufficient_depth(r) for r in (guesses, too_few, enough, not_counted)]
+    found = [depth_metrics.sufficient_depth(r) for r in (guesses, too_few, enough, not_counted)]
     assert found == [None, None, 0, None]
 
 
 def test_a_model_that_guesses_has_no_utilised_depth(record):
     r = cut(record, [0.2, 0.2, 0.21, 0.22])  # two standard errors above 0.2 over 1,000 rows: 0.225
 
-    assert measures.utilised_depth(r) is None
-    assert measures.truncated_accuracy(r) is None
-    assert METRICS["flops_utilised"].of(r) is None
+    assert depth_metrics.utilised_depth(r) is None
+    assert depth_metrics.truncated_accuracy(r) is None
+    assert KIND.metrics["flops_utilised"].of(r) is None
 
 
 def test_guessing_is_among_an_experiences_classes_only_with_a_head_each(record):
@@ -85,8 +86,8 @@ def test_a_network_without_depths_has_no_utilised_depth(record):
         result={"validation": nothing, "depth_accuracy": None, "parameters": [], "flops": []}
     )
 
-    assert measures.utilised_depth(r) is None
-    assert METRICS["parameters"].of(r) is None
+    assert depth_metrics.utilised_depth(r) is None
+    assert KIND.metrics["parameters"].of(r) is None
 
 
 def test_joint_training_cannot_forget(records, card):
@@ -101,7 +102,7 @@ def test_joint_training_cannot_forget(records, card):
 
 
 def test_every_metric_says_what_it_is_and_where_it_comes_from():
-    for metric in METRICS.values():
+    for metric in KIND.metrics.values():
         assert metric.definition
         assert metric.source
         assert metric.missing

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from acn_bench import catalog
-from acn_bench.analysis import measures
 from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual import metrics
 from acn_bench.benchmarks.continual.figures import curves
 from acn_bench.reports.page import render
 
@@ -20,14 +20,14 @@ def probed(record):
 
 def test_the_curve_is_the_mean_over_experiences_and_the_depth_is_chosen_on_held_out_rows(record):
     plain, found = record(), probed(record())
-    assert measures.probe_curve(plain) is None
-    assert measures.probed_depth(plain) is None
-    assert [round(v, 6) for v in measures.probe_curve(found)] == [0.2, 0.5, 0.8, 0.8, 0.8, 0.8]
-    assert measures.probed_depth(found) == 2  # 0.795 of 0.8, held out
+    assert metrics.probe_curve(plain) is None
+    assert metrics.probed_depth(plain) is None
+    assert [round(v, 6) for v in metrics.probe_curve(found)] == [0.2, 0.5, 0.8, 0.8, 0.8, 0.8]
+    assert metrics.probed_depth(found) == 2  # 0.795 of 0.8, held out
     guessing = [[0.2] * 6, [0.2] * 6]
     held = replace(found.result.validation, probe_accuracy=guessing)
     none = replace(found, result=replace(found.result, validation=held))
-    assert measures.probed_depth(none) is None
+    assert metrics.probed_depth(none) is None
 
 
 def test_the_figure_and_the_table_show_it_where_it_was_measured(records, card):

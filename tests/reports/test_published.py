@@ -98,7 +98,7 @@ def test_a_part_of_a_data_set_says_so(records, card):
 
 
 def test_a_guard_that_failed_comes_first(records, record, card):
-    from acn_bench.records import Guard
+    from acn_bench.result import Guard
 
     broken = Guard(name="finite", passed=False, detail="the loss was infinite")
     found = caveats(compare([*records(), record(seed=7, provenance={"guards": [broken]})], card))

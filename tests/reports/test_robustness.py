@@ -1,9 +1,10 @@
 import pytest
 
-from acn_bench.analysis import measures
+from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import compare
-from acn_bench.analysis.measures import METRICS
-from acn_bench.records import NoiseResult
+from acn_bench.benchmarks.continual import metrics
+from acn_bench.benchmarks.continual.kind import KIND
+from acn_bench.benchmarks.continual.result import NoiseResult
 from acn_bench.reports import figures, page
 
 MILD = [[0.7, None, None], [0.5, 0.6, None], [0.4, 0.5, 0.8]]  # forgets (0.3 + 0.1) / 2
@@ -19,17 +20,17 @@ def noisy(record, *matrices, **more):
 
 
 def test_robust_forgetting_is_forgetting_of_the_noisy_matrices(record):
-    assert METRICS["robust_forgetting"].of(noisy(record, MILD)) == pytest.approx(0.2)
-    assert METRICS["robust_forgetting"].of(noisy(record, MILD, HARD)) == pytest.approx(0.15)
+    assert KIND.metrics["robust_forgetting"].of(noisy(record, MILD)) == pytest.approx(0.2)
+    assert KIND.metrics["robust_forgetting"].of(noisy(record, MILD, HARD)) == pytest.approx(0.15)
 
 
 def test_noise_at_the_end_alone_says_how_to_measure_forgetting_under_it(record):
     made = record()
 
-    assert METRICS["robust_forgetting"].of(made) is None
-    assert "noise_after=every" in METRICS["robust_forgetting"].why_not(made)
-    assert "joint" in METRICS["robust_forgetting"].why_not(record("joint"))
-    assert "no noise" in METRICS["robust_forgetting"].why_not(record(result={"noise": []}))
+    assert KIND.metrics["robust_forgetting"].of(made) is None
+    assert "noise_after=every" in KIND.metrics["robust_forgetting"].why_not(made)
+    assert "joint" in KIND.metrics["robust_forgetting"].why_not(record("joint"))
+    assert "no noise" in KIND.metrics["robust_forgetting"].why_not(record(result={"noise": []}))
 
 
 def test_forgetting_under_noise_is_drawn_where_it_was_measured(record):
@@ -54,27 +55,27 @@ R = [
 def test_forgetting_and_the_depth_curve_are_read_at_every_depth(record):
     made = record(depth=1, experiences=3, result={"depth_accuracy": R})
 
-    assert measures.forgetting_by_depth(made) == pytest.approx([0.1, 0.05])
-    assert measures.depth_curve(made, "test", 0) == pytest.approx([0.3, 0.8])
-    assert measures.depth_curve(made, "test", 1) == pytest.approx([0.35, 0.65])
-    assert measures.depth_curve(made, "test", 2) == measures.depth_curve(made, "test")
+    assert metrics.forgetting_by_depth(made) == pytest.approx([0.1, 0.05])
+    assert metrics.depth_curve_after(made, "test", 0) == pytest.approx([0.3, 0.8])
+    assert metrics.depth_curve_after(made, "test", 1) == pytest.approx([0.35, 0.65])
+    assert metrics.depth_curve_after(made, "test", 2) == depth_metrics.depth_curve(made, "test")
 
 
 def test_with_one_head_a_depth_curve_leaves_out_experiences_that_are_yet_to_come(record):
     full = [[cell or [0.0, 0.0] for cell in row] for row in R]
     made = record(depth=1, experiences=3, result={"depth_accuracy": full})
 
-    assert measures.depth_curve(made, "test", 1) == pytest.approx([0.35, 0.65])
+    assert metrics.depth_curve_after(made, "test", 1) == pytest.approx([0.35, 0.65])
 
 
 def test_forgetting_cut_to_utilised_depth_is_that_of_its_depth(record):
     made = record()  # its held-out curve reaches full depth after three blocks
-    k = measures.utilised_depth(made)
+    k = depth_metrics.utilised_depth(made)
 
     assert k < made.config.backbone.depth
-    expected = measures.forgetting_by_depth(made)[k]
-    assert METRICS["truncated_forgetting"].of(made) == pytest.approx(expected)
-    assert METRICS["truncated_forgetting"].of(record("joint")) is None
+    expected = metrics.forgetting_by_depth(made)[k]
+    assert KIND.metrics["truncated_forgetting"].of(made) == pytest.approx(expected)
+    assert KIND.metrics["truncated_forgetting"].of(record("joint")) is None
 
 
 def test_depths_over_the_stream_are_drawn_for_what_learns_in_turn(record):

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from acn_bench import catalog
-from acn_bench.analysis import measures, presets
+from acn_bench.analysis import presets
 from acn_bench.analysis.comparison import compare
-from acn_bench.benchmarks.continual import class_orders, definitions
+from acn_bench.benchmarks.continual import class_orders, definitions, metrics
+from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.reports import page, tables, views
 from acn_bench.reports.experiment import description
 
@@ -41,21 +42,21 @@ def replace(made, **config):
 
 def test_guessing_is_among_all_classes_and_masked_among_those_of_the_experience(classes):
     assert definitions.chance(classes()) == pytest.approx(1 / 15)
-    assert measures.masked_chance(classes()) == pytest.approx(1 / 5)
+    assert metrics.masked_chance(classes()) == pytest.approx(1 / 5)
 
 
 def test_with_a_head_each_nothing_is_masked(record):
     made = record()
-    assert measures.masked_chance(made) is None
-    assert measures.METRICS["masked_accuracy"].of(made) is None
-    assert measures.METRICS["forward_transfer"].of(made) is None
+    assert metrics.masked_chance(made) is None
+    assert KIND.metrics["masked_accuracy"].of(made) is None
+    assert KIND.metrics["forward_transfer"].of(made) is None
 
 
 def test_forgetting_masked_accuracy_and_forward_transfer_by_hand(classes):
     made = classes()
     assert definitions.forgetting(made) == pytest.approx((0.7 + 0.3) / 2)
-    assert measures.METRICS["masked_accuracy"].of(made) == pytest.approx(2.0 / 3)
-    assert measures.METRICS["forward_transfer"].of(made) == pytest.approx((-0.05 - 0.06) / 2)
+    assert KIND.metrics["masked_accuracy"].of(made) == pytest.approx(2.0 / 3)
+    assert KIND.metrics["forward_transfer"].of(made) == pytest.approx((-0.05 - 0.06) / 2)
 
 
 def test_chance_stands_beside_each_accuracy_of_a_class_incremental_table(classes, record):

@@ -5,25 +5,25 @@ import random
 import pytest
 
 from acn_bench import catalog, records
-from acn_bench.analysis import measures, published
+from acn_bench.analysis import depth_metrics, published
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare
 from acn_bench.analysis.groups import arm_order, arm_title
-from acn_bench.records import (
-    SCHEMA,
+from acn_bench.benchmarks.transfer.kind import KIND
+from acn_bench.benchmarks.transfer.result import (
     Accuracy,
-    DataProvenance,
     Probed,
-    Provenance,
     RowCounts,
-    RunRecord,
-    Seconds,
     Trained,
     TransferResult,
 )
+from acn_bench.benchmarks.transfer.spec import TransferSpec
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.records import SCHEMA, RunRecord
 from acn_bench.reports import page, tables, views
 from acn_bench.reports.figures.style import look
-from acn_bench.spec import MixerSpec, RunConfig, Seeds, TransferSpec
+from acn_bench.result import DataProvenance, Provenance, Seconds
 
 # (fine-tuned, cut to, source accuracy)
 HABITS = {
@@ -162,9 +162,9 @@ def test_the_table_has_ac_less_each_other_arm(comparison):
 
 def test_utilised_depth_and_its_chance_are_of_the_fine_tuned_network(made):
     record = made[0]
-    assert measures.utilised_depth(record) == 5
-    assert measures.METRICS["cut_depth"].value(record) == 3
-    assert measures.METRICS["parameters_utilised"].value(record) == 6000
+    assert depth_metrics.utilised_depth(record) == 5
+    assert KIND.metrics["cut_depth"].value(record) == 3
+    assert KIND.metrics["parameters_utilised"].value(record) == 6000
 
 
 def test_arms_that_never_reached_the_source_accuracy_are_named(comparison):

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from acn_bench.benchmarks.continual.protocol import ContinualRun
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.run import Run
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
-from acn_bench.spec import ContinualSpec, MixerSpec, NaiveSpec, RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.strategies.naive import NaiveSpec
 
 PROTOCOL = ContinualSpec(
     name="small", data="digits100", experiences=3, classes_per_experience=3, epochs=2, batch_size=32,
@@ -31,6 +35,6 @@ def small():
 
     def make(strategy=None, **changes):
         run = config(strategy, **changes)
-        return ContinualRun(run, images.load("digits100"), torch.device("cpu"))
+        return ContinualRun(Run(run, [images.load("digits100")], torch.device("cpu")))
 
     return make

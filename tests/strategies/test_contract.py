@@ -13,24 +13,21 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import JointTraining
 
 from acn_bench import catalog
-from acn_bench.benchmarks.continual.compatibility import refusal
-from acn_bench.spec import (
-    WIRINGS,
-    BuilderSpec,
-    ContinualSpec,
-    CumulativeSpec,
-    EwcSpec,
-    JointSpec,
-    LwfSpec,
-    MasSpec,
-    MixerSpec,
-    ReplaySpec,
-    SiSpec,
-    ViTSpec,
-)
-from acn_bench.strategies.learner import BUILDERS
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.families.vit import ViTSpec
+from acn_bench.registry import STRATEGIES
+from acn_bench.spec import WIRINGS
+from acn_bench.strategies.builder import BuilderSpec
+from acn_bench.strategies.cumulative import CumulativeSpec
+from acn_bench.strategies.ewc import EwcSpec
+from acn_bench.strategies.joint import JointSpec
+from acn_bench.strategies.lwf import LwfSpec
+from acn_bench.strategies.mas import MasSpec
+from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.row_models import Kept
 from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.si import SiSpec
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
 EWC = EwcSpec(name="ewc", strength=100.0)
@@ -277,7 +274,7 @@ def test_every_kind_of_strategy_is_built_and_runs_on_every_wiring(small):
         run = small(backbone={"wiring": wiring, "depth": 1}, epochs=1, heads="one")
         assert trained(run, 1)
     kinds = {type(catalog.strategy(name).options) for name in catalog.names("strategies")}
-    assert kinds | {BuilderSpec} == set(BUILDERS)
+    assert kinds | {BuilderSpec} == {STRATEGIES.load(name) for name in STRATEGIES}
 
 
 def supported():
@@ -288,7 +285,7 @@ def supported():
         known = {f.name for f in msgspec.structs.fields(options)}
         spec = msgspec.structs.replace(options, **{k: v for k, v in sizes.items() if k in known})
         for heads in ("each", "one"):
-            if not refusal(spec, ContinualSpec(name="", heads=heads, experiences=2)):
+            if not spec.refusal(ContinualSpec(name="", heads=heads, experiences=2)):
                 yield pytest.param(spec, heads, id=f"{name}-{heads}")
 
 

@@ -7,16 +7,14 @@ import torch
 from avalanche.training.plugins import AGEMPlugin, GEMPlugin
 from avalanche.training.supervised import DER, ER_ACE, ICaRL
 
-from acn_bench.spec import (
-    AgemSpec,
-    DerSpec,
-    ErAceSpec,
-    GdumbSpec,
-    GemSpec,
-    IcarlSpec,
-    Seeds,
-)
-from acn_bench.strategies.gdumb import GDumb
+from acn_bench.config import Seeds
+from acn_bench.strategies.agem import AgemSpec
+from acn_bench.strategies.der import DerSpec
+from acn_bench.strategies.er_ace import ErAceSpec
+from acn_bench.strategies.gdumb import GdumbSpec
+from acn_bench.strategies.gem import GemSpec
+from acn_bench.strategies.icarl import IcarlSpec
+from acn_bench.strategies.plugins.gdumb import GDumb
 from acn_bench.strategies.seeding import generators_kept
 
 needs_solver = pytest.mark.skipif(

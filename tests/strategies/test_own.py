@@ -8,7 +8,7 @@ import torch
 
 from acn_bench import catalog
 from acn_bench.plan import Choices, unresolved
-from acn_bench.spec import BuilderSpec
+from acn_bench.strategies.builder import BuilderSpec
 from acn_bench.strategies.seeding import generators_kept
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from acn_bench.strategies.penalty import differences, quadratic
+from acn_bench.strategies.plugins.penalty import differences, quadratic
 
 
 def test_the_penalty_and_its_gradient_are_those_of_the_formula():

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from acn_bench.benchmarks.continual.result import DepthMatrix, Matrix
 from acn_bench.evaluation.correctness import changes, shares
-from acn_bench.records import DepthMatrix, Matrix
-from acn_bench.strategies.state import State
+from acn_bench.training.resume import State
 
 
 class Table:

@@ -1,92 +1,66 @@
 """A strategy and a protocol -> why the one cannot serve the other: *runs* is not *supports*.
 
-Nothing here is found out by trying: a strategy that would run and mean something else is refused
-before anything starts.
+A strategy that would run and mean something else is refused before anything starts; nothing is found by
+trying. Each strategy's file says which of these reasons it has.
 """
 
 from importlib.util import find_spec
 
-from acn_bench.spec import (
-    AgemSpec,
-    ContinualSpec,
-    CumulativeSpec,
-    DerSpec,
-    ErAceSpec,
-    GdumbSpec,
-    GemSpec,
-    IcarlSpec,
-    JointSpec,
-    StrategySpec,
-)
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 SOLVER = "quadprog"  # of GEM's projection
 
 
-def refusal(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
-    """A sentence without its full stop, or None where the strategy serves the protocol."""
+def own_loss(protocol: ContinualSpec) -> str | None:
+    """Refuse a scheme of losses by depth for a strategy whose loss is its own."""
+    if protocol.scheme == "plain":
+        return None
     return (
-        _scenario(strategy, protocol)
-        or _scheme(strategy, protocol)
-        or _solver(strategy)
-        or _sizes(strategy, protocol)
+        f"its loss is its own and asks for the output alone, so that scheme={protocol.scheme} would change "
+        "nothing"
     )
 
 
-def _scenario(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
-    if protocol.heads == "one":
+def no_solver() -> str | None:
+    """Refuse GEM where its solver is not installed."""
+    if find_spec(SOLVER) is not None:
         return None
-    if isinstance(strategy, IcarlSpec):
-        return (
-            "with a head each, classes are numbered from 0 in every experience, and iCaRL keeps one mean a "
-            "number: it would merge the classes of different experiences"
-        )
-    if isinstance(strategy, ErAceSpec):
-        return (
-            "with a head each, classes of different experiences never compete, so the mask of ER-ACE changes "
-            "nothing: it would be replay under another name"
-        )
-    return None
+    return f"it needs {SOLVER}, which is not installed: pip install 'acn_bench[gem]'"
 
 
-def _scheme(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
-    if protocol.scheme != "plain" and isinstance(strategy, DerSpec | IcarlSpec | ErAceSpec):
-        return (
-            f"its loss is its own and asks for the output alone, so that scheme={protocol.scheme} would "
-            "change nothing"
-        )
-    return None
+def memory_below_batch(protocol: ContinualSpec, memory: int, batch: int) -> str | None:
+    """Refuse a memory that never fills its batch."""
+    if memory >= batch or protocol.experiences == 1:
+        return None
+    return (
+        f"its memory of {memory} never fills a batch of {batch} (memory_batch_size), so nothing would be "
+        "replayed"
+    )
 
 
-def _solver(strategy: StrategySpec) -> str | None:
-    if isinstance(strategy, GemSpec) and find_spec(SOLVER) is None:
-        return f"it needs {SOLVER}, which is not installed: pip install 'acn_bench[gem]'"
-    return None
-
-
-def _sizes(strategy: StrategySpec, protocol: ContinualSpec) -> str | None:
-    """Values that fit each other nowhere: what would fail, or silently do nothing."""
-    if (
-        isinstance(strategy, DerSpec | ErAceSpec)
-        and strategy.memory < strategy.memory_batch_size
-        and protocol.experiences > 1
-    ):
-        return (
-            f"its memory of {strategy.memory} never fills a batch of {strategy.memory_batch_size} "
-            "(memory_batch_size), so nothing would be replayed"
-        )
+def sample_below_experiences(protocol: ContinualSpec, sample: int) -> str | None:
+    """Refuse a sample that is smaller than the number of earlier experiences."""
     earlier = protocol.experiences - 1
-    if isinstance(strategy, AgemSpec) and strategy.sample_size < earlier:
-        return (
-            f"its sample of {strategy.sample_size} (sample_size) does not reach all {earlier} earlier "
-            "experiences"
-        )
+    if sample >= earlier:
+        return None
+    return f"its sample of {sample} (sample_size) does not reach all {earlier} earlier experiences"
+
+
+def memory_below_classes(protocol: ContinualSpec, memory: int) -> str | None:
+    """Refuse a memory that is smaller than the number of classes."""
     classes = protocol.experiences * protocol.classes_per_experience
-    if isinstance(strategy, GdumbSpec | IcarlSpec) and strategy.memory < classes:
-        return f"its memory of {strategy.memory} has no place for each of {classes} classes"
-    mixed = isinstance(strategy, JointSpec | CumulativeSpec | GdumbSpec)
-    if mixed and protocol.heads == "each" and protocol.batch_size < protocol.experiences:
-        return (
-            f"with a head each, a batch holds examples of all {protocol.experiences} experiences, and "
-            f"{protocol.batch_size} (batch_size) is too few"
-        )
-    return None
+    return (
+        f"its memory of {memory} has no place for each of {classes} classes"
+        if memory < classes
+        else None
+    )
+
+
+def batch_below_experiences(protocol: ContinualSpec) -> str | None:
+    """Refuse a batch that cannot hold an example of each experience, where each has its head."""
+    if protocol.heads == "one" or protocol.batch_size >= protocol.experiences:
+        return None
+    return (
+        f"with a head for each experience, a batch holds examples of all {protocol.experiences} experiences, "
+        f"and {protocol.batch_size} (batch_size) is too few"
+    )

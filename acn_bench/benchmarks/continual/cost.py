@@ -1,37 +1,43 @@
-"""RunConfig and data -> how much work a run is, in images trained."""
+"""A continual run and its data -> how much work it is, in images trained."""
 
+from collections.abc import Sequence
+
+from acn_bench.benchmarks.continual.spec import ContinualConfig
+from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.run import Cost
 from acn_bench.data.images import ImageData
-from acn_bench.spec import (
-    AgemSpec,
-    ContinualSpec,
-    CumulativeSpec,
-    DerSpec,
-    ErAceSpec,
-    EwcSpec,
-    GdumbSpec,
-    GemSpec,
-    IcarlSpec,
-    MasSpec,
-    ReplaySpec,
-    RunConfig,
-    StrategySpec,
-)
-
-EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pass of three
+from acn_bench.evaluation.cost import EVALUATED
 
 
-def work(config: RunConfig, data: ImageData) -> float:
+def check(config: ContinualConfig, data: Sequence[ImageData]) -> None:
+    """Raise ValueError where data and protocol do not fit: too few classes or rows."""
+    split(data[0], config.benchmark, config.seeds)
+
+
+def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
+    """Work of the run. Training that ends by the clock takes its seconds, and no images."""
+    protocol = config.benchmark
+    images = (evaluated if protocol.seconds else work)(config, data[0])
+    return Cost(
+        images=images,
+        batch_size=protocol.batch_size,
+        classes=protocol.classes_per_experience,
+        seconds=protocol.experiences * (protocol.seconds or 0.0),
+    )
+
+
+def work(config: ContinualConfig, data: ImageData) -> float:
     """Images trained, and those evaluated for what they cost."""
-    protocol = config.continual
+    protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     rows = classes * len(data.train_labels) * (1 - protocol.validation)
-    trained = rows * protocol.epochs * passes(config.strategy, protocol, rows)
+    trained = rows * protocol.epochs * passes(config, rows)
     return trained + evaluated(config, data)
 
 
-def evaluated(config: RunConfig, data: ImageData) -> float:
+def evaluated(config: ContinualConfig, data: ImageData) -> float:
     """The images that are evaluated, in images trained."""
-    protocol = config.continual
+    protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     held = protocol.validation * len(data.train_labels)
     T = protocol.experiences
@@ -43,30 +49,10 @@ def evaluated(config: RunConfig, data: ImageData) -> float:
     return EVALUATED * classes * (measured * (tests + held) + noisy * tests + probed)
 
 
-def passes(strategy: StrategySpec | None, protocol: ContinualSpec, rows: float) -> float:
+def passes(config: ContinualConfig, rows: float) -> float:
     """Images that pass forward and backward, for each row of the stream in each epoch."""
-    T = protocol.experiences
+    protocol, strategy = config.benchmark, config.strategy
+    assert strategy is not None
     if protocol.budget != "epochs":  # memories are in it, importance comes after it
-        return 1 + isinstance(strategy, EwcSpec | MasSpec) / protocol.epochs
-    match strategy:
-        case CumulativeSpec():
-            return (T + 1) / 2
-        case EwcSpec() | MasSpec():  # importance, once an experience
-            return 1 + 1 / protocol.epochs
-        case IcarlSpec():
-            return 1 + strategy.memory * (T - 1) / rows
-        case GdumbSpec():
-            return min(1.0, strategy.memory * T / rows)
-    return 1 + _beside(strategy, T) * (T - 1) / T / protocol.batch_size
-
-
-def _beside(strategy: StrategySpec | None, experiences: int) -> float:
-    """Images of a memory beside each batch, on average from the second experience on."""
-    match strategy:
-        case ReplaySpec() | DerSpec() | ErAceSpec():
-            return strategy.memory_batch_size
-        case AgemSpec():
-            return strategy.sample_size
-        case GemSpec():  # the memory of each earlier experience
-            return strategy.memory_per_experience * experiences / 2
-    return 0
+        return 1 + strategy.after_each(protocol)
+    return strategy.passes(protocol, rows)

@@ -1,4 +1,4 @@
-"""RunRecord -> accuracy, forgetting, transfer and intransigence, by every definition that is in use.
+"""ContinualRecord -> accuracy, forgetting, transfer and intransigence, by every definition that is in use.
 
 All are computed from one matrix: R[i][j], the test accuracy on experience j after learning experience i of T.
 `printed_by` says under which names Avalanche, mammoth, PyCIL and FACIL print the same number.
@@ -8,8 +8,7 @@ from typing import Literal
 
 from acn_bench import metrics
 from acn_bench.analysis.metric import Metric
-from acn_bench.records import RunRecord
-from acn_bench.spec import JointSpec
+from acn_bench.benchmarks.continual.record import ContinualRecord
 
 _NOBODY = "none of Avalanche, mammoth, PyCIL and FACIL"
 _JOINT = "joint training learns all experiences at once and has only its end"
@@ -19,12 +18,12 @@ _ONE = "there is one experience"
 # ---------------------------------------------------------------- why there is no value
 
 
-def _not_in_turn(record: RunRecord) -> str:
-    return _ONE if len(record.continual.accuracy) == 1 else _JOINT
+def _not_in_turn(record: ContinualRecord) -> str:
+    return _ONE if len(record.result.accuracy) == 1 else _JOINT
 
 
-def _not_ahead(record: RunRecord) -> str:
-    if record.config.continual.heads == "each":
+def _not_ahead(record: ContinualRecord) -> str:
+    if record.config.benchmark.heads == "each":
         return (
             "each experience has a head of its own, and that of one yet to be learned is untrained"
         )
@@ -33,8 +32,8 @@ def _not_ahead(record: RunRecord) -> str:
     return _not_in_turn(record)
 
 
-def _not_beside_joint(record: RunRecord) -> str:
-    if isinstance(record.config.strategy, JointSpec):
+def _not_beside_joint(record: ContinualRecord) -> str:
+    if record.config.strategy and record.config.strategy.at_once:
         return "this is joint training"
     return "joint training was not run with the same network, seeds and settings"
 
@@ -42,35 +41,35 @@ def _not_beside_joint(record: RunRecord) -> str:
 # ---------------------------------------------------------------- what they read
 
 
-def chance(record: RunRecord) -> float:
+def chance(record: ContinualRecord) -> float:
     """The accuracy of guessing: among an experience's classes with a head each, else among all."""
-    sizes = [len(classes) for classes in record.continual.classes]
-    if record.config.continual.heads == "each":
+    sizes = [len(classes) for classes in record.result.classes]
+    if record.config.benchmark.heads == "each":
         return sum(1 / size for size in sizes) / len(sizes)
     return 1 / sum(sizes)
 
 
-def learned_in_turn(record: RunRecord) -> bool:
+def learned_in_turn(record: ContinualRecord) -> bool:
     """Whether the accuracy was measured more than once along the stream; joint has its end only."""
-    return sum(any(v is not None for v in row) for row in record.continual.accuracy) > 1
+    return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
 
 
-def highest_accuracy(record: RunRecord) -> float:
+def highest_accuracy(record: ContinualRecord) -> float:
     """The top of what was measured along the stream: of figures that share a scale."""
-    return max(v for row in record.continual.accuracy for v in row if v is not None)
+    return max(v for row in record.result.accuracy for v in row if v is not None)
 
 
 def forgetting(
-    record: RunRecord, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
+    record: ContinualRecord, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> float | None:
     """Mean over all experiences but the last; None for joint, which has one row."""
-    return metrics.forgetting(record.continual.accuracy, kind)
+    return metrics.forgetting(record.result.accuracy, kind)
 
 
 def _intransigence(
-    kind: Literal["last", "mean"], record: RunRecord, joint: RunRecord
+    kind: Literal["last", "mean"], record: ContinualRecord, joint: ContinualRecord
 ) -> float | None:
-    return metrics.intransigence(record.continual.accuracy, joint.continual.accuracy[-1], kind)
+    return metrics.intransigence(record.result.accuracy, joint.result.accuracy[-1], kind)
 
 
 _ACCURACY = [
@@ -81,7 +80,7 @@ _ACCURACY = [
         "higher",
         "mean over j of R[T−1][j]",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.average_accuracy(r.continual.accuracy),
+        lambda r: metrics.average_accuracy(r.result.accuracy),
         chance=chance,
         printed_by="mammoth (Accuracy for T tasks), FACIL (Avg. of the last row)",
     ),
@@ -93,7 +92,7 @@ _ACCURACY = [
         "right test examples of all experiences at the end, of all there are: accuracy at the end where "
         "experiences have as many each",
         "a count",
-        lambda r: metrics.stream_accuracy(r.continual.accuracy, r.continual.test_counts),
+        lambda r: metrics.stream_accuracy(r.result.accuracy, r.result.test_counts),
         chance=chance,
         printed_by="Avalanche (Top1_Acc_Stream), PyCIL (end of its top1 curve)",
     ),
@@ -104,7 +103,7 @@ _ACCURACY = [
         "higher",
         "mean over j of R[j][j]",
         "Riemer et al. 2019 (MER)",
-        lambda r: metrics.learning_accuracy(r.continual.accuracy),
+        lambda r: metrics.learning_accuracy(r.result.accuracy),
         _not_in_turn,
         chance,
         _NOBODY,
@@ -116,7 +115,7 @@ _ACCURACY = [
         "higher",
         "mean over i of the mean over j ≤ i of R[i][j]",
         "Rebuffi et al. 2017 (iCaRL)",
-        lambda r: metrics.average_incremental_accuracy(r.continual.accuracy),
+        lambda r: metrics.average_incremental_accuracy(r.result.accuracy),
         _not_in_turn,
         chance,
         "PyCIL (Average Accuracy, over examples in place of experiences)",
@@ -129,7 +128,7 @@ _ACCURACY = [
         "mean of every R[i][j] with j ≤ i, each once",
         "Díaz-Rodríguez et al. 2018 (A); the average anytime accuracy of Caccia et al. 2022, taken after each "
         "experience, is the average incremental accuracy",
-        lambda r: metrics.anytime_accuracy(r.continual.accuracy),
+        lambda r: metrics.anytime_accuracy(r.result.accuracy),
         _not_in_turn,
         chance,
         _NOBODY,
@@ -154,7 +153,7 @@ _FORGETTING = [
         "lower",
         "forgetting, first − last, divided by the mean over j < T−1 of R[j][j] − g, g: the accuracy of guessing",
         "ours: who learns less has less to forget, and this takes that out",
-        lambda r: metrics.relative_forgetting(r.continual.accuracy, chance(r)),
+        lambda r: metrics.relative_forgetting(r.result.accuracy, chance(r)),
         _not_in_turn,
         printed_by=_NOBODY,
     ),
@@ -187,7 +186,7 @@ _FORGETTING = [
         "higher",
         "mean over j < T−1 of R[T−1][j] − R[j][j]: minus forgetting",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.backward_transfer(r.continual.accuracy),
+        lambda r: metrics.backward_transfer(r.result.accuracy),
         _not_in_turn,
         printed_by="Avalanche (StreamBWT), mammoth (bwt)",
     ),
@@ -198,7 +197,7 @@ _FORGETTING = [
         "higher",
         "mean over every j < i of R[i][j] − R[j][j]",
         "Díaz-Rodríguez et al. 2018",
-        lambda r: metrics.backward_transfer(r.continual.accuracy, "diaz_rodriguez"),
+        lambda r: metrics.backward_transfer(r.result.accuracy, "diaz_rodriguez"),
         _not_in_turn,
         printed_by=_NOBODY,
     ),
@@ -211,7 +210,7 @@ _AHEAD = [
         "higher",
         "mean over j ≥ 1 of R[j−1][j] − b[j], b: before any training",
         "Lopez-Paz & Ranzato 2017 (GEM)",
-        lambda r: metrics.forward_transfer(r.continual.accuracy, r.continual.initial_accuracy),
+        lambda r: metrics.forward_transfer(r.result.accuracy, r.result.initial_accuracy),
         _not_ahead,
         printed_by="Avalanche (StreamForwardTransfer), mammoth (fwt)",
     ),
@@ -222,7 +221,7 @@ _AHEAD = [
         "higher",
         "mean over j ≥ 1 of R[j−1][j]",
         "as Lopez-Paz & Ranzato 2017, without b",
-        lambda r: metrics.forward_transfer(r.continual.accuracy, kind="no_initial"),
+        lambda r: metrics.forward_transfer(r.result.accuracy, kind="no_initial"),
         _not_ahead,
         printed_by=_NOBODY,
     ),
@@ -233,7 +232,7 @@ _AHEAD = [
         "higher",
         "mean over every i < j of R[i][j]",
         "Díaz-Rodríguez et al. 2018",
-        lambda r: metrics.forward_transfer(r.continual.accuracy, kind="diaz_rodriguez"),
+        lambda r: metrics.forward_transfer(r.result.accuracy, kind="diaz_rodriguez"),
         _not_ahead,
         printed_by=_NOBODY,
     ),
@@ -263,4 +262,4 @@ _AHEAD = [
     ),
 ]
 
-LEDGER: dict[str, Metric] = {m.name: m for m in [*_ACCURACY, *_FORGETTING, *_AHEAD]}
+DEFINITIONS: tuple[Metric, ...] = (*_ACCURACY, *_FORGETTING, *_AHEAD)

@@ -7,9 +7,8 @@ from acn_bench import wording
 from acn_bench.analysis import labels
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
-from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.metric import Metric
 from acn_bench.reports import views
-from acn_bench.spec import ContinualSpec
 
 SHOWN = ("average_accuracy", "forgetting")
 VIEWS = {
@@ -44,7 +43,7 @@ class Views:
 
 def fairness(comparison: Comparison) -> list[Views]:
     """One entry for each set of groups that differ in their budgets alone; empty for fewer than two views."""
-    groups = [g for g in comparison.groups if isinstance(g.config.benchmark, ContinualSpec)]
+    groups = [g for g in comparison.groups if _budget(g)]
     if len({_kind(g) for g in groups}) < 2:
         return []
     parted: dict[bytes, list[Group]] = {}
@@ -53,9 +52,14 @@ def fairness(comparison: Comparison) -> list[Views]:
     return [_views(sorted(members, key=_place)) for members in parted.values()]
 
 
+def shown(comparison: Comparison) -> list[Metric]:
+    """The metrics of the table."""
+    return [comparison.kind.metric(name) for name in SHOWN]
+
+
 def views_run(comparison: Comparison) -> str:
     """Which views were run, and how to run the others; empty for a benchmark that has none."""
-    kinds = {_kind(g) for g in comparison.groups if isinstance(g.config.benchmark, ContinualSpec)}
+    kinds = {_kind(g) for g in comparison.groups if _budget(g)}
     run = [v for v in VIEWS if v in kinds]
     if not run:
         return ""
@@ -87,21 +91,22 @@ def _view(group: Group) -> View:
         _title(group),
         _both(group, "images_seen"),
         _both(group, "seconds"),
-        tuple(_measure(group, name) for name in SHOWN),
+        tuple(_measure(group, group.kind.metric(name)) for name in SHOWN),
     )
 
 
 def _both(group: Group, name: str) -> tuple[str, ...]:
     cells = [group.cell(arm, name) for arm in ("ac", "residual")]
-    shown = [wording.shown(METRICS[name].unit, cell.mean) for cell in cells]
+    shown = [wording.shown(group.kind.metric(name).unit, cell.mean) for cell in cells]
     return tuple(dict.fromkeys(shown))
 
 
-def _measure(group: Group, name: str) -> tuple[str, str, str, str]:
+def _measure(group: Group, metric: Metric) -> tuple[str, str, str, str]:
     ac, residual = (
-        views.cell(name, group.cell(arm, name), views.runs(group)) for arm in ("ac", "residual")
+        views.cell(metric, group.cell(arm, metric.name), views.runs(group))
+        for arm in ("ac", "residual")
     )
-    difference, unit = group.difference(name), METRICS[name].unit
+    difference, unit = group.difference(metric.name), metric.unit
     interval = (
         wording.bracket(unit, difference.mean, difference.interval) if difference else wording.NONE
     )
@@ -109,9 +114,7 @@ def _measure(group: Group, name: str) -> tuple[str, str, str, str]:
 
 
 def _budget(group: Group) -> str:
-    protocol = group.config.benchmark
-    assert isinstance(protocol, ContinualSpec)
-    return protocol.budget
+    return str(getattr(group.config.benchmark, "budget", ""))
 
 
 def _title(group: Group) -> str:
@@ -124,5 +127,4 @@ def _kind(group: Group) -> str:
 
 def _place(group: Group) -> tuple[int, float]:
     protocol = group.config.benchmark
-    assert isinstance(protocol, ContinualSpec)
     return list(VIEWS).index(_kind(group)), protocol.seconds or 0.0

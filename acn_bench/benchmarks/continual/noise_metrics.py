@@ -1,47 +1,47 @@
-"""RunRecord -> accuracy and forgetting under noise."""
+"""ContinualRecord -> accuracy and forgetting under noise."""
 
 from acn_bench import metrics
 from acn_bench.analysis.metric import Metric
 from acn_bench.benchmarks.continual import definitions
-from acn_bench.records import RunRecord
+from acn_bench.benchmarks.continual.record import ContinualRecord
 
 
-def noisy_accuracy(record: RunRecord) -> float | None:
+def noisy_accuracy(record: ContinualRecord) -> float | None:
     """Mean over corruptions and levels of the accuracy at the end of the stream."""
-    noise = record.continual.noise
+    noise = record.result.noise
     return metrics.mean([metrics.mean(n.accuracy[-1]) for n in noise]) if noise else None
 
 
-def noise_drop(record: RunRecord) -> float | None:
+def noise_drop(record: ContinualRecord) -> float | None:
     """Clean less noisy accuracy at the end of the stream."""
-    clean, noisy = metrics.average_accuracy(record.continual.accuracy), noisy_accuracy(record)
+    clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
     return None if clean is None or noisy is None else clean - noisy
 
 
-def noise_kept(record: RunRecord) -> float | None:
+def noise_kept(record: ContinualRecord) -> float | None:
     """What noise leaves of the accuracy above guessing; None where there is none to speak of."""
-    clean, noisy = metrics.average_accuracy(record.continual.accuracy), noisy_accuracy(record)
-    chance, count = definitions.chance(record), sum(record.continual.test_counts)
+    clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
+    chance, count = definitions.chance(record), sum(record.result.test_counts)
     if clean is None or noisy is None or not metrics.above_chance(clean, chance, count):
         return None
     return metrics.share_of(noisy - chance, clean - chance)
 
 
-def robust_forgetting(record: RunRecord) -> float | None:
+def robust_forgetting(record: ContinualRecord) -> float | None:
     """Forgetting of the accuracies under noise, mean over corruptions and levels."""
-    noise = record.continual.noise
+    noise = record.result.noise
     return metrics.mean([metrics.forgetting(n.accuracy) for n in noise]) if noise else None
 
 
-def _not_noisy_in_turn(record: RunRecord) -> str:
-    if not record.continual.noise:
+def _not_noisy_in_turn(record: ContinualRecord) -> str:
+    if not record.result.noise:
         return "no noise was measured"
     if not definitions.learned_in_turn(record):
         return "joint training learns all experiences at once and has only its end"
     return "noise was measured at the end alone (--set noise_after=every: after each experience)"
 
 
-NOISE = [
+NOISE: tuple[Metric, ...] = (
     Metric(
         "noise_drop",
         "Accuracy lost to noise",
@@ -85,4 +85,4 @@ NOISE = [
         robust_forgetting,
         _not_noisy_in_turn,
     ),
-]
+)

@@ -10,65 +10,56 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench import backbones
-from acn_bench.benchmarks.continual.compatibility import refusal
-from acn_bench.benchmarks.continual.cost import EVALUATED, work
+from acn_bench.benchmarks.continual import guards as continual_guards
+from acn_bench.benchmarks.continual.cost import work
+from acn_bench.benchmarks.continual.network import row_model
+from acn_bench.benchmarks.continual.probing import Probed, Probing
+from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
 from acn_bench.benchmarks.continual.run_state import RunState
+from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
-from acn_bench.benchmarks.run import Progress, RunOutput
-from acn_bench.data import noise
+from acn_bench.benchmarks.run import Run, RunOutput
+from acn_bench.config import Seeds
 from acn_bench.data.batches import Rows
-from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
-from acn_bench.evaluation.probing import Probed, Probing
-from acn_bench.records import ContinualResult, Guard, NoiseResult, Seconds, Validation
-from acn_bench.spec import GdumbSpec, JointSpec, RunConfig, Seeds
+from acn_bench.evaluation.cost import EVALUATED
+from acn_bench.registry import CORRUPTIONS
+from acn_bench.result import Guard, Seconds
 from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.epoch_hooks import EpochHooks
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.scheme_adapter import SchemeAdapter
 from acn_bench.strategies.seeding import Seeded, generators_kept
-from acn_bench.strategies.state import State, learner_state, restore_learner, state_of
+from acn_bench.strategies.state import learner_state, restore_learner, state_of
 from acn_bench.strategies.stream import Examples, NumberedRows, class_stream
-from acn_bench.training.network import row_model
-from acn_bench.training.resume import Checkpoint
+from acn_bench.training.resume import State
 from acn_bench.training.schemes import DepthScheme, scheme
 
 
-def measure(
-    config: RunConfig,
-    data: ImageData,
-    device: torch.device,
-    progress: Progress = lambda _: None,
-    checkpoint: Checkpoint | None = None,
-) -> RunOutput:
-    """Run the protocol, from where `checkpoint` was written last.
+def measure(run: Run[ContinualSpec]) -> RunOutput:
+    """Run the protocol, from where its checkpoint was written last.
 
-    Raises ValueError where data and protocol do not fit, DivergedError on NaN.
+    Raises ValueError where data and protocol do not fit, DivergedError where the loss is no number.
     """
-    cost.reset_peak_memory(device)
+    cost.reset_peak_memory(run.device)
     with generators_kept():
-        return ContinualRun(config, data, device, progress, checkpoint).measure()
+        return ContinualRun(run).measure()
 
 
 class ContinualRun:
     """The state of one run; `measure` reads as the protocol."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        data: ImageData,
-        device: torch.device,
-        progress: Progress = lambda _: None,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
+    def __init__(self, run: Run[ContinualSpec]) -> None:
+        config, (data,), device, progress = run.config, run.data, run.device, run.progress
         self.config, self.data, self.device = config, data, device
-        self.protocol = config.continual
-        self.task_incremental = self.protocol.heads == "each"
+        self.protocol = config.benchmark
+        self.task_incremental = self.protocol.task_incremental
         assert config.strategy is not None
-        if why := refusal(config.strategy, self.protocol):
+        if why := config.strategy.refusal(self.protocol):
             raise ValueError(f"{config.strategy.name}: {why}")
+        self.strategy = config.strategy
         self.split = split(data, self.protocol, config.seeds)
         self.guards: list[Guard] = []
         self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
@@ -100,12 +91,11 @@ class ContinualRun:
         )
         trained_by = scheme(self.protocol.scheme)
         if isinstance(trained_by, DepthScheme):
-            from_scratch = isinstance(config.strategy, GdumbSpec)
-            SchemeAdapter(self.learner, trained_by, from_scratch=from_scratch)
+            SchemeAdapter(self.learner, trained_by, from_scratch=config.strategy.restarts)
         self.prediction = prediction(self.learner, self.model)
         self.found = RunState(self.protocol.experiences)
         self.boundaries = EpochHooks(self.learner, self._between_epochs)
-        self.checkpoint = checkpoint if state_of(self.learner) else None
+        self.checkpoint = run.checkpoint if state_of(self.learner) else None
 
     # ------------------------------------------------------------ the protocol
 
@@ -125,7 +115,7 @@ class ContinualRun:
             found.initial = self._initial_accuracy()
 
         T = self.protocol.experiences
-        joint = isinstance(self.config.strategy, JointSpec)  # all at once, with the last
+        joint = self.strategy.at_once  # with the last
         for i in range(T - 1 if joint else 0, T):
             self._lap = perf_counter()
             if i >= found.trained:
@@ -211,7 +201,7 @@ class ContinualRun:
         protocol = self.protocol
         # as many as naive sees in its epochs
         images = [protocol.epochs * len(rows) for rows in self.split.train]
-        if isinstance(self.config.strategy, JointSpec):
+        if self.strategy.at_once:
             images = [sum(images)]
         if protocol.budget == "epochs":
             return None
@@ -378,16 +368,16 @@ class ContinualRun:
     def _check_start(self, stream: Any) -> None:
         """What must be so before anything is trained."""
         self.guards += [
-            guards.classes(self.split, self.protocol, self.data),
-            guards.stream(stream, self.split, task_incremental=self.task_incremental),
+            continual_guards.classes(self.split, self.protocol, self.data),
+            continual_guards.stream(stream, self.split, task_incremental=self.task_incremental),
             guards.held_out(self.split),
             guards.disjoint([self.data], self.data),
-            guards.seeds(self.config, self.data, corruption),
+            continual_guards.seeds(self.config, self.data, corruption),
         ]
         if not self.task_incremental:
             assert isinstance(self.model.head, nn.Linear)
             features = torch.ones(1, 1, self.model.head.in_features, device=self.device)
-            self.guards.append(guards.task_labels(stream, self.prediction, features))
+            self.guards.append(continual_guards.task_labels(stream, self.prediction, features))
 
     def _check_end(self) -> None:
         """Measure once more, in another order and other slices; see that nothing noticed, and count."""
@@ -402,11 +392,13 @@ class ContinualRun:
             guards.images(self.monitor.images_seen, self._passes.images, self._expected()),
         ]
         if not self.task_incremental:
-            self.guards.append(guards.masked(first))
+            self.guards.append(continual_guards.masked(first))
         if self.budget:
-            self.guards.append(guards.budget(self.budget.experiences, self.protocol.budget))
+            self.guards.append(
+                continual_guards.budget(self.budget.experiences, self.protocol.budget)
+            )
         if self.budget and self.protocol.seconds:
-            self.guards.append(guards.processor(self.budget.experiences))
+            self.guards.append(continual_guards.processor(self.budget.experiences))
 
     @contextmanager
     def _unnoticed(self, what: str) -> Iterator[None]:
@@ -422,7 +414,8 @@ class ContinualRun:
 
 def corruption(name: str, level: float, seeds: Seeds) -> Callable[..., Tensor]:
     """`corrupt(images, indices=)`: the same noise on the same image, whatever else is tested."""
-    function, seed = noise.CORRUPTIONS[name], seeds.noise
+    function: Callable[..., Tensor] = CORRUPTIONS.load(name)
+    seed = seeds.noise
 
     def corrupt(images: Tensor, indices: Tensor) -> Tensor:
         return function(images, level, seed=seed, indices=indices)

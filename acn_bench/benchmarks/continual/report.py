@@ -1,30 +1,95 @@
-"""What a report shows of a continual benchmark."""
+"""A continual benchmark in words: its protocol, its chance level and its caveats."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from acn_bench import wording
-from acn_bench.analysis import measures
+from acn_bench.analysis import depth_metrics, labels
 from acn_bench.analysis.groups import Group
-from acn_bench.analysis.measures import COST, QUALITY
-from acn_bench.benchmarks.continual import class_orders, definitions
-from acn_bench.benchmarks.continual.definitions import LEDGER
-from acn_bench.records import RunRecord
-from acn_bench.reports.kind import Kind
-from acn_bench.spec import ContinualSpec
-from acn_bench.wording import each
+from acn_bench.benchmarks.continual import class_orders, definitions, metrics
+from acn_bench.benchmarks.continual.record import ContinualRecord
+from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
+from acn_bench.metrics import average_accuracy, forgetting
+from acn_bench.wording import each, plural
 
 SIMILAR = 0.01  # arms that learned within a point of each other are said to have learned alike
 COARSE = 0.05  # of what a network has above guessing
 
 
-def protocol(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
+# ---------------------------------------------------------------- one run
+
+
+def describe(config: ContinualConfig) -> str:
+    """The protocol, in one line."""
+    protocol = config.benchmark
+    return (
+        f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
+        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {_budget(protocol)}, "
+        f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}"
+        f"{'' if protocol.scheme == 'plain' else f', trained by {protocol.scheme}'}"
+    )
+
+
+def _budget(protocol: ContinualSpec) -> str:
+    if protocol.seconds:
+        return f"{protocol.seconds:g} s each"
+    epochs = plural(protocol.epochs, "epoch")
+    return f"as many images as in {epochs}" if protocol.budget == "images" else epochs
+
+
+def summary(record: ContinualRecord) -> str:
+    """The outcome of a run, in a few words."""
+    accuracy = average_accuracy(record.result.accuracy)
+    forgotten = forgetting(record.result.accuracy)
+    words = [f"accuracy {100 * accuracy:.1f} %"] if accuracy is not None else []
+    if forgotten is not None:
+        words.append(f"forgetting {100 * forgotten:.1f} points")
+    return ", ".join(words)
+
+
+def practice(record: ContinualRecord) -> dict[str, str]:
+    """What its runs do where a preset's publication does something that they cannot."""
+    p = record.config.benchmark
+    return {
+        "optimizer": f"AdamW at {p.learning_rate:g}, weight decay {p.weight_decay:g}",
+        "schedule": "a constant learning rate",
+        "held_out": f"{100 * p.validation:g} % of the training rows",
+        "training": f"{p.epochs} epochs per experience",
+    }
+
+
+def not_comparable(config: ContinualConfig, data: Sequence[Any]) -> list[str]:
+    """Why figures of a continual run compare with no published ones."""
+    protocol, first, reasons = config.benchmark, data[0], []
+    arrive = protocol.experiences * protocol.classes_per_experience
+    if arrive < len(first.class_names):
+        reasons.append(f"only {arrive} of the {len(first.class_names)} classes of {first.name}")
+    if protocol.seconds:
+        reasons.append(
+            f"budget {protocol.budget}: how much is learned in a time depends on the machine, and no run can be "
+            "repeated exactly"
+        )
+    return reasons
+
+
+# ---------------------------------------------------------------- the protocol
+
+
+def setting(records: Sequence[ContinualRecord]) -> list[tuple[str, str]]:
     """Stream, order of the classes and training; where runs differ, each way of it once."""
-    specs = [r.config.continual for r in records]
+    specs = [r.config.benchmark for r in records]
     return [
         ("Stream", each(_stream(spec) for spec in specs)),
         *_order(specs),
         ("Training", each(_training(spec) for spec in specs)),
+        *_budgets(specs),
     ]
+
+
+def _budgets(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
+    """What was kept equal, where an experience may end otherwise than with its epochs."""
+    budgets = [spec.budget for spec in specs]
+    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
 
 
 def _stream(spec: ContinualSpec) -> str:
@@ -65,9 +130,10 @@ def _training(spec: ContinualSpec) -> str:
     )
 
 
-def _guessing(record: RunRecord) -> str:
+def chance_level(record: ContinualRecord) -> str:
+    """The accuracy of guessing."""
     said = f"{100 * definitions.chance(record):.3g} % accuracy"
-    masked = measures.masked_chance(record)
+    masked = metrics.masked_chance(record)
     return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
 
 
@@ -89,7 +155,7 @@ def _learned(groups: Sequence[Group]) -> Iterator[str]:
         for label, d in apart
     ]
     if said:
-        title = measures.METRICS["relative_forgetting"].title
+        title = groups[0].kind.metric("relative_forgetting").title
         yield (
             f"AC and residual did not learn alike, just after each experience, AC less residual: {'; '.join(said)}. "
             f"What was not learned cannot be forgotten: read forgetting beside “{title}”, which takes that out."
@@ -102,10 +168,10 @@ def _coarse(groups: Sequence[Group]) -> Iterator[str]:
         curve[-1] - definitions.chance(r)
         for group in groups
         for r in group.records
-        if (curve := measures.depth_curve(r, "validation"))
-        and measures.utilised_depth(r) is not None
+        if (curve := depth_metrics.depth_curve(r, "validation"))
+        and depth_metrics.utilised_depth(r) is not None
     ]
-    shares = [measures.TOLERANCE / a for a in above]
+    shares = [depth_metrics.TOLERANCE / a for a in above]
     if shares and max(shares) > COARSE:
         low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
         yield (
@@ -113,19 +179,3 @@ def _coarse(groups: Sequence[Group]) -> Iterator[str]:
             "the final networks have above guessing, and a mean over experiences: a cut can cost much of what is "
             "left of one of them. “Accuracy cut to utilised depth” and the depth curves show what it costs."
         )
-
-
-CONTINUAL = Kind(
-    metrics={name: measures.METRICS[name] for name in (*QUALITY, *COST, *LEDGER)},
-    quality=QUALITY,
-    cost=COST,
-    overview=("average_accuracy", "masked_accuracy", "forgetting"),
-    per_run=("forgetting", "average_accuracy", "noise_kept", "utilised_depth", "seconds"),
-    ledger=tuple(LEDGER),
-    protocol=protocol,
-    guessing=_guessing,
-    caveats=caveats,
-    matched=lambda _: True,
-    unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
-    other_experiment=("data", "experiences", "classes_per_experience", "heads"),
-)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from acn_bench.benchmarks.continual.accuracy_table import Table
-from acn_bench.strategies.state import State
+from acn_bench.training.resume import State
 
 
 @dataclass

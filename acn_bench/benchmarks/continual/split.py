@@ -1,32 +1,14 @@
 """A data set and seeds -> which rows are trained on, held out and tested, experience by experience."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from acn_bench.benchmarks.continual import class_orders
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.config import Seeds
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
-from acn_bench.spec import BenchmarkSpec, ContinualSpec, Seeds
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers by experience; test rows count from 0 in the test set."""
-
-    classes: list[list[int]]  # original ids, by experience
-    train: list[Tensor]  # rows (N_e,)
-    validation: list[Tensor]  # held-out training rows (V_e,)
-    test: list[Tensor]  # rows of the test set (M_e,)
-    position: (
-        Tensor  # (all classes,): a class's place in the order of arrival; -1 where it never comes
-    )
-
-    def label(self, classes: Tensor, *, task_incremental: bool) -> Tensor:
-        """Original class ids -> what the head is to say: counted per experience, or over the stream."""
-        place = self.position[classes]
-        return place % len(self.classes[0]) if task_incremental else place
+from acn_bench.data.split import Split, hold_out
 
 
 def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
@@ -47,7 +29,9 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     train: list[Tensor] = []
     validation: list[Tensor] = []
     for mine in classes:
-        kept, held = zip(*(hold_out(data, int(c), protocol, seeds) for c in mine), strict=True)
+        kept, held = zip(
+            *(hold_out(data, int(c), protocol.validation, seeds.data) for c in mine), strict=True
+        )
         train.append(torch.cat(kept))
         validation.append(torch.cat(held))
     test = [torch.isin(data.test_labels, mine).nonzero().squeeze(1) for mine in classes]
@@ -55,22 +39,6 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     if empty:
         raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
     return Split(classes.tolist(), train, validation, test, position)
-
-
-def whole(data: ImageData, protocol: BenchmarkSpec, seeds: Seeds) -> Split:
-    """All classes at once, in their own order; a share of each class's rows is held out.
-
-    Raises ValueError where a class has no rows to spare.
-    """
-    classes = range(len(data.class_names))
-    kept, held = zip(*(hold_out(data, c, protocol, seeds) for c in classes), strict=True)
-    return Split(
-        [list(classes)],
-        [torch.cat(kept)],
-        [torch.cat(held)],
-        [torch.arange(len(data.test_labels))],
-        torch.arange(len(classes)),
-    )
 
 
 def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
@@ -118,18 +86,3 @@ def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
             f'heads = "{heads}"'
         )
     return torch.tensor(data.experiences).flatten()
-
-
-def hold_out(
-    data: ImageData, label: int, protocol: BenchmarkSpec, seeds: Seeds
-) -> tuple[Tensor, Tensor]:
-    """The rows of a class, in order: those to train on, and the held-out ones."""
-    rows = (data.train_labels == label).nonzero().squeeze(1)
-    held = round(protocol.validation * len(rows))
-    if held == 0 or held == len(rows):
-        raise ValueError(
-            f"class {label} of {data.name} has {len(rows)} training images: too few to hold out "
-            f"{protocol.validation:.0%}"
-        )
-    ranked = rows[bits("held out", seeds.data, rows).argsort()]
-    return ranked[held:].sort().values, ranked[:held].sort().values

@@ -1,24 +1,38 @@
 """Comparison of a transfer -> accuracy by depth on source and target, and over the epochs of the source."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.ticker import MaxNLocator
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
-from acn_bench.records import RunRecord
-from acn_bench.reports.figures import panels, style
+from acn_bench.record import Record
+from acn_bench.reports.figures import pairs, panels, style, sweeps
 from acn_bench.reports.figures.panels import SHADE
 from acn_bench.reports.figures.style import QUIET, WIDTH, Drawing, Part
 
-Read = Callable[[RunRecord], Sequence[float]]
+Read = Callable[[Record], Sequence[float]]
 
 # (title of a panel, what it shows after 0 … L blocks, what guessing would have)
-_DEPTHS: tuple[tuple[str, Read, Callable[[RunRecord], int]], ...] = (
-    ("source, before", lambda r: r.transfer.source.accuracy.test, lambda r: r.transfer.source_classes),
-    ("target, probes before", lambda r: r.transfer.probed.accuracy.test, lambda r: r.transfer.target_classes),
-    ("target, fine-tuned", lambda r: r.transfer.finetuned.accuracy.test, lambda r: r.transfer.target_classes),
+_DEPTHS: tuple[tuple[str, Read, Callable[[Record], int]], ...] = (
+    ("source, before", lambda r: r.result.source.accuracy.test, lambda r: r.result.source_classes),
+    ("target, probes before", lambda r: r.result.probed.accuracy.test, lambda r: r.result.target_classes),
+    ("target, fine-tuned", lambda r: r.result.finetuned.accuracy.test, lambda r: r.result.target_classes),
 )  # fmt: skip
+
+
+LEAD = ("finetuned_accuracy",)  # metrics of the first figure, in order of preference
+
+
+def draw(comparison: Comparison) -> Iterator[Drawing | None]:
+    """All figures but the first; None where the records have no measurements for one."""
+    yield sweeps.draw(comparison, "finetuned_accuracy")
+    yield pairs.draw(comparison, "finetuned_cut_accuracy")
+    yield pairs.draw(comparison, "probe_accuracy")
+    yield pairs.draw(comparison, "source_accuracy")
+    yield epochs(comparison)
+    yield depths(comparison)
+    yield pairs.draw(comparison, "cut_depth")
 
 
 def depths(comparison: Comparison) -> Drawing | None:
@@ -26,7 +40,7 @@ def depths(comparison: Comparison) -> Drawing | None:
     groups = [
         g
         for g in comparison.groups
-        if all(len(r.transfer.source.accuracy.test) > 1 for r in g.records)
+        if all(len(r.result.source.accuracy.test) > 1 for r in g.records)
     ]
     parts = tuple(_depths(group, f"transfer-depth-{k}") for k, group in enumerate(groups))
     caption = (
@@ -66,7 +80,7 @@ def _depths(group: Group, name: str) -> Part:
 def _ends(group: Group) -> str:
     said = []
     for name, arm in group.arms.items():
-        values = [r.transfer.finetuned.accuracy.test[-1] for r in arm.records]
+        values = [r.result.finetuned.accuracy.test[-1] for r in arm.records]
         said.append(f"{arm_title(name)} ends at {100 * sum(values) / len(values):.1f} % fine-tuned")
     return ", ".join(said)
 
@@ -86,13 +100,13 @@ def epochs(comparison: Comparison) -> Drawing | None:
 
 
 def _epochs(group: Group, name: str) -> Part:
-    wanted = group.config.transfer.source_accuracy
+    wanted = group.config.benchmark.source_accuracy
     with style.canvas(WIDTH, 2.3) as figure:
         left, right = style.panels(figure, 2, 2, sharey=False)
         for arm in group.arms.values():
             for record in arm.records:
-                result, look = record.transfer, style.look(arm.name)
-                checks = record.config.transfer.checks_per_epoch
+                result, look = record.result, style.look(arm.name)
+                checks = record.config.benchmark.checks_per_epoch
                 both = (left, result.source.held_out, checks), (right, result.finetuned.held_out, 1)
                 for ax, held_out, checks in both:
                     xs = [(k + 1) / checks for k in range(len(held_out))]

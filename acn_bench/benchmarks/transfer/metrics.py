@@ -1,41 +1,47 @@
-"""RunRecord of a transfer -> one number: accuracy on source and target, whole, cut and probed."""
+"""TransferRecord of a transfer -> one number: accuracy on source and target, whole, cut and probed."""
 
 from collections.abc import Callable
 
+from acn_bench.analysis.cost_metrics import COST
+from acn_bench.analysis.depth_metrics import SUFFICIENT, TRUNCATED, UTILISED
 from acn_bench.analysis.metric import Metric
-from acn_bench.records import RunRecord, Trained
+from acn_bench.benchmarks.kind import TableName
+from acn_bench.benchmarks.transfer.record import TransferRecord
+from acn_bench.benchmarks.transfer.result import Trained
 
 _SECTION = "ACN paper, section 7"
 _NO_CUT = "no depth could be chosen: no depths, or not above guessing on the source"
 
 
-def reached(record: RunRecord) -> bool | None:
+def reached(record: TransferRecord) -> bool | None:
     """Whether the held-out source accuracy that ends the training was reached; None where none was asked for."""
-    wanted = record.config.transfer.source_accuracy
-    return None if wanted is None else record.transfer.source.held_out[-1] >= wanted
+    wanted = record.config.benchmark.source_accuracy
+    return None if wanted is None else record.result.source.held_out[-1] >= wanted
 
 
-def _chance(record: RunRecord) -> float:
-    return 1 / record.transfer.target_classes
+def _chance(record: TransferRecord) -> float:
+    return 1 / record.result.target_classes
 
 
-def _source_chance(record: RunRecord) -> float:
-    return 1 / record.transfer.source_classes
+def _source_chance(record: TransferRecord) -> float:
+    return 1 / record.result.source_classes
 
 
-def _cut(record: RunRecord) -> Trained | None:
-    return record.transfer.finetuned_cut
+def _cut(record: TransferRecord) -> Trained | None:
+    return record.result.finetuned_cut
 
 
-def _at_cut(curve: Callable[[RunRecord], list[float]]) -> Callable[[RunRecord], float | None]:
-    def measure(record: RunRecord) -> float | None:
-        k = record.transfer.cut
+def _at_cut(
+    curve: Callable[[TransferRecord], list[float]],
+) -> Callable[[TransferRecord], float | None]:
+    def measure(record: TransferRecord) -> float | None:
+        k = record.result.cut
         return None if k is None else curve(record)[k]
 
     return measure
 
 
-TRANSFERRED = [
+TRANSFERRED: tuple[Metric, ...] = (
     Metric(
         "finetuned_accuracy",
         "Target accuracy, fine-tuned",
@@ -43,7 +49,7 @@ TRANSFERRED = [
         "higher",
         "test accuracy on the target after all weights were trained on it, the whole network",
         f"{_SECTION} and Table 4",
-        lambda r: r.transfer.finetuned.accuracy.test[-1],
+        lambda r: r.result.finetuned.accuracy.test[-1],
         chance=_chance,
     ),
     Metric(
@@ -64,7 +70,7 @@ TRANSFERRED = [
         "higher",
         "test accuracy on the target of a logistic regression on the frozen features at full depth",
         "Kornblith et al. 2019",
-        lambda r: r.transfer.probed.accuracy.test[-1],
+        lambda r: r.result.probed.accuracy.test[-1],
         chance=_chance,
     ),
     Metric(
@@ -74,7 +80,7 @@ TRANSFERRED = [
         "higher",
         "the same on the features after the blocks that it uses on the source",
         "Kornblith et al. 2019; cut as in the ACN paper, section 3",
-        _at_cut(lambda r: r.transfer.probed.accuracy.test),
+        _at_cut(lambda r: r.result.probed.accuracy.test),
         _NO_CUT,
         _chance,
     ),
@@ -86,7 +92,7 @@ TRANSFERRED = [
         "smallest k with a[k] ≥ a[L] − tolerance (the protocol's; 1 point unless it says otherwise), a = accuracy on held-out source rows; what the "
         "cut network keeps",
         "cut-off layer, ACN paper, appendix E, which states no tolerance",
-        lambda r: None if r.transfer.cut is None else float(r.transfer.cut),
+        lambda r: None if r.result.cut is None else float(r.result.cut),
         _NO_CUT,
     ),
     Metric(
@@ -96,7 +102,7 @@ TRANSFERRED = [
         "higher",
         "accuracy on the held-out source rows of the network that was transferred: what arms are matched by",
         _SECTION,
-        lambda r: r.transfer.source.held_out[-1],
+        lambda r: r.result.source.held_out[-1],
         chance=_source_chance,
     ),
     Metric(
@@ -106,7 +112,7 @@ TRANSFERRED = [
         "higher",
         "test accuracy on the source of the network that was transferred",
         _SECTION,
-        lambda r: r.transfer.source.accuracy.test[-1],
+        lambda r: r.result.source.accuracy.test[-1],
         chance=_source_chance,
     ),
     Metric(
@@ -116,6 +122,28 @@ TRANSFERRED = [
         "lower",
         "until the arm stopped",
         "measured by the run",
-        lambda r: len(r.transfer.source.held_out) / r.config.transfer.checks_per_epoch,
+        lambda r: len(r.result.source.held_out) / r.config.benchmark.checks_per_epoch,
     ),
-]
+)
+
+# depths and what is cut are of the fine-tuned network
+QUALITY = (*TRANSFERRED, UTILISED[0], SUFFICIENT, TRUNCATED)
+_BY_NAME = {metric.name: metric for metric in QUALITY}
+TABLES: dict[TableName, tuple[Metric, ...]] = {
+    "quality": QUALITY,
+    "cost": COST,
+    "overview": tuple(
+        _BY_NAME[n] for n in ("finetuned_accuracy", "finetuned_cut_accuracy", "probe_accuracy")
+    ),
+    "runs": tuple(
+        _BY_NAME[n]
+        for n in (
+            "finetuned_accuracy",
+            "finetuned_cut_accuracy",
+            "probe_accuracy",
+            "source_accuracy",
+            "source_epochs",
+            "cut_depth",
+        )
+    ),
+}

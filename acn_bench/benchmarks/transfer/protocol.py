@@ -11,44 +11,45 @@ from torch import Tensor, nn
 
 from acn_bench import metrics
 from acn_bench.backbones import Backbone, truncate
-from acn_bench.benchmarks.continual.cost import EVALUATED
-from acn_bench.benchmarks.continual.split import Split, whole
-from acn_bench.benchmarks.run import Progress, RunOutput
-from acn_bench.benchmarks.transfer.cost import transfer_work
+from acn_bench.benchmarks.run import Run, RunOutput
+from acn_bench.benchmarks.transfer.cost import work
+from acn_bench.benchmarks.transfer.result import (
+    Accuracy,
+    Probed,
+    RowCounts,
+    Trained,
+    TransferResult,
+)
+from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.data.batches import Rows
 from acn_bench.data.generators import generators_kept, seed_everything
 from acn_bench.data.images import ImageData
+from acn_bench.data.split import Split, whole
 from acn_bench.evaluation import correctness, cost, guards, linear_probe
 from acn_bench.evaluation.correctness import Correct
-from acn_bench.records import Accuracy, Guard, Probed, RowCounts, Seconds, Trained, TransferResult
-from acn_bench.spec import RunConfig
-from acn_bench.strategies.row_models import RowModel
+from acn_bench.evaluation.cost import EVALUATED
+from acn_bench.result import Guard, Seconds
 from acn_bench.training.loop import TrainConfig, train
 from acn_bench.training.network import one_head
+from acn_bench.training.row_model import RowModel
 from acn_bench.training.schemes import Scheme, scheme
 
 GATHERED = 1000  # images that lie on the device as floats at once
 
 
-def measure(
-    config: RunConfig,
-    source: ImageData,
-    target: ImageData,
-    device: torch.device,
-    progress: Progress = lambda _: None,
-) -> RunOutput:
+def measure(run: Run[TransferSpec]) -> RunOutput:
     """Run the protocol. Raises ValueError where data and protocol do not fit, DivergedError on NaN."""
     with generators_kept():
-        return TransferRun(config, source, target, device, progress).measure()
+        return TransferRun(run).measure()
 
 
 class Side:
     """One data set of a transfer, on the device."""
 
-    def __init__(self, config: RunConfig, data: ImageData, device: torch.device) -> None:
-        protocol = config.transfer
+    def __init__(self, config: TransferConfig, data: ImageData, device: torch.device) -> None:
+        protocol = config.benchmark
         self.data = data
-        self.split: Split = whole(data, protocol, config.seeds)
+        self.split: Split = whole(data, protocol.validation, config.seeds.data)
         self.classes = len(data.class_names)
         self.rows = Rows(
             torch.cat([data.train_images, data.test_images]).to(device),
@@ -73,22 +74,16 @@ class Side:
 class TransferRun:
     """The state of one run; `measure` reads as the protocol."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        source: ImageData,
-        target: ImageData,
-        device: torch.device,
-        progress: Progress = lambda _: None,
-    ) -> None:
-        self.config, self.protocol, self.device = config, config.transfer, device
+    def __init__(self, run: Run[TransferSpec]) -> None:
+        config, (source, target), device = run.config, run.data, run.device
+        self.config, self.protocol, self.device = config, config.benchmark, device
         self.source, self.target = (Side(config, data, device) for data in (source, target))
         self.guards: list[Guard] = []
         self.examples: dict[str, Tensor] = {}
         self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
         self._passes = guards.Passes()
-        self._done, self._all = 0.0, transfer_work(config, [source, target])
-        self._progress = progress
+        self._done, self._all = 0.0, work(config, run.data)
+        self._progress = run.progress
         self._evaluating = 0.0  # seconds
 
     # ------------------------------------------------------------ the protocol

@@ -1,23 +1,64 @@
-"""What a report shows of a transfer: accuracy on the target, and how alike the arms were on the source."""
+"""A transfer in words: its protocol, its chance level and its caveats."""
 
 from collections.abc import Iterator, Sequence
 
 from acn_bench import wording
-from acn_bench.analysis import measures
 from acn_bench.analysis.groups import Arm, Group
-from acn_bench.analysis.measures import COST, QUALITY_TRANSFER
 from acn_bench.benchmarks.transfer.metrics import reached
-from acn_bench.records import RunRecord
-from acn_bench.reports.kind import Kind
-from acn_bench.spec import TransferSpec
+from acn_bench.benchmarks.transfer.record import TransferRecord
+from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.wording import each, plural
 
 SIMILAR = 0.02  # arms whose source accuracies differ by more are said to be unlike
 
 
-def protocol(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
+# ---------------------------------------------------------------- one run
+
+
+def describe(config: TransferConfig) -> str:
+    """The protocol, in one line."""
+    p = config.benchmark
+    stop = "" if p.source_accuracy is None else f", or until {100 * p.source_accuracy:g} % held out"
+    return (
+        f"{p.data} for {p.epochs} epochs{stop}; then {p.target}: linear probes, and {p.finetune_epochs} epochs of "
+        f"fine-tuning, whole and cut; batch {p.batch_size}, AdamW {p.learning_rate:g}"
+    )
+
+
+def summary(record: TransferRecord) -> str:
+    """The outcome of a run, in a few words."""
+    result = record.result
+    cut = result.finetuned_cut
+    words = [
+        f"source {_share(result.source.accuracy.test[-1])}",
+        f"fine-tuned {_share(result.finetuned.accuracy.test[-1])}",
+        *([f"cut to {result.cut}: {_share(cut.accuracy.test[-1])}"] if cut else []),
+        f"probe {_share(result.probed.accuracy.test[-1])}",
+    ]
+    return ", ".join(words)
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def practice(record: TransferRecord) -> dict[str, str]:
+    """What its runs do where a preset's publication does something that they cannot."""
+    p = record.config.benchmark
+    return {
+        "optimizer": f"AdamW at {p.learning_rate:g}, weight decay {p.weight_decay:g}",
+        "schedule": "a constant learning rate",
+        "held_out": f"{100 * p.validation:g} % of the training rows",
+        "training": f"{p.epochs} epochs on the source at most, {p.finetune_epochs} on the target",
+    }
+
+
+# ---------------------------------------------------------------- the protocol
+
+
+def setting(records: Sequence[TransferRecord]) -> list[tuple[str, str]]:
     """Source, matching and target; where runs differ, each way of it once."""
-    specs = [r.config.transfer for r in records]
+    specs = [r.config.benchmark for r in records]
     return [
         ("Source", each(_source(spec) for spec in specs)),
         ("Matching", each(_matching(spec) for spec in specs)),
@@ -53,11 +94,11 @@ def _target(spec: TransferSpec) -> str:
     )
 
 
-def _schemes(records: Sequence[RunRecord]) -> Iterator[str]:
-    named = list(dict.fromkeys(r.config.transfer.scheme for r in records))
+def _schemes(records: Sequence[TransferRecord]) -> Iterator[str]:
+    named = list(dict.fromkeys(r.config.benchmark.scheme for r in records))
     rates = ""
     if "layerskip" in named:
-        matched = {r.config.transfer.source_accuracy is not None for r in records}
+        matched = {r.config.benchmark.source_accuracy is not None for r in records}
         said = {
             True: "at their full rates from the first step",
             False: "at rates that rise over the steps",
@@ -66,8 +107,9 @@ def _schemes(records: Sequence[RunRecord]) -> Iterator[str]:
     yield f"{wording.listed(list(named))}, on the source; an arm that names none is plain{rates}"
 
 
-def _guessing(record: RunRecord) -> str:
-    result = record.transfer
+def chance_level(record: TransferRecord) -> str:
+    """The accuracy of guessing."""
+    result = record.result
     return f"{100 / result.source_classes:.3g} % on the source, {100 / result.target_classes:.3g} % on the target"
 
 
@@ -87,8 +129,8 @@ def _never_reached(group: Group) -> Iterator[str]:
     for arm in group.arms.values():
         short = [r for r in arm.records if reached(r) is False]
         if short:
-            best = [r.transfer.source.held_out[-1] for r in short]
-            wanted = each(f"{100 * (r.config.transfer.source_accuracy or 0):g} %" for r in short)
+            best = [r.result.source.held_out[-1] for r in short]
+            wanted = each(f"{100 * (r.config.benchmark.source_accuracy or 0):g} %" for r in short)
             yield (
                 f"{_named(group, arm)}: {len(short)} of {plural(len(arm.records), 'run')} never reached {wanted} of "
                 "the held-out source rows; they went on with the network of the last epoch, at "
@@ -99,7 +141,7 @@ def _never_reached(group: Group) -> Iterator[str]:
 def _apart(group: Group) -> Iterator[str]:
     """How far the arms are from alike on the source, where that is more than a fine-tuned point or two."""
     found = {
-        arm.title: sum(r.transfer.source.accuracy.test[-1] for r in arm.records) / len(arm.records)
+        arm.title: sum(r.result.source.accuracy.test[-1] for r in arm.records) / len(arm.records)
         for arm in group.arms.values()
     }
     low, high = min(found, key=lambda a: found[a]), max(found, key=lambda a: found[a])
@@ -112,7 +154,7 @@ def _apart(group: Group) -> Iterator[str]:
 
 def _nothing_to_cut(group: Group) -> Iterator[str]:
     for arm in group.arms.values():
-        unsaid = sum(r.transfer.cut is None for r in arm.records)
+        unsaid = sum(r.result.cut is None for r in arm.records)
         if unsaid:
             yield (
                 f"{_named(group, arm)}: in {unsaid} of {plural(len(arm.records), 'run')} no depth could be chosen to "
@@ -122,26 +164,3 @@ def _nothing_to_cut(group: Group) -> Iterator[str]:
 
 def _named(group: Group, arm: Arm) -> str:
     return f"{group.label}, {arm.title}"
-
-
-TRANSFER = Kind(
-    metrics={name: measures.METRICS[name] for name in (*QUALITY_TRANSFER, *COST)},
-    quality=QUALITY_TRANSFER,
-    cost=COST,
-    overview=("finetuned_accuracy", "finetuned_cut_accuracy", "probe_accuracy"),
-    per_run=(
-        "finetuned_accuracy",
-        "finetuned_cut_accuracy",
-        "probe_accuracy",
-        "source_accuracy",
-        "source_epochs",
-        "cut_depth",
-    ),
-    ledger=(),
-    protocol=protocol,
-    guessing=_guessing,
-    caveats=caveats,
-    matched=lambda record: reached(record) is not False,
-    unlisted=frozenset({"name", "validation", "scheme", "tolerance", "probe_penalties"}),
-    other_experiment=("data", "target"),
-)

@@ -7,8 +7,7 @@ from matplotlib.lines import Line2D
 
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.groups import Arm, Group, SeedKey, arm_order
-from acn_bench.analysis.measures import METRICS
+from acn_bench.analysis.groups import Arm, Group, SeedKey, arm_order, kind_of
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import QUIET, WIDTH, Drawing, Part
 
@@ -81,7 +80,7 @@ def _draw(
 def _points(arm: Arm, x: str, y: str) -> dict[SeedKey, tuple[float, float]]:
     """(x, y) of each seed that has both, in the units shown."""
     xs, ys = arm.cell(x).values, arm.cell(y).values
-    a, b = (wording.UNITS[METRICS[m].unit].scale for m in (x, y))
+    a, b = (wording.UNITS[kind_of(arm.records[0]).metric(m).unit].scale for m in (x, y))
     return {s: (a * xs[s], b * ys[s]) for s in xs if s in ys}
 
 

@@ -10,7 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
-from acn_bench.analysis.measures import METRICS
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
@@ -28,7 +27,7 @@ _EACH = "AC − each other arm, at its height and in its colour,"
 
 def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
     """Paired dots of one metric; None where no group has a value."""
-    metric = METRICS[metric_name]
+    metric = comparison.kind.metric(metric_name)
     groups = [g for g in comparison.groups if any(g.cell(arm, metric.name).n for arm in g.arms)]
     parts = tuple(
         _part(metric, chunk, f"{metric.name}-pairs-{k}")

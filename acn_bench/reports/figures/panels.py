@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from acn_bench.analysis.final_model import final
+from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.groups import Group, arm_order
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
@@ -40,7 +40,7 @@ def draw(
                 panel(ax, group)
                 ax.set_title(group.label)
                 if top:
-                    style.accuracy_axis(ax, highest, final(group.records[0]).chance)
+                    style.accuracy_axis(ax, highest, final_model(group.records[0]).chance)
             from_zero(axes)
             for ax in axes[::columns]:
                 ax.set_ylabel(ylabel)

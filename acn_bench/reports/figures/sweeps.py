@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order
-from acn_bench.analysis.measures import METRICS
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
@@ -21,7 +20,7 @@ _CAPTION = (
 
 def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
     """One panel for all groups that differ in depth alone; None where depth was not swept."""
-    metric = METRICS[metric_name]
+    metric = comparison.kind.metric(metric_name)
     sweeps: dict[tuple[bytes, str], list[Group]] = {}
     for group in comparison.groups:
         if group.depth is not None and any(group.cell(a, metric.name).n for a in group.arms):

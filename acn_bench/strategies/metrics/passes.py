@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from acn_bench.catalog import closest
 from acn_bench.data.noise import CORRUPTIONS
+from acn_bench.registry import closest
 from acn_bench.strategies.metrics.rows import RowCounter
 from acn_bench.strategies.seeding import generators_kept
 

@@ -10,7 +10,7 @@ from acn_bench.strategies import UtilisedDepth
 EXP = "UtilisedDepth_Exp/eval_phase/test_stream/Task{task:03}/Exp{number:03}"
 STREAM = "UtilisedDepth_Stream/eval_phase/test_stream"
 
-both = pytest.mark.parametrize("own_heads", [True, False], ids=["a head each", "one head"])
+both = pytest.mark.parametrize("task_incremental", [True, False], ids=["a head each", "one head"])
 
 
 @pytest.fixture(scope="module")

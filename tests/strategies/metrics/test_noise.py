@@ -11,7 +11,7 @@ LEVELS = {"gaussian": (0.2, 1.0), "salt_and_pepper": (0.5,)}
 NOISES = [(name, level) for name in LEVELS for level in LEVELS[name]]
 MEAN, STD = (0.2, 0.3, 0.4), (0.5, 0.25, 0.1)
 
-both = pytest.mark.parametrize("own_heads", [True, False], ids=["a head each", "one head"])
+both = pytest.mark.parametrize("task_incremental", [True, False], ids=["a head each", "one head"])
 
 
 def exp(name, noise, experience, task_incremental):

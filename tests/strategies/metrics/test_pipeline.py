@@ -19,7 +19,7 @@ from acn_bench.strategies import NoiseRobustness, RobustForgetting, UtilisedDept
 NAMES = ("UtilisedDepth", "NoisyAcc", "NoiseDrop", "RobustForgetting")
 LEVELS = {"gaussian": (0.2,)}
 
-both = pytest.mark.parametrize("own_heads", [True, False], ids=["a head each", "one head"])
+both = pytest.mark.parametrize("task_incremental", [True, False], ids=["a head each", "one head"])
 
 
 def three():

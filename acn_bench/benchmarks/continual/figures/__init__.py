@@ -1,1 +1,30 @@
-"""TODO."""
+"""The figures of a continual benchmark, in the order of its report."""
+
+from collections.abc import Iterator
+
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.benchmarks.continual.figures import curves, layers, matrices, noise
+from acn_bench.reports.figures import costs, pairs, sweeps
+from acn_bench.reports.figures.style import Drawing
+
+LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in order of preference
+
+
+def draw(comparison: Comparison) -> Iterator[Drawing | None]:
+    """All figures but the first; None where the records have no measurements for one."""
+    yield sweeps.draw(comparison, "forgetting")
+    yield sweeps.draw(comparison, "average_accuracy")
+    yield curves.seen(comparison)
+    yield curves.experiences(comparison)
+    yield matrices.draw(comparison)
+    yield pairs.draw(comparison, "noise_kept")
+    yield noise.accuracy(comparison)
+    yield pairs.draw(comparison, "robust_forgetting")
+    yield noise.forgetting(comparison)
+    yield pairs.draw(comparison, "utilised_depth")
+    yield curves.depth(comparison)
+    yield layers.stream(comparison)
+    yield layers.forgetting(comparison)
+    yield costs.work(comparison)
+    yield costs.time(comparison)
+    yield curves.loss(comparison)

@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from acn_bench import metrics
-from acn_bench.analysis import measures
+from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions
-from acn_bench.records import RunRecord
+from acn_bench.benchmarks.continual import metrics as continual
+from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
 from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
@@ -22,15 +23,15 @@ from acn_bench.wording import number
 def seen(comparison: Comparison) -> Drawing | None:
     """Mean accuracy over the experiences seen so far, as the stream goes on."""
 
-    def series(record: RunRecord) -> Series:
-        R = record.continual.accuracy
+    def series(record: Record) -> Series:
+        R = record.result.accuracy
         return [metrics.mean(R[i][: i + 1]) for i in range(len(R))]
 
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
             rows = [series(r) for r in arm.records]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
-        style.experiences_axis(ax, len(group.records[0].continual.accuracy))
+        style.experiences_axis(ax, len(group.records[0].result.accuracy))
 
     groups = [
         g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
@@ -53,22 +54,22 @@ def depth(comparison: Comparison) -> Drawing | None:
 
     def panel(ax: Axes, group: Group) -> None:
         for offset, arm in enumerate(group.arms.values()):
-            rows = [c for r in arm.records if (c := measures.depth_curve(r, "test"))]
+            rows = [c for r in arm.records if (c := depth_metrics.depth_curve(r, "test"))]
             if not rows:
                 continue
             panels.line(ax, range(len(rows[0])), rows, arm.name)
-            probed = [c for r in arm.records if (c := measures.probe_curve(r))]
+            probed = [c for r in arm.records if (c := continual.probe_curve(r))]
             if probed:
                 panels.line(
                     ax, range(len(probed[0])), probed, arm.name,
                     marker=False, shade=False, width=0.8,
                 )  # fmt: skip
-            used = [k for r in arm.records if (k := measures.utilised_depth(r)) is not None]
+            used = [k for r in arm.records if (k := depth_metrics.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
         ax.set_xlabel("blocks that the head reads")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
-    probes = any(measures.probe_curve(r) for g in groups for r in g.records)
+    probes = any(continual.probe_curve(r) for g in groups for r in g.records)
     thin = (
         "Thin lines: a linear classifier of its own for each depth, fitted on the frozen features of the training "
         "rows. "
@@ -82,15 +83,15 @@ def depth(comparison: Comparison) -> Drawing | None:
         f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: guessing.",
         panel,
         lambda group: max(
-            max((measures.depth_curve(r, "test") or [0.0]) + (measures.probe_curve(r) or []))
+            max((depth_metrics.depth_curve(r, "test") or [0.0]) + (continual.probe_curve(r) or []))
             for r in group.records
         ),
         "accuracy, %",
     )
 
 
-def _has_depth(record: RunRecord) -> bool:
-    return measures.depth_curve(record, "test") is not None
+def _has_depth(record: Record) -> bool:
+    return depth_metrics.depth_curve(record, "test") is not None
 
 
 def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
@@ -112,15 +113,15 @@ def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
 
 def loss(comparison: Comparison) -> Drawing | None:
     """Training loss over the epochs of the stream."""
-    groups = [g for g in comparison.groups if any(r.continual.train_loss for r in g.records)]
+    groups = [g for g in comparison.groups if any(r.result.train_loss for r in g.records)]
 
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
-            rows = [[v for e in r.continual.train_loss for v in e] for r in arm.records]
+            rows = [[v for e in r.result.train_loss for v in e] for r in arm.records]
             panels.line(
                 ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0
             )
-        stream = group.records[0].continual.train_loss
+        stream = group.records[0].result.train_loss
         ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
         for end in ends:
             ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
@@ -156,7 +157,7 @@ def experiences(comparison: Comparison) -> Drawing | None:
 
 def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
     """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
-    matrices = [r.continual.accuracy for r in arm.records]
+    matrices = [r.result.accuracy for r in arm.records]
     T = len(matrices[0])
     streams = []
     for j in range(T):
@@ -186,13 +187,13 @@ def _experiences(group: Group, name: str, top: float) -> Part:
                     alpha=0.6,
                 )
             rows = [
-                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.continual.accuracy)]
+                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)]
                 for r in arm.records
             ]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(arm.title)
-            style.experiences_axis(ax, len(group.records[0].continual.accuracy))
+            style.experiences_axis(ax, len(group.records[0].result.accuracy))
         for ax in axes[::columns]:
             ax.set_ylabel("accuracy, %")
         ends = [f"{a.title} {_end(a)}" for a in arms]

@@ -8,11 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from acn_bench import metrics
-from acn_bench.analysis import measures
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions
-from acn_bench.records import RunRecord
+from acn_bench.benchmarks.continual import metrics as continual
+from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
@@ -35,7 +35,7 @@ def forgetting(comparison: Comparison) -> Drawing | None:
 
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
-            rows = [c for r in arm.records if (c := measures.forgetting_by_depth(r))]
+            rows = [c for r in arm.records if (c := continual.forgetting_by_depth(r))]
             if rows:
                 panels.line(ax, range(len(rows[0])), rows, arm.name)
         ax.set_xlabel("blocks that the head reads")
@@ -60,13 +60,13 @@ def stream(comparison: Comparison) -> Drawing | None:
     return Drawing("depth-stream", title, _STREAM, parts) if parts else None
 
 
-def _learned_at_depths(record: RunRecord) -> bool:
-    return record.continual.depth_accuracy is not None and definitions.learned_in_turn(record)
+def _learned_at_depths(record: Record) -> bool:
+    return record.result.depth_accuracy is not None and definitions.learned_in_turn(record)
 
 
 def _after(group: Group) -> list[int]:
     """The experiences that a curve is drawn after: the first, the last, and some between."""
-    T = len(group.records[0].continual.accuracy)
+    T = len(group.records[0].result.accuracy)
     return sorted({round(k * (T - 1) / (SHOWN - 1)) for k in range(SHOWN)})
 
 
@@ -108,7 +108,9 @@ def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:
     """(L+1,) for each experience of `after`: mean over the experiences so far, then over seeds."""
     found: list[Series] = []
     for i in after:
-        rows = [c for r in arm.records if (c := measures.depth_curve(r, "test", i)) is not None]
+        rows = [
+            c for r in arm.records if (c := continual.depth_curve_after(r, "test", i)) is not None
+        ]
         found.append([metrics.mean(column) for column in zip(*rows, strict=True)])
     return found
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
-from acn_bench.records import RunRecord
+from acn_bench.record import Record
 from acn_bench.reports.figures import style
 from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH, Drawing, Part
 from acn_bench.wording import number
@@ -61,9 +61,9 @@ def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) 
         return Part(group.label, style.svg(figure, name), _alt(group, gap))
 
 
-def _mean(records: list[RunRecord]) -> Array:
+def _mean(records: list[Record]) -> Array:
     """(T, T) mean over seeds; NaN where a cell was not measured in every one."""
-    stack = np.array([r.continual.accuracy for r in records], dtype=np.float64)  # None becomes NaN
+    stack = np.array([r.result.accuracy for r in records], dtype=np.float64)  # None becomes NaN
     return np.asarray(stack.mean(axis=0))
 
 

@@ -7,7 +7,8 @@ from acn_bench import metrics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions, noise_metrics
-from acn_bench.records import Matrix, RunRecord
+from acn_bench.benchmarks.continual.result import Matrix
+from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
 from acn_bench.reports.figures.style import WIDTH, Drawing, Part
@@ -33,7 +34,7 @@ _FORGETTING = _Reading(metrics.forgetting, "forgetting, points", False)
 
 def accuracy(comparison: Comparison) -> Drawing | None:
     """Accuracy at the end of the stream."""
-    groups = [g for g in comparison.groups if any(r.continual.noise for r in g.records)]
+    groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
     top = max((_clean(r) for g in groups for r in g.records), default=0.0)
     parts = tuple(_part(g, _ACCURACY, f"noise-{k}", top) for k, g in enumerate(groups))
     caption = (
@@ -58,12 +59,12 @@ def forgetting(comparison: Comparison) -> Drawing | None:
     return Drawing("noise-forgetting", "Forgetting under noise", caption, parts) if parts else None
 
 
-def _clean(record: RunRecord) -> float:
-    return metrics.average_accuracy(record.continual.accuracy) or 0.0
+def _clean(record: Record) -> float:
+    return metrics.average_accuracy(record.result.accuracy) or 0.0
 
 
 def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Part:
-    kinds = sorted({n.corruption for r in group.records for n in r.continual.noise})
+    kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
     height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
     with style.canvas(WIDTH, height) as figure:
         axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
@@ -84,14 +85,12 @@ def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Part:
 
 
 def _rows(arm: Arm, kind: str, reading: _Reading) -> tuple[list[float], list[Series]]:
-    levels = sorted(
-        {n.level for r in arm.records for n in r.continual.noise if n.corruption == kind}
-    )
+    levels = sorted({n.level for r in arm.records for n in r.result.noise if n.corruption == kind})
     rows: list[Series] = []
     for record in arm.records:
         found = {
-            n.level: reading.of(n.accuracy) for n in record.continual.noise if n.corruption == kind
+            n.level: reading.of(n.accuracy) for n in record.result.noise if n.corruption == kind
         }
-        clean = reading.of(record.continual.accuracy)
+        clean = reading.of(record.result.accuracy)
         rows.append([clean, *(found.get(level) for level in levels)])
     return [0.0, *levels], rows

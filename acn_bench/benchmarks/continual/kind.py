@@ -1,0 +1,46 @@
+"""The kind `continual`: classes that arrive in experiences, one after the other."""
+
+from acn_bench.analysis.final_model import FinalModel, over_experiences
+from acn_bench.benchmarks.continual import report
+from acn_bench.benchmarks.continual.definitions import chance
+from acn_bench.benchmarks.continual.metrics import TABLES
+from acn_bench.benchmarks.continual.record import ContinualRecord
+from acn_bench.benchmarks.continual.result import ContinualResult, validate
+from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.kind import Kind
+
+
+def final_model(record: ContinualRecord) -> FinalModel:
+    """The model after the last experience."""
+    result, held = record.result, record.result.validation
+    return FinalModel(
+        over_experiences(result.depth_accuracy),
+        over_experiences(held.depth_accuracy),
+        sum(held.counts),
+        held.changes,
+        chance(record),
+    )
+
+
+KIND = Kind(
+    spec=ContinualSpec,
+    result=ContinualResult,
+    inputs="image",
+    planning="acn_bench.benchmarks.continual.cost",
+    protocol="acn_bench.benchmarks.continual.protocol",
+    figures="acn_bench.benchmarks.continual.figures",
+    tables=TABLES,
+    validate=validate,
+    describe=report.describe,
+    summary=report.summary,
+    final_model=final_model,
+    outcome=lambda record: record.result.accuracy,
+    setting=report.setting,
+    chance_level=report.chance_level,
+    chance_varies=lambda record: not record.config.benchmark.task_incremental,
+    practice=report.practice,
+    caveats=report.caveats,
+    not_comparable=report.not_comparable,
+    unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
+    other_experiment=("data", "experiences", "classes_per_experience", "heads"),
+)

@@ -1,0 +1,73 @@
+"""Raw measurements of a transfer."""
+
+from acn_bench import validation
+from acn_bench.benchmarks.transfer.spec import TransferSpec
+from acn_bench.result import Result
+from acn_bench.spec import Struct
+
+
+class Accuracy(Struct, frozen=True, kw_only=True):
+    """On both sets of rows after 0 … L blocks, (L+1,); one value where the network has no depths."""
+
+    validation: list[float]  # on held-out training rows
+    test: list[float]
+
+
+class Trained(Struct, frozen=True, kw_only=True):
+    """One training on one data set, and the network that it ended with."""
+
+    train_loss: list[float]  # per check: an epoch, or the part of one that the protocol says
+    held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
+    accuracy: Accuracy  # after the last check, through the head that was trained
+    # (L+1, 2) over the held-out rows: how many each depth loses, and gains, against full depth
+    changes: list[list[int]]
+
+
+class Probed(Struct, frozen=True, kw_only=True):
+    """Linear probes on the frozen features of every depth, each a head of its own."""
+
+    accuracy: Accuracy
+    penalties: list[float]  # (L+1,) L2, as the held-out rows chose it
+
+
+class RowCounts(Struct, frozen=True, kw_only=True):
+    """How many rows of a data set served for what."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
+    """Raw measurements of a transfer. Costs are of the fine-tuned network; seconds are of all parts."""
+
+    source: Trained  # its last check is the one whose network was transferred
+    cut: int | None  # blocks that are enough on held-out source rows; null where none can be said
+    probed: Probed  # of the network as the source left it, on the target
+    finetuned: Trained  # all blocks
+    finetuned_cut: Trained | None  # cut to `cut` blocks, and then fine-tuned
+    source_rows: RowCounts
+    target_rows: RowCounts
+    source_classes: int
+    target_classes: int
+
+
+def validate(result: TransferResult, _: TransferSpec) -> None:
+    """Raise ValueError where the parts of a result do not fit each other."""
+    measured = {
+        "source.accuracy": result.source.accuracy,
+        "probed.accuracy": result.probed.accuracy,
+        "finetuned.accuracy": result.finetuned.accuracy,
+    }
+    depths = len(result.probed.accuracy.test)
+    for name, accuracy in measured.items():
+        for split, curve in (("validation", accuracy.validation), ("test", accuracy.test)):
+            validation.long(f"result.{name}.{split}", curve, depths)
+            for k, value in enumerate(curve):
+                validation.share(f"result.{name}.{split}[{k}]", value)
+    for name, trained in (("source", result.source), ("finetuned", result.finetuned)):
+        validation.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
+        if not trained.held_out:
+            raise ValueError(f"result.{name}.held_out is empty: every epoch ends with a look")
+    if result.cut is not None and not 0 <= result.cut < depths:
+        raise ValueError(f"result.cut is {result.cut}, of a network with {depths - 1} blocks")

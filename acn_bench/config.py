@@ -1,0 +1,75 @@
+"""Everything that decides a run's outcome, resolved: `RunConfig`, and its `run_id`."""
+
+import hashlib
+from typing import Any, Generic
+
+import msgspec
+from typing_extensions import TypeVar
+
+from acn_bench.spec import Benchmark, Network, Precision, Strategy, Struct
+
+B = TypeVar("B", bound=Benchmark, default=Any)
+S = TypeVar("S", bound=Strategy | None, default=Strategy | None)
+N = TypeVar("N", bound=Network, default=Network)
+
+
+class Seeds(Struct, frozen=True, kw_only=True):
+    """Four independent seeds; the arms of a pair share all of them."""
+
+    order: int = 0  # which classes come when
+    init: int = 0  # initial weights
+    data: int = 0  # held-out rows, batch order, augmentation, replay memories
+    noise: int = 0  # test-time corruptions
+
+    def joined(self, between: str) -> str:
+        """Order, init, data, noise; one number where they are all the same."""
+        values = (self.order, self.init, self.data, self.noise)
+        return between.join(map(str, values if len(set(values)) > 1 else values[:1]))
+
+
+class RunConfig(Struct, Generic[B, S, N], frozen=True, kw_only=True):
+    """Everything that decides a run's outcome; generic over the specs of its protocol, strategy and network."""
+
+    benchmark: B
+    strategy: S  # null where nothing can be forgotten
+    backbone: N
+    seeds: Seeds
+    fingerprint: str  # of the data: the same name with other rows is another run; joined by "+"
+    precision: Precision = "fp32"
+    quick: bool = False  # the card's [quick] values: figures are not comparable
+    preset: str = ""  # the card's [preset.…] whose values were asked for
+
+    @property
+    def run_id(self) -> str:
+        """Readable words and 8 hex digits of the hash of all that differs from the defaults."""
+        digest = hashlib.sha256(_canonical(self)).hexdigest()[:8]
+        words = self.backbone.words
+        if self.strategy is not None:
+            words = [self.strategy.name, *words]
+        else:
+            words += [v for v in map(str, arm_values(self.benchmark)) if v != "plain"]
+        return "-".join([*words, f"s{self.seeds.joined('.')}", digest])
+
+
+def arm_values(benchmark: Benchmark) -> list[Any]:
+    """The values of the settings that tell arms apart."""
+    return [getattr(benchmark, name) for name in benchmark.arm]
+
+
+def _canonical(config: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(_without_defaults(config), order="deterministic")
+
+
+def _without_defaults(value: Any) -> Any:
+    """A struct as builtins, less the fields that hold their default."""
+    if not isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
+    kept = {}
+    for field in msgspec.structs.fields(value):
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if getattr(value, field.name) != default:
+            kept[field.name] = _without_defaults(getattr(value, field.name))
+    tag = value.__struct_config__
+    return kept | ({tag.tag_field: tag.tag} if tag.tag_field else {})

@@ -1,0 +1,12 @@
+"""CIFAR-10 (Krizhevsky 2009)."""
+
+from acn_bench.data.sets.data_set import DataSet
+
+CIFAR10 = DataSet(
+    name="cifar10",
+    title="CIFAR-10",
+    description="CIFAR-10, likewise",
+    reader="acn_bench.data.cifar:load",
+    flips=True,
+    embedded="digits10",
+)

@@ -1,0 +1,56 @@
+"""A data set and a seed -> which rows are trained on, held out and tested."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from acn_bench.data.counter import bits
+from acn_bench.data.images import ImageData
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers by experience; test rows count from 0 in the test set."""
+
+    classes: list[list[int]]  # original ids, by experience
+    train: list[Tensor]  # rows (N_e,)
+    validation: list[Tensor]  # held-out training rows (V_e,)
+    test: list[Tensor]  # rows of the test set (M_e,)
+    position: (
+        Tensor  # (all classes,): a class's place in the order of arrival; -1 where it never comes
+    )
+
+    def label(self, classes: Tensor, *, task_incremental: bool) -> Tensor:
+        """Original class ids -> what the head is to say: counted per experience, or over the stream."""
+        place = self.position[classes]
+        return place % len(self.classes[0]) if task_incremental else place
+
+
+def whole(data: ImageData, share: float, seed: int) -> Split:
+    """All classes at once, in their own order; a share of each class's rows is held out.
+
+    Raises ValueError where a class has no rows to spare.
+    """
+    classes = range(len(data.class_names))
+    kept, held = zip(*(hold_out(data, c, share, seed) for c in classes), strict=True)
+    return Split(
+        [list(classes)],
+        [torch.cat(kept)],
+        [torch.cat(held)],
+        [torch.arange(len(data.test_labels))],
+        torch.arange(len(classes)),
+    )
+
+
+def hold_out(data: ImageData, label: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows of a class, in order: those to train on, and the held-out ones."""
+    rows = (data.train_labels == label).nonzero().squeeze(1)
+    held = round(share * len(rows))
+    if held == 0 or held == len(rows):
+        raise ValueError(
+            f"class {label} of {data.name} has {len(rows)} training images: too few to hold out "
+            f"{share:.0%}"
+        )
+    ranked = rows[bits("held out", seed, rows).argsort()]
+    return ranked[held:].sort().values, ranked[:held].sort().values

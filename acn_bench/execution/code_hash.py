@@ -1,0 +1,96 @@
+"""RunConfig -> the hash of the package's files that the run executes, and of no others.
+
+The files are the import closure of what the run's own names lead to: its protocol, family, strategy, data sets
+and corruptions. Another kind, another strategy or a report is never among them.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import acn_bench
+from acn_bench.config import RunConfig
+from acn_bench.registry import CORRUPTIONS, DATA, FAMILIES, KINDS, STRATEGIES, USER_DATA
+from acn_bench.spec import Backbone
+
+PACKAGE = Path(acn_bench.__file__).parent
+
+# Imported by what runs, and without a say in any figure: public names, tables of names, names -> specs. What a
+# run's names lead to is followed above.
+NAMES = frozenset({"acn_bench", "acn_bench.registry", "acn_bench.families.names"})
+
+
+def code(config: RunConfig) -> str:
+    """8 hex digits: an edit repeats a run only if the run executes the edited file."""
+    return _hash(frozenset(modules(config)), PACKAGE)
+
+
+def modules(config: RunConfig) -> list[str]:
+    """The modules that the run's names lead to."""
+    protocol, backbone, strategy = config.benchmark, config.backbone, config.strategy
+    found = [KINDS.load(protocol.kind).protocol]
+    found.append(FAMILIES.entry(backbone.family or "factory").module)
+    if isinstance(backbone, Backbone):
+        found.append(backbone.parts.partition(":")[0])
+    if strategy is not None:
+        found.append(STRATEGIES.entry(strategy.__struct_config__.tag).module)
+    for name in protocol.datasets:
+        reader = DATA.load(name).reader if name in DATA else USER_DATA.target
+        found.append(reader.partition(":")[0])
+    found += [CORRUPTIONS.entry(name).module for name in protocol.corruptions]
+    return found
+
+
+@lru_cache
+def _hash(roots: frozenset[str], package: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(closure(roots, package)):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def closure(roots: frozenset[str], package: Path) -> set[Path]:
+    """The package's files that these modules import, directly or not, read from their source."""
+    found: set[Path] = set()
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module in NAMES or module.partition(".")[0] != package.name:
+            continue
+        seen.add(module)
+        waiting.append(module.rpartition(".")[0])  # its package is imported first
+        path = _file(module, package)
+        if path is not None and path not in found:
+            found.add(path)
+            waiting += _imports_of(path.read_text(encoding="utf-8"))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _imports_of(text: str) -> tuple[str, ...]:
+    return tuple(_imports(ast.parse(text)))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """What the code imports, in functions too; what only a type checker imports is left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from _imports(node)
+
+
+def _file(module: str, package: Path) -> Path | None:
+    path = package.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,22 @@
+"""The sizes of a BERT."""
+
+from typing import ClassVar
+
+from acn_bench.spec import Backbone, Count, Inputs, Positive, Share, Wiring
+
+
+class BertSpec(Backbone, frozen=True, kw_only=True, tag="bert"):
+    """BERT (Devlin et al. 2019); by default BERT-base but for its depth."""
+
+    title: ClassVar[str] = "BERT"
+    parts: ClassVar[str] = "acn_bench.backbones.bert:bert"
+    released: ClassVar[tuple[Wiring, ...]] = ("ac", "residual")
+    inputs: ClassVar[Inputs | None] = "text"
+
+    vocab_size: Count = 30522
+    max_length: Count = 512  # tokens
+    width: Count = 768
+    heads: Count = 12
+    mlp_ratio: Positive = 4.0
+    dropout: Share = 0.0  # of the embeddings and of what each branch gives; the authors have none
+    attention_dropout: Share = 0.0  # of the attention weights

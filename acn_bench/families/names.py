@@ -1,0 +1,80 @@
+"""A backbone's name and sizes -> its spec. The one place that knows which combinations exist."""
+
+import re
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from acn_bench.registry import FAMILIES, closest, suggest_key
+from acn_bench.spec import VARIANTS, WIRINGS, Backbone, FactorySpec, Network
+
+WIRING_WORDS = {
+    "ac": "auto-compressing: the output of every block is summed into the final output",
+    "residual": "residual: every block adds to the stream",
+    "feedforward": "feedforward: neither short nor long connections",
+    "densenet": "DenseNet: a block reads all earlier outputs, projected",
+    "denseformer": "DenseFormer: a block reads a learned combination of all earlier outputs",
+}
+BACKBONES = tuple(
+    f"{wiring}_{family}" for family in FAMILIES if family != "factory" for wiring in WIRINGS
+)
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """The variants that exist of `<wiring>_<family>`: the authors released the code of some."""
+    wiring, _, family = name.partition("_")
+    spec = FAMILIES.load(family)
+    assert issubclass(spec, Backbone)
+    return VARIANTS if wiring in spec.released else ("plain",)
+
+
+def backbone_spec(name: str, sizes: dict[str, Any]) -> Network:
+    """`ac_mixer`, `ac_mixer:released` or `pkg.module:factory`, and its sizes -> a spec.
+
+    Raises LookupError for an unknown name or variant, ValueError for a size that cannot be.
+    """
+    base, colon, variant = name.partition(":")
+    if _is_factory(base, variant):
+        return FactorySpec(factory=name)
+    if base not in BACKBONES:
+        raise LookupError(f"unknown backbone {base!r}. {closest(base, BACKBONES)}")
+    variant = variant if colon else "plain"
+    if variant not in VARIANTS:
+        raise LookupError(f"unknown variant {variant!r} of {base}. {closest(variant, VARIANTS)}")
+    if variant not in variants(base):
+        raise LookupError(f"{base} has no variant 'released': no code of it was released")
+    wiring, _, family = base.partition("_")
+    said = {"wiring": wiring, "variant": variant, "family": family}
+    for key in said.keys() & sizes.keys():
+        raise ValueError(f"{name}: {key} is said by the name, and is no size")
+    spec = FAMILIES.load(family)
+    try:
+        return msgspec.convert(said | sizes, spec)
+    except msgspec.ValidationError as e:
+        keys = [f.name for f in msgspec.structs.fields(spec) if f.name not in said]
+        raise ValueError(f"{name}: {_mistake(e, sizes, keys)}") from e
+
+
+def _mistake(error: msgspec.ValidationError, sizes: dict[str, Any], known: list[str]) -> str:
+    """What is wrong with which size."""
+    of_one = re.fullmatch(r"(?P<expected>.*) - at `\$\.(?P<key>\w+)`", str(error))
+    if of_one is None:
+        return suggest_key(error, known)
+    return f"{of_one['key']} is {sizes[of_one['key']]!r}: {of_one['expected']}"
+
+
+def _is_factory(base: str, variant: str) -> bool:
+    """`pkg.module:factory`; or `module:factory`, where there is such a module."""
+    if "." in base:
+        return True
+    ours = base in BACKBONES or variant in ("", *VARIANTS)
+    return not ours and base.isidentifier() and find_spec(base) is not None
+
+
+def descriptions() -> dict[str, str]:
+    """Every backbone's name -> its wiring in words, and its variants."""
+    return {
+        name: f"{WIRING_WORDS[name.partition('_')[0]]} ({', '.join(variants(name))})"
+        for name in BACKBONES
+    }

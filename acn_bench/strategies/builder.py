@@ -1,0 +1,34 @@
+"""The user's own strategy."""
+
+from typing import Any
+
+from acn_bench.spec import Strategy
+
+
+class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
+    """The user's own strategy: `pkg.module:builder`, called with (spec, heads, settings), makes the learner."""
+
+    builder: str
+    values: dict[str, Any] = {}  # its hyper-parameters
+    source: str = ""  # hash of the file that defines it, so that an edit is another run
+
+    @property
+    def function(self) -> str:
+        return self.builder
+
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        """Raises ValueError where the builder fails, or makes no learner."""
+        from avalanche.training.templates import SupervisedTemplate
+
+        from acn_bench import user_functions
+
+        make = user_functions.function(self.builder, "strategy builder")
+        try:
+            made = make(self, heads, settings)
+        except Exception as e:  # anybody's code
+            raise ValueError(f"{self.builder} failed: {type(e).__name__}: {e}") from e
+        if not isinstance(made, SupervisedTemplate):
+            raise ValueError(
+                f"{self.builder} must make a strategy of Avalanche's, not a {type(made).__name__}"
+            )
+        return made

@@ -1,0 +1,44 @@
+"""Dark Experience Replay, and DER++."""
+
+from typing import TYPE_CHECKING, Any
+
+from acn_bench.spec import Count, NotNegative, Strategy
+from acn_bench.strategies.replayed import beside
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
+
+
+class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
+    """Dark Experience Replay (Buzzega et al. 2020); with a beta it is DER++."""
+
+    memory: Count = 500  # examples in all
+    memory_batch_size: Count = 64  # examples of the memory beside each batch
+    alpha: NotNegative = 0.3  # weight of the distance to the logits of the memory
+    beta: NotNegative = 0.0  # weight of the labels of the memory
+
+    def refusal(self, protocol: "ContinualSpec") -> str | None:
+        from acn_bench.benchmarks.continual import compatibility
+
+        return compatibility.own_loss(protocol) or compatibility.memory_below_batch(
+            protocol, self.memory, self.memory_batch_size
+        )
+
+    def passes(self, protocol: "ContinualSpec", rows: float) -> float:
+        return 1 + beside(protocol, self.memory_batch_size)
+
+    def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
+        from avalanche.training.supervised import DER
+
+        from acn_bench.strategies.memory import ClassMemoryWithLogits
+        from acn_bench.strategies.state import with_state
+
+        made = DER(
+            mem_size=self.memory,
+            batch_size_mem=self.memory_batch_size,
+            alpha=self.alpha,
+            beta=self.beta,
+            **settings,
+        )
+        made.storage_policy = ClassMemoryWithLogits(self.memory)  # it knows task labels
+        return with_state(made, made.storage_policy)

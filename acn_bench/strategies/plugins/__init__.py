@@ -1,0 +1,1 @@
+"""Plug-ins of strategies that Avalanche lacks, or has wrong."""

@@ -1,0 +1,59 @@
+"""Memory Aware Synapses: Avalanche's plug-in, without the heads of single experiences.
+
+A penalty would give them a zero gradient in place of none, and the optimizer's decay and momentum
+would move them, as in `si`.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from typing import Any
+
+import torch
+from avalanche.training.plugins import MASPlugin
+from avalanche.training.utils import ParamData
+from torch import Tensor
+
+from acn_bench.strategies.stream import Examples
+from acn_bench.training.resume import State
+
+
+class MemoryAwareSynapses(MASPlugin):  # type: ignore[misc]
+    """Aljundi et al. 2018: λ Σ_w Ω (θ - θ*)², Ω the mean gradient of the squared norm of the output."""
+
+    inside = True
+
+    def __init__(
+        self, strength: float, decay: float, excluded_parameters: Sequence[str] = ()
+    ) -> None:
+        super().__init__(lambda_reg=strength, alpha=decay)
+        self.excluded_parameters = tuple(excluded_parameters)
+
+    def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
+        super().after_training_exp(strategy, **kwargs)
+        strategy.optimizer.zero_grad()
+        for name in [n for n in self.importance if self._excluded(n)]:
+            del self.importance[name]
+
+    def state(self) -> State:
+        return {"importance": _tensors(self.importance), "anchor": _tensors(self.params)}
+
+    def restore(self, state: State, learner: Any, examples: Examples) -> None:
+        self.importance = _parameters(state["importance"], learner.device)
+        self.params = _parameters(state["anchor"], learner.device)
+
+    def _excluded(self, name: str) -> bool:
+        return any(fnmatch(name, pattern) for pattern in self.excluded_parameters)
+
+
+def _tensors(values: dict[str, ParamData] | None) -> dict[str, Tensor] | None:
+    return None if values is None else {name: value.data for name, value in values.items()}
+
+
+def _parameters(tensors: dict[str, Tensor] | None, device: torch.device) -> Any:
+    """As Avalanche keeps them."""
+    if tensors is None:
+        return None
+    return {
+        name: ParamData(name, device=device, init_tensor=tensor.to(device, copy=True))
+        for name, tensor in tensors.items()
+    }
