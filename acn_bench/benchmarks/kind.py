@@ -39,6 +39,7 @@ class Kind:
     protocol: str  # module: measure(run) -> RunOutput
     figures: str  # module: LEAD, metrics of the first figure; draw(comparison), the other figures
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
+    example: str  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
     validate: Callable[[Any, Any], None]
     describe: Callable[[RunConfig], str]  # the protocol, in one line

@@ -30,6 +30,7 @@ KIND = Kind(
     protocol="acn_bench.benchmarks.continual.protocol",
     figures="acn_bench.benchmarks.continual.figures",
     tables=TABLES,
+    example="acn_bench.benchmarks.continual.example",
     validate=validate,
     describe=report.describe,
     summary=report.summary,

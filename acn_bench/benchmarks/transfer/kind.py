@@ -37,6 +37,7 @@ KIND = Kind(
     protocol="acn_bench.benchmarks.transfer.protocol",
     figures="acn_bench.benchmarks.transfer.figures",
     tables=TABLES,
+    example="acn_bench.benchmarks.transfer.example",
     validate=validate,
     describe=report.describe,
     summary=report.summary,
