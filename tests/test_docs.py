@@ -120,12 +120,16 @@ def anchors(page):
 
 
 @pytest.fixture(scope="module")
-def verdicts():
-    """The published verdicts; `tests/reports/test_evidence.py` computes the same file from the records."""
+def evidence():
+    """The published figures; `tests/reports/test_evidence.py` computes the same file from the records."""
     path = ROOT / "tests" / "reports" / "evidence" / f"{EVIDENCE}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def verdicts(evidence):
     names = ["claim", "group", "outcome", "mean", "low", "high", "p", "wins", "adjusted", "holm"]
-    rows = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(zip(names, row, strict=True)) for row in evidence["verdicts"]]
 
 
 CLAIMS = {  # the words of the README -> the claim in the card
@@ -159,6 +163,17 @@ def test_what_the_readme_says_of_the_naive_groups_is_so(verdicts):
     naive = [v for v in verdicts if v["claim"] == "forgets_less" and v["group"].startswith("naive")]
     held = sum(v["outcome"] == "holds" for v in naive)
     sentence = f"*forgets less* holds in {held} of {len(naive)} groups, in {survivors(naive)} after"
+    assert sentence in README.read_text(encoding="utf-8")
+
+
+def test_si_differs_from_naive_by_no_more_than_the_readme_says(evidence):
+    cells = {name: mean for name, (mean, _, _) in evidence["cells"].items()}
+    largest = max(
+        abs(mean - cells[name.replace("si ", "naive ", 1)])
+        for name, mean in cells.items()
+        if re.fullmatch(r"si .* (ac|residual) forgetting", name)
+    )
+    sentence = f"differs from naive by {100 * largest:.1f} points at most"
     assert sentence in README.read_text(encoding="utf-8")
 
 
