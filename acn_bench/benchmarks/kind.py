@@ -37,7 +37,9 @@ class Kind:
     inputs: Inputs  # what its networks take
     planning: str  # module: check(config, data), cost(config, data) -> Cost; never Avalanche
     protocol: str  # module: measure(run) -> RunOutput
-    figures: str  # module: LEAD, metrics of the first figure; draw(comparison), the other figures
+    sections: (
+        str  # "module:object", the ReportSections of its reports; the module may import matplotlib
+    )
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
     example: str  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
