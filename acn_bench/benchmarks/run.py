@@ -2,25 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from acn_bench.config import B, RunConfig
-from acn_bench.data.images import ImageData
+from acn_bench.data.data_set import DataSet
 from acn_bench.result import Guard, Result
 from acn_bench.training.resume import ResumeFile
+
+D = TypeVar("D", bound=DataSet, covariant=True)  # the data that its protocol takes
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
 
 @dataclass(frozen=True)
-class Run(Generic[B]):
+class Run(Generic[B, D]):
     """What a protocol's `measure` is given."""
 
     config: RunConfig[B]
-    data: Sequence[ImageData]  # in the protocol's order
+    data: Sequence[D]  # in the protocol's order
     device: torch.device
     progress: Progress = lambda _: None
     checkpoint: ResumeFile | None = None  # None: nothing is kept, nothing is resumed

@@ -16,8 +16,8 @@ from acn_bench import device, records, reports, run_folder, user_functions
 from acn_bench.analysis.comparison import compare
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig
-from acn_bench.data import images
-from acn_bench.data.images import ImageData
+from acn_bench.data import loading
+from acn_bench.data.data_set import DataSet, describe_counts, joint_fingerprint
 from acn_bench.errors import MissingData as MissingData
 from acn_bench.execution import code_hash, estimate, local, runner
 from acn_bench.execution.local import Job
@@ -30,7 +30,7 @@ from acn_bench.reports import tables
 from acn_bench.run_folder import RunFolder
 from acn_bench.wording import listed
 
-Data = Sequence[ImageData]  # in the protocol's order
+Data = Sequence[DataSet]  # in the protocol's order
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,8 @@ def prepare(
     chip = device.resolve(options.device)
     precision = {p: device.resolve_precision(p) for p in set(unresolved_plan.precisions)}
     data = _load(unresolved_plan, options.data_root)
-    shape = data[0].train_images.shape[1:]
     configs = unresolved_plan.resolve(
-        images.fingerprint(data), precision, sources, (shape[0], shape[1], shape[2])
+        joint_fingerprint(data), precision, sources, data[0].image_shape
     )
     _check(configs, data)
     counted = any(
@@ -119,7 +118,7 @@ def prepare(
 def _load(unresolved_plan: UnresolvedPlan, root: Path | None) -> Data:
     """The plan's data. What is missing is replaced by what stands in for the first of them: for a target, too."""
     try:
-        return images.of(unresolved_plan.configs[0].benchmark, root)
+        return loading.load_all(unresolved_plan.configs[0].benchmark, root)
     except MissingData as e:
         raise MissingData(str(e), DATA.load(unresolved_plan.datasets[0]).embedded) from e
 
@@ -154,10 +153,9 @@ def print_plan(session: Session, console: Console) -> None:
         f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
     )
     for k, data in enumerate(session.data):
-        part = "" if data.canonical or data.experiences else ", not the full original set"
+        part = "" if data.canonical or not data.origin_known else ", not the full original set"
         console.print(
-            f"{'' if k else 'data':<10} {data.name}, {len(data.train_labels):,} training and "
-            f"{len(data.test_labels):,} test images{part} ({data.fingerprint})",
+            f"{'' if k else 'data':<10} {data.name}, {describe_counts(data)}{part} ({data.fingerprint})",
             soft_wrap=True,
         )
     for k, sentence in enumerate(
