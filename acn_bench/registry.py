@@ -15,7 +15,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.kind import Kind
-    from acn_bench.data.sets.data_set import DataSet
+    from acn_bench.data.sets.info import DataSetInfo
     from acn_bench.spec import Network, Strategy
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ STRATEGIES: "Registry[type[Strategy]]" = Registry(
     },
 )
 
-DATA: "Registry[DataSet]" = Registry(
+DATA: "Registry[DataSetInfo]" = Registry(
     "data",
     {
         "cifar100": Entry("acn_bench.data.sets.cifar100:CIFAR100"),

@@ -21,6 +21,7 @@ from acn_bench.spec import Benchmark, Inputs
 
 if TYPE_CHECKING:
     from acn_bench.analysis.groups import Group
+    from acn_bench.data.data_set import DataSet
 
 # quality and cost: a row or column for each metric; overview: groups side by side; runs: the appendix;
 # definitions: metrics that compete for one word
@@ -57,7 +58,7 @@ class Kind:
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
     matched: Callable[[Record], bool] = lambda _: True  # whether the protocol compares this run
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
-    not_comparable: Callable[[RunConfig, Sequence[Any]], list[str]] = lambda *_: []
+    not_comparable: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []
     unlisted: frozenset[str] = field(
         default_factory=frozenset
     )  # settings that a report names elsewhere

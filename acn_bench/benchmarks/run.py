@@ -2,25 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from acn_bench.config import B, RunConfig
-from acn_bench.data.images import ImageData
+from acn_bench.data.data_set import DataSet
 from acn_bench.result import Guard, Result
 from acn_bench.training.resume import ResumeFile
+
+D = TypeVar("D", bound=DataSet, covariant=True, default=Any)  # the data that its protocol takes
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
 
 @dataclass(frozen=True)
-class Run(Generic[B]):
+class Run(Generic[B, D]):
     """The input of a protocol's `measure`, in one of the processes of the run."""
 
     config: RunConfig[B]
-    data: Sequence[ImageData]  # in the protocol's order
+    data: Sequence[D]  # in the protocol's order
     device: torch.device  # of this process, by index where there are several
     progress: Progress = lambda _: None
     checkpoint: ResumeFile | None = None  # None: no checkpoint is written or read

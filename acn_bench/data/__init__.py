@@ -1,1 +1,1 @@
-"""Where examples come from: CIFAR, embedded digits, corruptions, batches."""
+"""Data sets, their splits, corruptions and batches."""

@@ -1,6 +1,7 @@
-"""The original python pickles of CIFAR-10 and CIFAR-100 -> tensors; absent ones are downloaded.
+"""The original python pickles of CIFAR-10 and CIFAR-100 -> tensors; absent files are downloaded.
 
-Any number of rows is read, so that a subset in the original layout works too.
+A subset in the original layout works too: any number of rows is accepted. The hashes of files and pixels are
+computed once and stored in a manifest.
 """
 
 import hashlib
@@ -24,42 +25,59 @@ from torch import Tensor
 
 from acn_bench.data import pickles
 from acn_bench.data.images import ImageData, content_hash
+from acn_bench.data.manifest import Manifest, ManifestStore
 from acn_bench.errors import MissingData
+from acn_bench.registry import DATA
 
 Split = tuple[Tensor, Tensor]  # images (N, 3, 32, 32) uint8, labels (N,) int64
 
 
 class Cifar(NamedTuple):
-    """What the files of one data set hold."""
+    """The content of the files of one data set."""
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     canonical: bool  # every file is the original one, byte for byte
+    fingerprint: (
+        str  # `content_hash` of pixels and labels: run ids of published records depend on it
+    )
 
 
 @dataclass(frozen=True)
 class Layout:
     """The files of a data set, as its authors released them."""
 
-    title: str
+    name: str  # in the registry
+    torchvision: str  # the class that downloads it
     folder: str
     train: dict[str, str]  # file -> md5 of the original
     test: dict[str, str]
     meta: dict[str, str]
     labels: str  # the key of the labels
-    names: str  # the key of the classes' names
+    names: str  # the key of the class names
     classes: int
-    embedded: str  # the embedded data to use in its place
 
     @property
     def md5(self) -> dict[str, str]:
+        """The md5 of each original file."""
         return self.train | self.test | self.meta
+
+    @property
+    def title(self) -> str:
+        """Its name in messages."""
+        return DATA.load(self.name).title
+
+    @property
+    def embedded(self) -> str:
+        """The embedded substitute."""
+        return DATA.load(self.name).embedded
 
 
 LAYOUTS: dict[str, Layout] = {
     "cifar10": Layout(
-        title="CIFAR-10",
+        name="cifar10",
+        torchvision="CIFAR10",
         folder="cifar-10-batches-py",
         train={
             "data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -73,10 +91,10 @@ LAYOUTS: dict[str, Layout] = {
         labels="labels",
         names="label_names",
         classes=10,
-        embedded="digits10",
     ),
     "cifar100": Layout(
-        title="CIFAR-100",
+        name="cifar100",
+        torchvision="CIFAR100",
         folder="cifar-100-python",
         train={"train": "16019d7e3df5f24257cddd939b257f8d"},
         test={"test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
@@ -84,7 +102,6 @@ LAYOUTS: dict[str, Layout] = {
         labels="fine_labels",
         names="fine_label_names",
         classes=100,
-        embedded="digits100",
     ),
 }
 
@@ -100,37 +117,59 @@ def load(name: str, root: Path) -> ImageData:
         class_names=data.class_names,
         canonical=data.canonical,
         flips=True,
-        fingerprint=content_hash(*data.train, *data.test),
+        fingerprint=data.fingerprint,
     )
 
 
 def read(name: str, root: Path) -> Cifar:
     """Read `cifar10` or `cifar100` from its folder below `root`; download it where it is absent.
 
-    Raises MissingData where a file is absent and cannot be had, ValueError where one is damaged.
+    Raises MissingData where a file is absent and cannot be downloaded, ValueError where one is damaged.
     """
     layout = LAYOUTS[name]
     folder = root / layout.folder
     if _is_absent(folder):
         _download(name, root)
-    found = {file: _bytes(folder / file, layout) for file in layout.md5}
-    loaded = {file: _content(folder / file, raw, layout) for file, raw in found.items()}
+    store = ManifestStore(name, root, folder)
+    manifest = _manifest(
+        store, layout
+    )  # before the content is read: a later change is noticed at the next start
+    raw = {file: _bytes(folder / file, layout) for file in layout.md5}
+    content = {file: _content(folder / file, raw[file], layout) for file in layout.md5}
+    train = _split({folder / file: content[file] for file in layout.train}, layout)
+    test = _split({folder / file: content[file] for file in layout.test}, layout)
+
+    def hashes() -> dict[str, str]:
+        md5 = {f"md5 {file}": _md5(raw[file]) for file in layout.md5}
+        return md5 | {"content_hash": content_hash(*train, *test)}
+
+    keys = {"content_hash", *(f"md5 {file}" for file in layout.md5)}
+    stored = store.derive(manifest, keys, hashes)
     return Cifar(
-        train=_split({folder / file: loaded[file] for file in layout.train}, layout),
-        test=_split({folder / file: loaded[file] for file in layout.test}, layout),
-        class_names=_names({folder / file: loaded[file] for file in layout.meta}, layout),
-        canonical=all(_md5(raw) == layout.md5[file] for file, raw in found.items()),
+        train=train,
+        test=test,
+        class_names=_names({folder / file: content[file] for file in layout.meta}, layout),
+        canonical=all(stored[f"md5 {file}"] == md5 for file, md5 in layout.md5.items()),
+        fingerprint=stored["content_hash"],
     )
 
 
-# ---------------------------------------------------------------- what the files say
+def _manifest(store: ManifestStore, layout: Layout) -> Manifest:
+    """The manifest of the files. Raises MissingData where one is absent."""
+    try:
+        return store.update(layout.md5)
+    except OSError as e:
+        raise _missing(Path(e.filename), layout, e.strerror or type(e).__name__) from e
+
+
+# ---------------------------------------------------------------- the content of the files
 
 
 def _split(files: dict[Path, dict[str, Any]], layout: Layout) -> Split:
-    """The rows of the files, one after the other."""
+    """The rows of the files, in order."""
     parts = [_rows(path, content, layout) for path, content in files.items()]
     pixels = np.concatenate([p for p, _ in parts]).reshape(-1, 3, 32, 32)
-    labels = [label for _, part in parts for label in part]
+    labels = [label for _, labels_of_file in parts for label in labels_of_file]
     return torch.from_numpy(pixels), torch.tensor(labels, dtype=torch.int64)
 
 
@@ -158,6 +197,7 @@ def _rows(
 
 
 def _names(files: dict[Path, dict[str, Any]], layout: Layout) -> tuple[str, ...]:
+    """The names of the classes."""
     ((path, content),) = files.items()
     names = content.get(layout.names)
     if not isinstance(names, list) or len(names) != layout.classes:
@@ -167,17 +207,17 @@ def _names(files: dict[Path, dict[str, Any]], layout: Layout) -> tuple[str, ...]
     return tuple(pickles.text(name) for name in names)
 
 
-def _damaged(path: Path, layout: Layout, what: str) -> ValueError:
-    return ValueError(f"{path} is not a file of {layout.title}, or it is damaged: {what}")
+def _damaged(path: Path, layout: Layout, requirement: str) -> ValueError:
+    return ValueError(f"{path} is not a file of {layout.title}, or it is damaged: {requirement}")
 
 
 def _content(path: Path, raw: bytes, layout: Layout) -> dict[str, Any]:
     """The dictionary in the file, its keys as text."""
     try:
         return pickles.load(raw)
-    except pickles.RefusedError as asked:
+    except pickles.RefusedError as refused:
         raise ValueError(
-            f"{path} asked to run `{asked}` and was refused: "
+            f"{path} asked to run `{refused}` and was refused: "
             f"a file of {layout.title} holds nothing but arrays, numbers and words"
         ) from None
     except ValueError as e:
@@ -188,20 +228,21 @@ def _md5(raw: bytes) -> str:
     return hashlib.md5(raw, usedforsecurity=False).hexdigest()
 
 
-# ---------------------------------------------------------------- files that are not there
+# ---------------------------------------------------------------- absent files
 
 
 def _is_absent(folder: Path) -> bool:
-    """Whether there is nothing of the user's: only then may a download take the place."""
+    """Whether the folder holds nothing of the user's: only then may a download replace it."""
     try:
         return not any(folder.iterdir())
     except FileNotFoundError:
         return True
-    except OSError:  # something is there; reading it will say what
+    except OSError:  # it exists; the error of reading it names the reason
         return False
 
 
 def _bytes(path: Path, layout: Layout) -> bytes:
+    """The whole file. Raises MissingData."""
     try:
         return path.read_bytes()
     except OSError as e:
@@ -218,7 +259,7 @@ def _missing(path: Path, layout: Layout, why: str) -> MissingData:
 
 
 def _download(name: str, root: Path) -> None:
-    """Put the original files below `root`, whole or not at all; once, whoever else wants them too."""
+    """Download the original files below `root`, all or none; other processes wait and use the same copy."""
     layout = LAYOUTS[name]
     expected = root / layout.folder / next(iter(layout.train))
     if os.environ.get("ACN_BENCH_OFFLINE"):
@@ -228,26 +269,28 @@ def _download(name: str, root: Path) -> None:
         with filelock.FileLock(root / f".{layout.folder}.lock"):
             if not _is_absent(expected.parent):  # another process was faster
                 return
-            with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as part:
-                _fetch(name, Path(part))
-                (Path(part) / layout.folder).replace(expected.parent)
-    except (OSError, RuntimeError, HTTPException) as e:  # RuntimeError: not what its md5 says
+            with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as partial:
+                _fetch(name, Path(partial))
+                (Path(partial) / layout.folder).replace(expected.parent)
+    except (OSError, RuntimeError, HTTPException) as e:  # RuntimeError: a wrong md5
         raise _missing(expected, layout, f"the download failed: {e}") from e
 
 
 def _fetch(name: str, folder: Path) -> None:
-    """Download and unpack, through torchvision, which checks what came."""
-    from torchvision import datasets  # seconds to import, and only here of use
+    """Download and unpack through torchvision, which checks the md5."""
+    from torchvision import (
+        datasets,
+    )  # imported here: it takes seconds, and only a download needs it
 
-    kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    download = getattr(datasets, LAYOUTS[name].torchvision)
     bars = io.StringIO()
     with _socket_timeout(10), redirect_stdout(bars), redirect_stderr(bars):
-        kind(folder, download=True)
+        download(folder, download=True)
 
 
 @contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    """No wait for an answer is longer: without it, no network means no end."""
+    """Limit the wait for an answer: without it, a download without a network never ends."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,42 +1,58 @@
-"""A name and a folder -> a whole data set of small images, as tensors."""
+"""A whole data set of small images, as tensors in memory."""
 
 import hashlib
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acn_bench import registry
-from acn_bench.registry import DATA
-from acn_bench.spec import Benchmark
+from acn_bench.data import loading
+from acn_bench.data.data_set import Counts, ImageShape
+from acn_bench.spec import Inputs
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Both splits of a data set. The tensors are shared by everyone who loads it: never write to them."""
+    """Both splits of a data set; it meets `DataSet`. Everyone who loads it shares the tensors: never write to them."""
+
+    inputs: ClassVar[Inputs] = "image"
 
     name: str
-    train_images: Tensor  # (N, 3, 32, 32) uint8
+    train_images: Tensor  # (N, C, H, W) uint8
     train_labels: Tensor  # (N,) int64, 0 … K-1
-    test_images: Tensor  # (M, 3, 32, 32) uint8
+    test_images: Tensor  # (M, C, H, W) uint8
     test_labels: Tensor  # (M,) int64
     class_names: tuple[str, ...]  # (K,)
     canonical: bool  # the full original files, so that published figures compare
-    flips: bool  # whether a mirrored image is still of its class
-    # 12 hex digits of the hash of pixels, labels and shapes; and of the experiences
+    flips: bool  # whether a mirrored image keeps its class
+    # 12 hex digits: `content_hash` of pixels and labels, and of the experiences where there are any
     fingerprint: str
-    # where the data came as a stream: the classes of each experience, whether each has a task label, and
-    # whether a class is one experience's part of a class that others have, too
+    # of an Avalanche benchmark: the classes of each experience, whether each has a task label, and whether a
+    # class is one experience's part of a class that several share
     experiences: tuple[tuple[int, ...], ...] = ()
     task_labels: bool = False
     shared: bool = False
 
+    @property
+    def origin_known(self) -> bool:
+        """False for an Avalanche benchmark: it can hold any images."""
+        return not self.experiences
+
+    @property
+    def counts(self) -> Counts:
+        """The number of training and of test images."""
+        return Counts(len(self.train_labels), len(self.test_labels))
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """(C, H, W)."""
+        C, H, W = self.train_images.shape[1:]
+        return C, H, W
+
     def datasets(self) -> tuple["ImageDataset", "ImageDataset"]:
-        """Training and test side as any pipeline takes them: images in [0, 1] and labels, one by one."""
+        """Training and test split for any pipeline: images in [0, 1] and labels, one by one."""
         return (
             ImageDataset(self.train_images, self.train_labels),
             ImageDataset(self.test_images, self.test_labels),
@@ -44,10 +60,10 @@ class ImageData:
 
 
 class ImageDataset(Dataset[tuple[Tensor, int]]):
-    """Images (3, 32, 32) in [0, 1] with their labels; all labels are `targets`, where Avalanche looks."""
+    """Images (C, H, W) in [0, 1] with their labels; `targets` holds all labels, as Avalanche expects."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images = images  # (N, 3, 32, 32) uint8
+        self.images = images  # (N, C, H, W) uint8
         self.targets: list[int] = labels.tolist()
 
     def __len__(self) -> int:
@@ -58,34 +74,11 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
 
 
 def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None = None) -> ImageData:
-    """The data set of that name, read from `root` (default: `default_root()`) once in a process.
-
-    `pkg.module:function` makes an Avalanche benchmark, called with `arguments`.
-
-    Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
-    (`errors.MissingData`), ValueError where a file is damaged.
-    """
-    folder = (root or default_root()).expanduser().absolute()
-    if ":" in name:
-        stream: ImageData = registry.load(registry.USER_DATA.target)(name, folder, arguments or {})
-        return stream
-    data: ImageData = registry.load(DATA.load(name).reader)(name, folder)
+    """The images of that name, in memory. Raises as `loading.load`, and ValueError for other data."""
+    data = loading.load(name, root, arguments)
+    if not isinstance(data, ImageData):
+        raise ValueError(f"{name} is not a data set of images in memory")
     return data
-
-
-def of(protocol: Benchmark, root: Path | None = None) -> list[ImageData]:
-    """All data sets of a protocol, in its order. Raises as `load`."""
-    return [load(name, root, protocol.data_arguments) for name in protocol.datasets]
-
-
-def fingerprint(data: Sequence[ImageData]) -> str:
-    """Of all data sets of a run, in the protocol's order, joined by "+"."""
-    return "+".join(d.fingerprint for d in data)
-
-
-def default_root() -> Path:
-    """$ACN_BENCH_DATA, else ~/.cache/acn_bench."""
-    return Path(os.environ.get("ACN_BENCH_DATA") or "~/.cache/acn_bench").expanduser()
 
 
 def content_hash(*tensors: Tensor) -> str:

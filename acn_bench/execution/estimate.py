@@ -8,7 +8,7 @@ from torch import nn
 
 from acn_bench.benchmarks.run import Cost
 from acn_bench.config import RunConfig
-from acn_bench.data.images import ImageData
+from acn_bench.data.data_set import DataSet, ImageShape
 from acn_bench.registry import KINDS
 from acn_bench.training.network import untrained
 
@@ -18,7 +18,7 @@ START = 8.0  # seconds that a worker needs for its imports
 
 
 def seconds(
-    configs: Sequence[RunConfig], data: Sequence[ImageData], device: torch.device
+    configs: Sequence[RunConfig], data: Sequence[DataSet], device: torch.device
 ) -> list[float]:
     """Wall-clock seconds of each run in one worker. Times each distinct network, on this process's threads.
 
@@ -31,8 +31,7 @@ def seconds(
         key = (config.backbone, config.precision, cost.batch_size)
         if key not in known:
             try:
-                shape = data[0].train_images.shape[1:]
-                known[key] = _seconds_per_image(config, cost, shape, device)
+                known[key] = _seconds_per_image(config, cost, data[0].image_shape, device)
             except RuntimeError as e:  # a factory for other images; no memory
                 reason = str(e).partition("\n")[0]
                 raise ValueError(f"{config.backbone.name} cannot be trained here: {reason}") from e
@@ -41,7 +40,7 @@ def seconds(
     return estimates
 
 
-def cost_of(config: RunConfig, data: Sequence[ImageData]) -> Cost:
+def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:
     """The work of a run, as its kind estimates it."""
     planning = KINDS.load(config.benchmark.kind).planning_module
     cost: Cost = planning.cost(config, data)
@@ -49,8 +48,10 @@ def cost_of(config: RunConfig, data: Sequence[ImageData]) -> Cost:
 
 
 def _seconds_per_image(
-    config: RunConfig, cost: Cost, shape: torch.Size, device: torch.device
+    config: RunConfig, cost: Cost, shape: ImageShape | None, device: torch.device
 ) -> float:
+    if shape is None:
+        raise ValueError("a training step is timed on images of one shape alone")
     with torch.random.fork_rng():
         network = untrained(config, cost.classes).to(device)
         images = torch.rand(cost.batch_size, *shape, device=device)

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from acn_bench import device
-from acn_bench.data.images import ImageData
+from acn_bench.data.data_set import DataSet, describe_counts
 from acn_bench.execution import estimate
 from acn_bench.execution.session import Session
 from acn_bench.plan import missing_bounds
@@ -42,12 +42,9 @@ def _print_line(console: Console, title: str, text: str) -> None:
     console.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
 
 
-def _data(data: ImageData) -> str:
-    part = "" if data.canonical or data.experiences else ", not the full original set"
-    return (
-        f"{data.name}, {len(data.train_labels):,} training and "
-        f"{len(data.test_labels):,} test images{part} ({data.fingerprint})"
-    )
+def _data(data: DataSet) -> str:
+    part = "" if data.canonical or not data.origin_known else ", not the full original set"
+    return f"{data.name}, {describe_counts(data)}{part} ({data.fingerprint})"
 
 
 def _machine(session: Session) -> str:

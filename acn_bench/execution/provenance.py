@@ -9,7 +9,7 @@ from importlib import metadata
 import torch
 
 from acn_bench.config import RunConfig
-from acn_bench.data.images import ImageData
+from acn_bench.data.data_set import NOUNS, DataSet, describe_counts
 from acn_bench.device import describe
 from acn_bench.execution.code_hash import PACKAGE, code
 from acn_bench.registry import KINDS
@@ -19,7 +19,7 @@ LIBRARIES = ("acn_bench", "torch", "torchvision", "avalanche-lib", "numpy", "sci
 
 
 def provenance(
-    config: RunConfig, data: Sequence[ImageData], device: torch.device, guards: list[Guard]
+    config: RunConfig, data: Sequence[DataSet], device: torch.device, guards: list[Guard]
 ) -> Provenance:
     """The provenance of a run that ends now; `data` in the protocol's order."""
     why_not = _not_comparable(config, data, guards)
@@ -38,25 +38,24 @@ def provenance(
     )
 
 
-def _data(data: ImageData) -> DataProvenance:
+def _data(data: DataSet) -> DataProvenance:
     return DataProvenance(
         name=data.name,
         fingerprint=data.fingerprint,
         canonical=data.canonical,
-        train=len(data.train_labels),
-        test=len(data.test_labels),
+        train=data.counts.train,
+        test=data.counts.test,
     )
 
 
-def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[Guard]) -> list[str]:
+def _not_comparable(config: RunConfig, data: Sequence[DataSet], guards: list[Guard]) -> list[str]:
     reasons = []
     if config.quick:
         reasons.append("--quick: a shortened protocol")
     reasons += [
-        f"it is not known whether {d.name} has the images of a published data set"
-        if d.experiences
-        else f"{d.name} is not the full original data: {len(d.train_labels):,} training and "
-        f"{len(d.test_labels):,} test images"
+        f"{d.name} is not the full original data: {describe_counts(d)}"
+        if d.origin_known
+        else f"it is not known whether {d.name} has the {NOUNS[d.inputs]} of a published data set"
         for d in data
         if not d.canonical
     ]

@@ -11,7 +11,8 @@ from acn_bench import records, run_folder, user_functions
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Progress, Run, RunOutput
 from acn_bench.config import RunConfig
-from acn_bench.data import images
+from acn_bench.data import loading
+from acn_bench.data.data_set import joint_fingerprint
 from acn_bench.device import describe
 from acn_bench.execution import code_hash, provenance
 from acn_bench.execution.job import Placement
@@ -44,8 +45,8 @@ def run(
     device = torch.device(placement.device)
     _check(config.backbone, "backbone factory")
     _check(config.strategy, "strategy builder")
-    data = images.of(config.benchmark, data_root)
-    fingerprint = images.fingerprint(data)
+    data = loading.load_all(config.benchmark, data_root)
+    fingerprint = joint_fingerprint(data)
     if fingerprint != config.fingerprint:
         names = " or ".join(config.benchmark.datasets)
         raise ValueError(

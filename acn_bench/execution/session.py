@@ -10,8 +10,8 @@ import torch
 from acn_bench import device, records, user_functions
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig
-from acn_bench.data import images
-from acn_bench.data.images import ImageData
+from acn_bench.data import loading
+from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
 from acn_bench.execution import code_hash, estimate, runner
 from acn_bench.execution.executor import Executor
@@ -23,7 +23,7 @@ from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
 
-Data = Sequence[ImageData]  # in the protocol's order
+Data = Sequence[DataSet]  # in the protocol's order
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ def prepare(
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision) for r in plan.runs}
     data = _load(plan, options.data_root)
-    channels, height, width = data[0].train_images.shape[1:]
-    configs = plan.resolve(images.fingerprint(data), precision, sources, (channels, height, width))
+    configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
     _check(configs, data, options.world_size)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
@@ -118,7 +117,7 @@ def prepare(
 def _load(plan: UnresolvedPlan, root: Path | None) -> Data:
     """Load the data. If a set is missing, the error names the embedded substitute."""
     try:
-        return images.of(plan.benchmark, root)
+        return loading.load_all(plan.benchmark, root)
     except MissingData as e:
         raise MissingData(str(e), DATA.load(plan.benchmark.datasets[0]).embedded) from e
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from acn_bench.data import images
+from acn_bench.data import images, loading
 from acn_bench.errors import MissingData
 
 
@@ -36,13 +36,13 @@ def test_cifar_is_loaded_once_and_may_be_flipped(cifar100_root: Path) -> None:
 def test_the_fingerprint_follows_pixels_labels_and_split(cifar100_root: Path) -> None:
     data = images.load("cifar100", cifar100_root)
     splits = [data.train_images, data.train_labels, data.test_images, data.test_labels]
-    assert images._fingerprint(*splits) == data.fingerprint
+    assert images.content_hash(*splits) == data.fingerprint
     for k in range(4):
         changed = [t.clone() for t in splits]
         changed[k].view(-1)[-1] ^= 1
-        assert images._fingerprint(*changed) != data.fingerprint
+        assert images.content_hash(*changed) != data.fingerprint
     moved = [torch.cat(splits[::2])[:6], *splits[1:2], torch.cat(splits[::2])[6:], splits[3]]
-    assert images._fingerprint(*moved) != data.fingerprint
+    assert images.content_hash(*moved) != data.fingerprint
 
 
 def test_the_data_cannot_be_reassigned(cifar100_root: Path) -> None:
@@ -60,10 +60,10 @@ def test_the_root_is_taken_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, cifar100_root: Path
 ) -> None:
     monkeypatch.setenv("ACN_BENCH_DATA", str(cifar100_root))
-    assert images.default_root() == cifar100_root
+    assert loading.default_root() == cifar100_root
     assert len(images.load("cifar100").train_images) == 7
     monkeypatch.delenv("ACN_BENCH_DATA")
-    assert images.default_root() == Path.home() / ".cache" / "acn_bench"
+    assert loading.default_root() == Path.home() / ".cache" / "acn_bench"
 
 
 def test_a_failure_is_not_remembered(

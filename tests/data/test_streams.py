@@ -14,7 +14,7 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.benchmarks.run import Run
 from acn_bench.config import RunConfig, Seeds
-from acn_bench.data import images
+from acn_bench.data import images, streams
 from acn_bench.execution import session
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
@@ -93,7 +93,7 @@ def load(tmp_path, monkeypatch):
     (tmp_path / "own_streams.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own_streams", raising=False)
-    images._stream.cache_clear()
+    streams._load.cache_clear()
 
     def make(function="digits", **arguments):
         return images.load(f"own_streams:{function}", tmp_path, arguments)
@@ -194,13 +194,13 @@ def test_other_experiences_are_another_fingerprint(load):
 def test_what_it_draws_is_the_same_each_time_and_leaves_the_generators(load):
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     first = load().fingerprint  # no seed of its own
-    images._stream.cache_clear()
+    streams._load.cache_clear()
     torch.manual_seed(99)
     random.seed(99)
     assert load().fingerprint == first
     torch.set_rng_state(torch.tensor(before[2], dtype=torch.uint8))
     random.setstate(before[0])
-    images._stream.cache_clear()
+    streams._load.cache_clear()
     load()
     after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     assert after == before
@@ -352,7 +352,7 @@ def mnist(tmp_path):
         return images.load(f"avalanche.benchmarks.classic:{function}", tmp_path, arguments)
 
     yield load
-    images._stream.cache_clear()
+    streams._load.cache_clear()
 
 
 def test_split_mnist_of_avalanche_is_grey_and_whole(mnist):

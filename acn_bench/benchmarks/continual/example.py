@@ -2,7 +2,7 @@
 
 from acn_bench.benchmarks.continual.record import ContinualRecord
 from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
-from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
@@ -45,7 +45,7 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> ContinualRecord:
     """A record as a run of two experiences would leave it; AC forgets 20 points, another wiring 30."""
     lost = 0.2 if wiring == "ac" else 0.3
     first, second, last = 0.8 + 0.01 * seed, 0.9 - 0.01 * seed, 0.8 + 0.01 * seed - lost
-    config = RunConfig(
+    config: ContinualConfig = RunConfig(
         benchmark=ContinualSpec(
             name="smallest_continual",
             data="digits100",

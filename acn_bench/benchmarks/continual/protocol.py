@@ -21,6 +21,7 @@ from acn_bench.benchmarks.continual.split import split
 from acn_bench.benchmarks.run import Run, RunOutput
 from acn_bench.config import Seeds
 from acn_bench.data.batches import Rows
+from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.evaluation.cost import EVALUATED
@@ -38,7 +39,7 @@ from acn_bench.training.resume import State
 from acn_bench.training.schemes import DepthScheme, scheme
 
 
-def measure(run: Run[ContinualSpec]) -> RunOutput:
+def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
     """Run the protocol, from where its checkpoint was written last.
 
     Raises ValueError where data and protocol do not fit, DivergedError where the loss is no number.
@@ -51,7 +52,7 @@ def measure(run: Run[ContinualSpec]) -> RunOutput:
 class ContinualRun:
     """The state of one run; `measure` reads as the protocol."""
 
-    def __init__(self, run: Run[ContinualSpec]) -> None:
+    def __init__(self, run: Run[ContinualSpec, ImageData]) -> None:
         config, (data,), device, progress = run.config, run.data, run.device, run.progress
         self.config, self.data, self.device = config, data, device
         self.protocol = config.benchmark

@@ -1,7 +1,6 @@
 """A continual benchmark in words: its protocol, its chance level and its caveats."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from acn_bench import wording
 from acn_bench.analysis import depth_metrics, labels
@@ -9,6 +8,7 @@ from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.continual import class_orders, definitions, metrics
 from acn_bench.benchmarks.continual.record import ContinualRecord
 from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
+from acn_bench.data.data_set import DataSet
 from acn_bench.metrics import average_accuracy, forgetting
 from acn_bench.wording import each, plural
 
@@ -58,7 +58,7 @@ def practice(record: ContinualRecord) -> dict[str, str]:
     }
 
 
-def not_comparable(config: ContinualConfig, data: Sequence[Any]) -> list[str]:
+def not_comparable(config: ContinualConfig, data: Sequence[DataSet]) -> list[str]:
     """Why figures of a continual run compare with no published ones."""
     protocol, first, reasons = config.benchmark, data[0], []
     arrive = protocol.experiences * protocol.classes_per_experience

@@ -8,7 +8,7 @@ from acn_bench.benchmarks.transfer.result import (
     Trained,
     TransferResult,
 )
-from acn_bench.benchmarks.transfer.spec import TransferSpec
+from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
@@ -50,7 +50,7 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> TransferRecord:
     end = (0.8 if wiring == "ac" else 0.75) + 0.01 * seed
     curve = Accuracy(validation=[0.4, end], test=[0.4, end])
     trained = Trained(train_loss=[0.9], held_out=[end], accuracy=curve, changes=[[60, 2], [0, 0]])
-    config = RunConfig(
+    config: TransferConfig = RunConfig(
         benchmark=TransferSpec(
             name="smallest_transfer",
             data="digits10",

@@ -37,7 +37,7 @@ from acn_bench.training.schemes import Scheme, scheme
 GATHERED = 1000  # images that lie on the device as floats at once
 
 
-def measure(run: Run[TransferSpec]) -> RunOutput:
+def measure(run: Run[TransferSpec, ImageData]) -> RunOutput:
     """Run the protocol. Raises ValueError where data and protocol do not fit, DivergedError on NaN."""
     with generators_kept():
         return TransferRun(run).measure()
@@ -74,7 +74,7 @@ class Side:
 class TransferRun:
     """The state of one run; `measure` reads as the protocol."""
 
-    def __init__(self, run: Run[TransferSpec]) -> None:
+    def __init__(self, run: Run[TransferSpec, ImageData]) -> None:
         config, (source, target), device = run.config, run.data, run.device
         self.config, self.protocol, self.device = config, config.benchmark, device
         self.source, self.target = (Side(config, data, device) for data in (source, target))

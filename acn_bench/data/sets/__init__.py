@@ -1,1 +1,1 @@
-"""Data sets: the facts of each that a plan needs, and the function that reads it. Never torch."""
+"""The data sets that the registry names: what a plan needs to know of each. Never imports torch."""

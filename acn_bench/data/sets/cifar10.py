@@ -1,8 +1,8 @@
 """CIFAR-10 (Krizhevsky 2009)."""
 
-from acn_bench.data.sets.data_set import DataSet
+from acn_bench.data.sets.info import DataSetInfo
 
-CIFAR10 = DataSet(
+CIFAR10 = DataSetInfo(
     name="cifar10",
     title="CIFAR-10",
     description="CIFAR-10, likewise",

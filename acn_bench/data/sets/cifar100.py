@@ -1,8 +1,8 @@
 """CIFAR-100 (Krizhevsky 2009)."""
 
-from acn_bench.data.sets.data_set import DataSet
+from acn_bench.data.sets.info import DataSetInfo
 
-CIFAR100 = DataSet(
+CIFAR100 = DataSetInfo(
     name="cifar100",
     title="CIFAR-100",
     description="CIFAR-100, the original python pickles, any number of rows; downloaded where absent",

@@ -1,8 +1,8 @@
 """Embedded: handwritten digits, 10 classes."""
 
-from acn_bench.data.sets.data_set import DataSet
+from acn_bench.data.sets.info import DataSetInfo
 
-DIGITS10 = DataSet(
+DIGITS10 = DataSetInfo(
     name="digits10",
     title="digits10 (embedded)",
     description="embedded: 10 classes, handwritten digits",

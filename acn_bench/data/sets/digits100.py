@@ -1,8 +1,8 @@
 """Embedded: pairs of handwritten digits, 100 classes."""
 
-from acn_bench.data.sets.data_set import DataSet
+from acn_bench.data.sets.info import DataSetInfo
 
-DIGITS100 = DataSet(
+DIGITS100 = DataSetInfo(
     name="digits100",
     title="digits100 (embedded)",
     description="embedded: 100 classes, pairs of handwritten digits side by side",

@@ -1,0 +1,36 @@
+"""A name and a folder -> a loaded data set of any kind."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from acn_bench import registry
+from acn_bench.data.data_set import DataSet
+from acn_bench.registry import DATA
+from acn_bench.spec import Benchmark
+
+
+def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None = None) -> DataSet:
+    """The data set of that name, read from `root` (default: `default_root()`) once in a process.
+
+    `pkg.module:function` makes an Avalanche benchmark, called with `arguments`.
+
+    Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
+    (`errors.MissingData`), ValueError where a file is damaged.
+    """
+    folder = (root or default_root()).expanduser().absolute()
+    if ":" in name:
+        stream: DataSet = registry.load(registry.USER_DATA.target)(name, folder, arguments or {})
+        return stream
+    data: DataSet = registry.load(DATA.load(name).reader)(name, folder)
+    return data
+
+
+def load_all(protocol: Benchmark, root: Path | None = None) -> list[DataSet]:
+    """All data sets of a protocol, in its order. Raises as `load`."""
+    return [load(name, root, protocol.data_arguments) for name in protocol.datasets]
+
+
+def default_root() -> Path:
+    """$ACN_BENCH_DATA, else ~/.cache/acn_bench."""
+    return Path(os.environ.get("ACN_BENCH_DATA") or "~/.cache/acn_bench").expanduser()

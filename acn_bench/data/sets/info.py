@@ -1,0 +1,21 @@
+"""The facts of a data set that are known before it is loaded; `data.data_set.DataSet` is a loaded one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataSetInfo:
+    """One line of the registry of data sets."""
+
+    name: str
+    title: str  # its name in reports
+    description: str  # one line of `acn-bench list`
+    reader: str  # module:function(name, root) -> DataSet
+    flips: bool  # whether a mirrored image keeps its class
+    embedded: str  # the embedded substitute; its own name where it is embedded itself
+    transfers_to: str | None = None  # the target of a transfer whose source this is
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it comes with the package and needs no files."""
+        return self.embedded == self.name
