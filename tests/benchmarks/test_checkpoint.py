@@ -101,7 +101,7 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(measure, begun, spe
     if spec.name == "joint":
         first.checkpoint.left = 1
     else:  # after the first epoch of the second experience, or after that experience
-        first.checkpoint.left = 5 if first.learner.strategy_state.inside else 3
+        first.checkpoint.left = 5 if first.learner.strategy_state.resumes_within_experience else 3
     interrupted(first)
     notes = []
     assert_equal(measured(begun(notes, **changes)), whole)
