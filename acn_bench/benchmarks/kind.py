@@ -11,7 +11,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from acn_bench.analysis.final_model import FinalModel
+from acn_bench.analysis.final_model import FinalModel, final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.config import RunConfig
 from acn_bench.record import Record
@@ -29,6 +29,11 @@ TableName = Literal["quality", "cost", "overview", "runs", "definitions"]
 Sentences = list[tuple[str, str]]  # (word, sentence)
 
 
+def chance_of_final_model(record: Record) -> str:
+    """The accuracy of guessing, of the model that a run ended with."""
+    return f"{100 * final_model(record).chance:.3g} % accuracy"
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of benchmark."""
@@ -38,30 +43,34 @@ class Kind:
     inputs: Inputs  # what its networks take
     planning: str  # module: check(config, data), cost(config, data) -> Cost; never Avalanche
     protocol: str  # module: measure(run) -> RunOutput
-    sections: (
-        str  # "module:object", the ReportSections of its reports; the module may import matplotlib
-    )
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
-    example: str  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
-    # raises ValueError where a result does not fit its spec, or itself
-    validate: Callable[[Any, Any], None]
     describe: Callable[[RunConfig], str]  # the protocol, in one line
     summary: Callable[[Record], str]  # the outcome of a run, in a few words
     final_model: Callable[[Record], FinalModel]
-    outcome: Callable[[Record], object]  # what two records of the same run must share
-    setting: Callable[[Sequence[Record]], Sentences]  # the protocol in a report
-    chance_level: Callable[[Record], str]
+    # module:object, the ReportSections of its reports; the module may import matplotlib
+    sections: str = "acn_bench.reports.sections.shared:SECTIONS"
+    example: str = ""  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
+    # raises ValueError where a result does not fit its spec, or itself
+    validate: Callable[[Any, Any], None] = lambda *_: None
+    # what two records of the same run must share
+    outcome: Callable[[Record], object] = lambda record: record.result.accuracy
+    setting: Callable[[Sequence[Record]], Sentences] = (
+        lambda records: []
+    )  # the protocol in a report
+    chance_level: Callable[[Record], str] = chance_of_final_model
     # whether the chance level of an accuracy differs from metric to metric, so that each names its own
-    chance_varies: Callable[[Record], bool]
-    practice: Callable[[Record], dict[str, str]]  # what its runs do where a preset does otherwise
-    caveats: Callable[[Sequence["Group"]], list[str]]  # of this kind alone
+    chance_varies: Callable[[Record], bool] = lambda _: False
+    # what its runs do where the publication of a preset does otherwise
+    practice: Callable[[Record], dict[str, str]] = lambda _: {}
+    caveats: Callable[[Sequence["Group"]], list[str]] = lambda _: []  # of this kind alone
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
-    matched: Callable[[Record], bool] = lambda _: True  # whether the protocol compares this run
+    matched: Callable[[Record], bool] = lambda record: (
+        True
+    )  # whether the protocol compares this run
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
     not_comparable: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []
-    unlisted: frozenset[str] = field(
-        default_factory=frozenset
-    )  # settings that a report names elsewhere
+    # settings that a report names elsewhere
+    unlisted: frozenset[str] = field(default_factory=lambda: frozenset({"name"}))
     other_experiment: tuple[str, ...] = ()  # settings whose other value is another experiment
 
     @property

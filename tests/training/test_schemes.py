@@ -218,7 +218,9 @@ def test_blocks_drop_in_the_loss_and_only_there(small, batch):
     assert network.dropping is None
 
 
-def test_the_loss_of_branches_is_that_of_the_output_plus_those_of_the_branches_by_fixed_weights(small, batch):
+def test_the_loss_of_branches_is_that_of_the_output_plus_those_of_the_branches_by_fixed_weights(
+    small, batch
+):
     x, y = batch
     network = small("ac_mixer", depth=5)
     add_branches(network, after=(4, 1, 2))
