@@ -54,9 +54,7 @@ class Kind:
     validate: Callable[[Any, Any], None] = lambda *_: None
     # what two records of the same run must share
     outcome: Callable[[Record], object] = lambda record: record.result.accuracy
-    setting: Callable[[Sequence[Record]], Sentences] = (
-        lambda records: []
-    )  # the protocol in a report
+    setting: Callable[[Sequence[Record]], Sentences] = lambda _: []  # the protocol in a report
     chance_level: Callable[[Record], str] = chance_of_final_model
     # whether the chance level of an accuracy differs from metric to metric, so that each names its own
     chance_varies: Callable[[Record], bool] = lambda _: False
