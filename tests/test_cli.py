@@ -150,8 +150,10 @@ def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
         for budget in (["epochs"], ["images"], ["seconds", "(2", "s)"])
         for wiring in ("ac", "residual")
     ]
-    assert "a head each, 1 epoch, batch 64" in dry.stdout
-    assert "or         2 experiences of 2 classes, a head each, 2 s each, batch 64" in dry.stdout
+    assert "task-incremental, 1 epoch, batch 64" in dry.stdout
+    assert (
+        "or         2 experiences of 2 classes, task-incremental, 2 s each, batch 64" in dry.stdout
+    )
 
 
 def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
@@ -171,7 +173,7 @@ def test_a_report_can_be_made_of_a_folder_in_any_format(line):
         "report", line.folder.parent, "--format", "md,csv,latex", "--out", line.parent / "r"
     )
     assert made.exit_code == 0, made.output
-    assert made.stdout.split() == [str(line.parent / "r" / f"report.{e}") for e in ("md", "csv", "tex")]  # fmt: skip
+    assert made.stdout.split() == [str(line.parent / "r" / f"report{e}") for e in (".md", ".csv", "_tables.csv", ".tex")]  # fmt: skip
     assert "Forgetting" in (line.parent / "r" / "report.md").read_text()
     assert not (line.parent / "r" / "report.html").exists()
 

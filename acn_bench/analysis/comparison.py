@@ -58,7 +58,7 @@ class Comparison:
     benchmark: str
     card: BenchmarkCard | None
     groups: tuple[Group, ...]
-    verdicts: tuple[Verdict, ...]  # claims in the card's order, groups in theirs
+    verdicts: tuple[Verdict, ...]  # by claim in the card's order, then by group
     not_run: tuple[str, ...]  # sentences on variants that stand alone
     seeds: str  # a sentence: which of the four seeds varied
     repeats: tuple[tuple[Record, Record], ...]  # (older, newest): runs that were made again

@@ -1,6 +1,6 @@
 """RunRecord -> how many blocks its final model uses: utilised depth, by tolerance and by test.
 
-Notation in the definitions: L blocks, a[k] an accuracy with the head reading after k blocks.
+Notation in the definitions: L blocks, a[k] an accuracy with the head after k blocks.
 """
 
 from typing import Literal
@@ -95,7 +95,7 @@ TRUNCATED = Metric(
     "Accuracy cut to utilised depth",
     "%",
     "higher",
-    "test accuracy of the final model with the head reading after the utilised depth, mean over experiences",
+    "test accuracy of the final model with the head after the utilised depth, mean over experiences",
     "ACN paper, section 3",
     truncated_accuracy,
     NO_DEPTH,

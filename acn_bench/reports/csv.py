@@ -85,12 +85,12 @@ def _table(table: Table, title: str) -> Iterator[tuple[str, ...]]:
         if text:
             yield (title, "", "", word, text, "")
     for part in table.parts:
-        yield from ((title, part.title, "", "line", line, "") for line in part.lines)
+        yield from ((title, part.heading, "", "line", line, "") for line in part.lines)
         for row in part.rows:
             for heading, cell in zip(table.headings[1:], row[1:], strict=True):
                 if cell.text:
                     yield (title, part.heading, row[0].line, heading, cell.text, cell.detail)  # fmt: skip
-        yield from ((title, part.title, "", "note", note, "") for note in part.notes)
+        yield from ((title, part.heading, "", "note", note, "") for note in part.notes)
     for note in table.notes:
         yield (title, "", "", "note", f"{note.badge}: {note.text}" if note.badge else note.text, "")
 

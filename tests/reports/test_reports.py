@@ -6,6 +6,7 @@ import pypdf
 import pytest
 
 from acn_bench import reports
+from acn_bench.registry import KINDS
 from acn_bench.reports import pdf
 
 
@@ -27,6 +28,7 @@ def test_every_format_is_written_whole(records, card, tmp_path):
         "report.md",
         "report.tex",
         "report.csv",
+        "report_tables.csv",
     ]
     assert sorted(tmp_path.iterdir()) == sorted(written.paths)  # and no part of a file is left
     made = pypdf.PdfReader(tmp_path / "report.pdf")
@@ -85,8 +87,13 @@ def test_dates_are_taken_out_of_a_chromium_pdf():
     assert len(pdf._without_clock(made)) == len(made)
 
 
+TEXT = ["acn_bench.reports.markdown", "acn_bench.reports.latex", "acn_bench.reports.csv"]
+SECTIONS = [KINDS.load(name).sections.partition(":")[0] for name in KINDS]
+
+
 @pytest.mark.parametrize(
-    "module", ["acn_bench.reports", "acn_bench.reports.html", "acn_bench.reports.tables"]
+    "module",
+    ["acn_bench.reports", "acn_bench.reports.html", "acn_bench.reports.tables", *TEXT, *SECTIONS],
 )
 def test_reports_never_load_torch(module):
     code = (
@@ -96,9 +103,10 @@ def test_reports_never_load_torch(module):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_comparison_is_there_without_the_drawing_libraries():
+def test_comparisons_and_tables_need_no_drawing_library():
+    modules = ["acn_bench.analysis.comparison", "acn_bench.reports.tables", *TEXT, *SECTIONS]
     code = (
-        "import sys, acn_bench.analysis.comparison, acn_bench.reports.tables; "
+        f"import sys, {', '.join(modules)}; "
         "heavy = {'matplotlib', 'seaborn', 'pandas', 'weasyprint', 'jinja2', 'scipy'} & set(sys.modules); "
         "assert not heavy, heavy"
     )

@@ -1,7 +1,7 @@
 """ContinualRecord -> accuracy, forgetting, transfer and intransigence, by every definition that is in use.
 
 All are computed from one matrix: R[i][j], the test accuracy on experience j after learning experience i of T.
-`printed_by` says under which names Avalanche, mammoth, PyCIL and FACIL print the same number.
+`printed_by` lists the names by which Avalanche, mammoth, PyCIL and FACIL print the same number.
 """
 
 from typing import Literal
@@ -89,7 +89,7 @@ _ACCURACY = [
         "Stream accuracy",
         "%",
         "higher",
-        "right test examples of all experiences at the end, of all there are: accuracy at the end where "
+        "share of test examples of all experiences that are right at the end: accuracy at the end where "
         "experiences have as many each",
         "a count",
         lambda r: metrics.stream_accuracy(r.result.accuracy, r.result.test_counts),

@@ -1,7 +1,7 @@
 """Every metric of a continual run, by table.
 
 Notation in the definitions: T experiences, L blocks, R[i][j] the test accuracy on experience j after learning
-experience i, a[k] an accuracy with the head reading after k blocks.
+experience i, a[k] an accuracy with the head after k blocks.
 """
 
 from typing import Literal
@@ -35,7 +35,7 @@ def depth_curve_after(
 
 
 def forgetting_by_depth(record: ContinualRecord) -> list[float | None] | None:
-    """(L+1,) forgetting, first less last, with the head reading after 0 … L blocks; None where nothing was cut."""
+    """(L+1,) forgetting, first less last, with the head after 0 … L blocks; None where nothing was cut."""
     matrix = record.result.depth_accuracy
     if matrix is None or not definitions.learned_in_turn(record):
         return None
@@ -99,7 +99,7 @@ PROBED = Metric(
     "lower",
     "as utilised depth, with a[k] the held-out accuracy of a linear classifier of its own for depth k, fitted on "
     "the frozen features of the training rows",
-    "Alain & Bengio 2017; the ACN paper reads every depth by the one head",
+    "Alain & Bengio 2017; the ACN paper applies the one head at every depth",
     probed_depth,
     "no linear probe was asked for (linear_probe), or it is not above chance at full depth",
 )
@@ -108,7 +108,7 @@ TRUNCATED_FORGETTING = Metric(
     "Forgetting cut to utilised depth",
     "points",
     "lower",
-    "forgetting with the head reading after the utilised depth of the final model throughout: mean over "
+    "forgetting with the head after the utilised depth of the final model throughout: mean over "
     "j < T−1 of a[j][j] − a[T−1][j] there",
     "forgetting as above",
     truncated_forgetting,

@@ -177,7 +177,7 @@ def _coarse(groups: Sequence[Group]) -> Iterator[str]:
     if shares and max(shares) > COARSE:
         low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
         yield (
-            f"One point, the tolerance of utilised depth, is {high if low == high else f'{low} to {high}'} % of what "
-            "the accuracy of the final networks above the chance level, and a mean over experiences: a cut can cost "
+            f"One point, the tolerance of utilised depth, is {high if low == high else f'{low} to {high}'} % of "
+            "the accuracy of the final networks above the chance level, and that is a mean over experiences: a cut can cost "
             "much of what is left of one of them. “Accuracy cut to utilised depth” and the depth curves show what it costs."
         )

@@ -45,8 +45,8 @@ def depths(comparison: Comparison) -> Figure | None:
     ]
     parts = tuple(_depths(group, f"transfer-depth-{k}") for k, group in enumerate(groups))
     caption = (
-        "Test accuracy with the head reading after 0, 1, … blocks. Left: the network as the source left it, through "
-        "the head that was trained there. Middle: the same network on the target, each depth through a linear probe "
+        "Test accuracy with the head after 0, 1, … blocks. Left: the network as the source left it, through "
+        "its own head. Middle: the same network on the target, each depth through a linear probe "
         "of its own. Right: the whole network after fine-tuning on the target, each depth through its one head; "
         f"nothing is trained again. {SHADE} Dotted: chance level."
     )
@@ -67,7 +67,7 @@ def _depths(group: Group, name: str) -> Drawing:
             top = max(v for rows in curves.values() for row in rows for v in row)
             style.accuracy_axis(ax, top, 1 / classes(group.records[0]))
             ax.set_title(title)
-            ax.set_xlabel("blocks that the head reads")
+            ax.set_xlabel("blocks before the head")
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes[0].set_ylabel("accuracy, %")
         style.legend(figure, sorted(group.arms, key=arm_order))
@@ -79,11 +79,13 @@ def _depths(group: Group, name: str) -> Drawing:
 
 
 def _ends(group: Group) -> str:
-    said = []
+    sentences = []
     for name, arm in group.arms.items():
         values = [r.result.finetuned.accuracy.test[-1] for r in arm.records]
-        said.append(f"{arm_title(name)} ends at {100 * sum(values) / len(values):.1f} % fine-tuned")
-    return ", ".join(said)
+        sentences.append(
+            f"{arm_title(name)} ends at {100 * sum(values) / len(values):.1f} % fine-tuned"
+        )
+    return ", ".join(sentences)
 
 
 def epochs(comparison: Comparison) -> Figure | None:
@@ -134,8 +136,8 @@ def _epochs(group: Group, name: str) -> Drawing:
 
 
 def _stops(group: Group) -> str:
-    said = []
+    sentences = []
     for name, arm in group.arms.items():
         ends = [f"{v:.3g}" for v in arm.cell("source_epochs").values.values()]
-        said.append(f"{arm_title(name)} stopped after {', '.join(ends)} epochs")
-    return "; ".join(said)
+        sentences.append(f"{arm_title(name)} stopped after {', '.join(ends)} epochs")
+    return "; ".join(sentences)

@@ -89,7 +89,7 @@ TRANSFERRED: tuple[Metric, ...] = (
         "Blocks in use on the source",
         "blocks",
         "lower",
-        "smallest k with a[k] ≥ a[L] − tolerance (the protocol's; 1 point unless it says otherwise), a = accuracy on held-out source rows; the "
+        "smallest k with a[k] ≥ a[L] − tolerance (of the protocol; 1 point by default), a = accuracy on held-out source rows; the "
         "depth of the cut network",
         "cut-off layer, ACN paper, appendix E, which states no tolerance",
         lambda r: None if r.result.cut is None else float(r.result.cut),

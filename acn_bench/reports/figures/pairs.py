@@ -86,14 +86,14 @@ def _dots(ax: Axes, metric: Metric, group: Group, y: float) -> None:
         cell, look = group.cell(arm, metric.name), style.look(arm)
         at = y + heights[arm]
         x = [v * scale for v in cell.values.values()]
-        heights_of_dots = [at + lift for lift in _apart(x)]
+        heights_of_dots = [at + lift for lift in _lifts(x)]
         ax.plot(x, heights_of_dots, look.marker, color=look.colour, ms=5, alpha=0.85, zorder=3)
         if cell.mean is not None and cell.n > 1:
             mean = cell.mean * scale
             ax.plot([mean] * 2, [at - 0.13, at + 0.13], color=look.colour, lw=1.8, zorder=2)
 
 
-def _apart(values: Sequence[float]) -> list[float]:
+def _lifts(values: Sequence[float]) -> list[float]:
     """A small lift for each value, so that equal ones do not hide each other."""
     lifts = []
     for k, value in enumerate(values):
@@ -186,7 +186,7 @@ def _sides(right: Axes, metric: Metric, other: str) -> None:
 
 def _alt(metric: Metric, groups: Sequence[Group]) -> str:
     """The means and the differences in words."""
-    said = []
+    sentences = []
     for group in groups:
         cells = {arm: group.cell(arm, metric.name) for arm in group.arms}
         means = [
@@ -194,5 +194,5 @@ def _alt(metric: Metric, groups: Sequence[Group]) -> str:
             for arm, cell in cells.items()
             if cell.n
         ]
-        said.append(f"{group.label}: {wording.listed(means)}")
-    return f"{metric.title}, {wording.UNITS[metric.unit].word}. {'; '.join(said)}."
+        sentences.append(f"{group.label}: {wording.listed(means)}")
+    return f"{metric.title}, {wording.UNITS[metric.unit].word}. {'; '.join(sentences)}."

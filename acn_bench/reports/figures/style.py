@@ -1,6 +1,6 @@
 """A matplotlib figure -> SVG text, the same bytes for the same records; and one colour per arm.
 
-Blue is AC and orange is residual in every figure (Okabe and Ito 2008: told apart by colour-blind
+Blue is AC and orange is residual in every figure (Okabe and Ito 2008: distinguishable for colour-blind
 readers); circle and solid line, square and dashed line say the same in black and white.
 """
 
@@ -75,7 +75,7 @@ def canvas(width: float, height: float) -> Iterator[Canvas]:
 
 
 def svg(figure: Canvas, name: str) -> str:
-    """The figure as an `<svg>` element for an HTML page; `name` keeps its ids apart from others'.
+    """The figure as an `<svg>` element for an HTML page; `name` makes its ids unique on the page.
 
     Call it inside `canvas`: the settings decide the ids.
     """

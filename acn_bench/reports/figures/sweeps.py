@@ -26,10 +26,10 @@ def draw(comparison: Comparison, metric_name: str) -> Figure | None:
     for group in comparison.groups:
         if group.depth is not None and any(group.cell(a, metric.name).n for a in group.arms):
             sweeps.setdefault(_but_depth(group), []).append(group)
-    found = [sorted(s, key=lambda g: g.depth or 0) for s in sweeps.values() if len(s) > 1]
-    if not found:
+    panels = [sorted(s, key=lambda g: g.depth or 0) for s in sweeps.values() if len(s) > 1]
+    if not panels:
         return None
-    part = _part(metric, found)
+    part = _part(metric, panels)
     return Figure(f"{metric.name}-sweep", f"{metric.title} by depth", _CAPTION, (part,))
 
 

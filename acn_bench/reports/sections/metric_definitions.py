@@ -7,7 +7,7 @@ from acn_bench.reports.sections.section import ReportSection
 
 _CAPTION = (
     "T experiences, L blocks; R[i][j] is the test accuracy on experience j after learning experience i, both from 0; "
-    "a[k] is an accuracy with the head reading after k blocks."
+    "a[k] is an accuracy with the head after k blocks."
 )
 _COLUMNS = (Column("Metric"), Column("Definition", "text"), Column("Source", "text"))
 

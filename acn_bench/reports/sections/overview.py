@@ -7,10 +7,11 @@ from acn_bench.reports.model import Cell, Column, Rows, Section, Table
 from acn_bench.reports.sections.section import ReportSection
 
 BOUNDS = {"naive": "lower bound", "joint": "upper bound"}
-_CAPTION = (
-    "Mean ± standard deviation over seeds. Lower bound: nothing is done against forgetting. Upper bound: all "
-    "experiences at once, for as many epochs; a strategy that trains on more images (table of costs) may lie above it."
-)
+_EXPLAINED = {
+    "naive": " Lower bound: nothing is done against forgetting.",
+    "joint": " Upper bound: all experiences at once, for as many epochs; a strategy that trains on more images (table "
+    "of costs) may lie above it.",
+}
 
 
 def build(comparison: Comparison) -> Section | None:
@@ -45,8 +46,9 @@ def build(comparison: Comparison) -> Section | None:
         )
         for group in comparison.groups
     ]
-    bounded = any(g.strategy in BOUNDS for g in comparison.groups)
-    caption = _CAPTION if bounded else _CAPTION.partition(" Lower")[0]
+    run = {group.strategy for group in comparison.groups}
+    bounds = "".join(words for strategy, words in _EXPLAINED.items() if strategy in run)
+    caption = f"Mean ± standard deviation over seeds.{bounds}"
     table = Table((Column("Group", "label"), *columns), (Rows(tuple(rows)),), caption=caption)
     title = "Strategies side by side" if first.strategy else "Groups side by side"
     return Section("overview", title, (table,), "Side by side")

@@ -17,7 +17,7 @@ _CAPTION = (
 )
 _COLUMNS = (
     Column("Metric"),
-    Column("Wiring", "text"),
+    Column("Wiring", "label"),
     Column("published"),
     Column("measured"),
     Column("n"),
@@ -76,14 +76,12 @@ def _row(entry: PublishedComparison, row: published.Row) -> tuple[Cell, ...]:
 
 def _gap(entry: PublishedComparison, gap: published.Gap) -> tuple[Cell, ...]:
     metric, d = entry.group.kind.metric(gap.metric), gap.measured
-    measured = views.change(metric.unit, d)
-    if d is not None and d.interval is not None:
-        measured += f" {wording.bracket(metric.unit, d.mean, d.interval)}"
+    interval = wording.bracket(metric.unit, d.mean, d.interval) if d and d.interval else ""
     return (
         Cell(views.metric_title(metric)),
         Cell(f"AC − {arm_title(gap.against)}"),
         Cell(wording.change(metric.unit, gap.published)),
-        Cell(measured),
+        Cell(views.change(metric.unit, d), interval),
         Cell(str(d.n) if d else wording.NONE),
         Cell(""),
         Cell(""),

@@ -41,7 +41,7 @@ def seen(comparison: Comparison) -> Figure | None:
         groups,
         "seen",
         "Accuracy over all experiences seen so far",
-        "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
+        "Each point is the mean test accuracy over the experiences learned so far: a line that falls is "
         f"forgetting, or later experiences that are harder. {SHADE} Dotted: chance level.",
         panel,
         lambda group: max(definitions.highest_accuracy(r) for r in group.records),
@@ -50,7 +50,7 @@ def seen(comparison: Comparison) -> Figure | None:
 
 
 def depth(comparison: Comparison) -> Figure | None:
-    """Accuracy of the final model with the head reading after 0 … L blocks."""
+    """Accuracy of the final model with the head after 0 … L blocks."""
     groups = [g for g in comparison.groups if any(_has_depth(r) for r in g.records)]
 
     def panel(ax: Axes, group: Group) -> None:
@@ -67,7 +67,7 @@ def depth(comparison: Comparison) -> Figure | None:
                 )  # fmt: skip
             used = [k for r in arm.records if (k := depth_metrics.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
-        ax.set_xlabel("blocks that the head reads")
+        ax.set_xlabel("blocks before the head")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
     probes = any(continual.probe_curve(r) for g in groups for r in g.records)
@@ -79,7 +79,7 @@ def depth(comparison: Comparison) -> Figure | None:
         groups,
         "depth",
         "How many blocks the final model needs",
-        "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
+        "Test accuracy of the final model, mean over experiences, with the head after 0, 1, … blocks; "
         "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
         f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: chance level.",
         panel,

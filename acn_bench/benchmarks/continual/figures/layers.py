@@ -21,11 +21,11 @@ from acn_bench.reports.model import Drawing, Figure
 SHOWN = 5  # depth curves an arm: more of them hide each other
 
 _BY_DEPTH = (
-    "Forgetting (first less last, mean over experiences but the last) with the head reading after 0, 1, … blocks: "
+    "Forgetting (first less last, mean over experiences but the last) with the head after 0, 1, … blocks: "
     f"what cutting the network costs on earlier experiences. A depth at the chance level has nothing to forget. {SHADE}"
 )
 _STREAM = (
-    "Test accuracy with the head reading after 0, 1, … blocks, mean over the experiences learned so far and over "
+    "Test accuracy with the head after 0, 1, … blocks, mean over the experiences learned so far and over "
     "seeds, after some of the experiences: light is early in the stream, dark is its end. Dotted: chance level."
 )
 
@@ -39,7 +39,7 @@ def forgetting(comparison: Comparison) -> Figure | None:
             rows = [c for r in arm.records if (c := continual.forgetting_by_depth(r))]
             if rows:
                 panels.line(ax, range(len(rows[0])), rows, arm.name)
-        ax.set_xlabel("blocks that the head reads")
+        ax.set_xlabel("blocks before the head")
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
 
     title = "Forgetting at every depth"
@@ -92,7 +92,7 @@ def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float
                 ax.plot(range(len(row)), [100 * (v or 0.0) for v in row], color=colour, lw=1.5)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(arm.title)
-            ax.set_xlabel("blocks that the head reads")
+            ax.set_xlabel("blocks before the head")
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         for ax in axes[::columns]:
             ax.set_ylabel("accuracy, %")
@@ -107,13 +107,13 @@ def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float
 
 def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:
     """(L+1,) for each experience of `after`: mean over the experiences so far, then over seeds."""
-    found: list[Series] = []
+    curves: list[Series] = []
     for i in after:
         rows = [
             c for r in arm.records if (c := continual.depth_curve_after(r, "test", i)) is not None
         ]
-        found.append([metrics.mean(column) for column in zip(*rows, strict=True)])
-    return found
+        curves.append([metrics.mean(column) for column in zip(*rows, strict=True)])
+    return curves
 
 
 def _shades(colour: str, count: int) -> list[tuple[float, float, float]]:

@@ -126,8 +126,8 @@ def _bars(
 
 def _alt(group: Group, gap: Array | None) -> str:
     """The means of the last row in words."""
-    said = [f"{arm.title} {_last(arm)}" for arm in group.arms.values()]
-    words = f"Accuracy matrices, {group.label}; mean of the last row: {', '.join(said)}."
+    ends = [f"{arm.title} {_last(arm)}" for arm in group.arms.values()]
+    words = f"Accuracy matrices, {group.label}; mean of the last row: {', '.join(ends)}."
     if gap is None:
         return words
     return f"{words} AC − residual over all measured cells: {number(float(np.nanmean(gap)), 1, True)} points."

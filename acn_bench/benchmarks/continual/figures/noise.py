@@ -21,16 +21,16 @@ _AXES = {  # corruption -> what its level is
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """What is read off each accuracy matrix, clean or noisy."""
+class _Measured:
+    """One number of each accuracy matrix, clean or noisy."""
 
     of: Callable[[Matrix], float | None]
     word: str
     is_accuracy: bool
 
 
-_ACCURACY = _Reading(metrics.average_accuracy, "accuracy, %", True)
-_FORGETTING = _Reading(metrics.forgetting, "forgetting, points", False)
+_ACCURACY = _Measured(metrics.average_accuracy, "accuracy, %", True)
+_FORGETTING = _Measured(metrics.forgetting, "forgetting, points", False)
 
 
 def accuracy(comparison: Comparison) -> Figure | None:
@@ -64,34 +64,34 @@ def _clean(record: Record) -> float:
     return metrics.average_accuracy(record.result.accuracy) or 0.0
 
 
-def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Drawing:
+def _part(group: Group, measured: _Measured, name: str, top: float = 0.0) -> Drawing:
     kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
     height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
     with style.canvas(WIDTH, height) as figure:
         axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
         for ax, kind in zip(axes, kinds, strict=True):
             for arm in group.arms.values():
-                levels, rows = _rows(arm, kind, reading)
+                levels, rows = _rows(arm, kind, measured)
                 panels.line(ax, levels, rows, arm.name)
-            if reading.is_accuracy:
+            if measured.is_accuracy:
                 style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
             ax.set_title(kind.replace("_", " "))
             ax.set_xlabel(_AXES.get(kind, "severity"))
         panels.from_zero(axes)
-        axes[0].set_ylabel(reading.word)
+        axes[0].set_ylabel(measured.word)
         style.legend(figure, list(group.arms))
-        what = reading.word.split(",")[0].capitalize()
+        what = measured.word.split(",")[0].capitalize()
         alt = f"{what} against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
         return Drawing(group.label, style.svg(figure, name), alt)
 
 
-def _rows(arm: Arm, kind: str, reading: _Reading) -> tuple[list[float], list[Series]]:
+def _rows(arm: Arm, kind: str, measured: _Measured) -> tuple[list[float], list[Series]]:
     levels = sorted({n.level for r in arm.records for n in r.result.noise if n.corruption == kind})
     rows: list[Series] = []
     for record in arm.records:
-        found = {
-            n.level: reading.of(n.accuracy) for n in record.result.noise if n.corruption == kind
+        by_level = {
+            n.level: measured.of(n.accuracy) for n in record.result.noise if n.corruption == kind
         }
-        clean = reading.of(record.result.accuracy)
-        rows.append([clean, *(found.get(level) for level in levels)])
+        clean = measured.of(record.result.accuracy)
+        rows.append([clean, *(by_level.get(level) for level in levels)])
     return [0.0, *levels], rows
