@@ -1,7 +1,7 @@
 """Pure functions: raw measurements -> forgetting, accuracy, robustness, utilised depth.
 
-`R[i][j]` is the accuracy on experience j after learning experience i, in [0, 1]; `None` was not
-measured. A metric that needs a cell that was not measured is `None`, never a guess.
+`R[i][j]` is the accuracy on experience j after learning experience i, in [0, 1]; `None` where it was not
+measured. A metric that needs such a cell is `None`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ Curve = Sequence[float]
 DepthMatrix = Sequence[Sequence[Curve | None]]  # R[i][j][k]: after 0 … L blocks
 Item = TypeVar("Item")
 
-ROUNDING = 1e-12  # an accuracy that lies exactly at a bound must not miss it by its last bit
+ROUNDING = 1e-12  # so that rounding does not move an accuracy that equals a bound below it
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean; `None` where there is nothing, or where one value is missing."""
+    """The mean; `None` where there are no values, or where one is missing."""
     present = [v for v in values if v is not None]
     return sum(present) / len(present) if present and len(present) == len(values) else None
 
@@ -33,9 +33,9 @@ def average_accuracy(R: Matrix) -> float | None:
 
 
 def stream_accuracy(R: Matrix, counts: Sequence[int]) -> float | None:
-    """Share of all test examples that are right at the end: `counts[j]` of them are experience j's.
+    """Share of all test examples that are correct at the end; experience j has `counts[j]` of them.
 
-    What Avalanche prints as `Top1_Acc_Stream`; the average accuracy where all experiences count alike.
+    Avalanche's `Top1_Acc_Stream`. Equals the average accuracy where all experiences have the same count.
     """
     weighted = mean([None if a is None else a * n for a, n in zip(R[-1], counts, strict=True)])
     return None if weighted is None else weighted * len(counts) / sum(counts)
@@ -52,9 +52,9 @@ def average_incremental_accuracy(R: Matrix) -> float | None:
 
 
 def anytime_accuracy(R: Matrix) -> float | None:
-    """Mean of every R[i][j] with j ≤ i, each once (A of Díaz-Rodríguez et al. 2018).
+    """Mean over all cells R[i][j] with j ≤ i (A of Díaz-Rodríguez et al. 2018).
 
-    An average of averages, as in Caccia et al. 2022, is `average_incremental_accuracy`.
+    The average of averages of Caccia et al. 2022 is `average_incremental_accuracy`.
     """
     return mean([R[i][j] for i in range(len(R)) for j in range(i + 1)])
 
@@ -65,14 +65,14 @@ def anytime_accuracy(R: Matrix) -> float | None:
 def forgetting(
     R: Matrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> float | None:
-    """Mean over j < T-1 of the accuracy once had on experience j, less R[T-1][j].
+    """Mean over j < T-1 of an earlier accuracy on experience j minus the final R[T-1][j].
 
-    `first_last`: once = R[j][j] (ACN paper section 6; Avalanche).
+    `first_last`: the earlier accuracy is R[j][j] (ACN paper section 6; Avalanche).
     `chaudhry`: the best of the rows j … T-2 (Chaudhry et al. 2018, equation 3; FACIL).
     `max`: the best of the rows j … T-1, so never negative (mammoth, PyCIL).
     """
     last = len(R) - 1
-    # the rows j … stop-1 are those of which the best is what was once had on j
+    # the earlier accuracy on j is the best of the rows j … stop-1
     stops = {
         "first_last": [j + 1 for j in range(last)],
         "chaudhry": [last] * last,
@@ -86,10 +86,10 @@ def forgetting(
 
 
 def relative_forgetting(R: Matrix, chance: float) -> float | None:
-    """`forgetting` (first less last), as a share of what had been learned above `chance` (guessing).
+    """`forgetting` (first_last) as a share of the learned accuracy above chance level.
 
     The mean over j < T-1 of R[j][j] - R[T-1][j], divided by the mean over j < T-1 of R[j][j] - chance: 1 where
-    all is lost. None where nothing was learned: the divisor is not above zero.
+    the final accuracy is at chance level. None where nothing was learned: the divisor is not above zero.
     """
     lost = forgetting(R)
     learned = mean([R[j][j] for j in range(len(R) - 1)])
@@ -99,14 +99,14 @@ def relative_forgetting(R: Matrix, chance: float) -> float | None:
 
 
 def share_of(part: float, whole: float) -> float | None:
-    """`part / whole`; None for a whole that is not above zero."""
+    """`part / whole`; None where the whole is not above zero."""
     return part / whole if whole > ROUNDING else None
 
 
 def forgetting_by_depth(
     R: DepthMatrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> list[float | None]:
-    """(L+1,) `forgetting` with the head reading after 0 … L blocks; R[i][j][k] as recorded."""
+    """`forgetting` after 0 … L blocks, (L+1,); `R[i][j][k]` is the accuracy after k blocks."""
     depths = max(len(curve) for row in R for curve in row if curve is not None)
     cut = [[[curve[k] if curve else None for curve in row] for row in R] for k in range(depths)]
     return [forgetting(at_depth, kind) for at_depth in cut]
@@ -138,15 +138,15 @@ def forward_transfer(
     initial: Sequence[float | None] | None = None,
     kind: Literal["gem", "no_initial", "diaz_rodriguez"] = "gem",
 ) -> float | None:
-    """Mean accuracy on experiences that are yet to be learned.
+    """Mean accuracy on experiences before they are learned.
 
     `gem`: R[j-1][j] - initial[j] over j ≥ 1 (Lopez-Paz & Ranzato 2017).
     `no_initial`: R[j-1][j] over j ≥ 1.
     `diaz_rodriguez`: R[i][j] over every i < j (Díaz-Rodríguez et al. 2018).
 
-    `initial[j]` is the accuracy on experience j before any training; only `gem` needs it. With a head each
-    the head of an unseen experience is untrained, so there is nothing to transfer: `initial` is `None`, the
-    cells above the diagonal are, and so is this.
+    `initial[j]` is the accuracy on experience j before any training; only `gem` needs it. Task-incremental
+    (multi-head), the head of a later experience is untrained, so nothing can transfer: `initial` and the cells
+    above the diagonal are `None`, and so is this metric.
     """
     T = len(R)
     next_one = [(j - 1, j) for j in range(1, T)]
@@ -164,11 +164,11 @@ def forward_transfer(
 def intransigence(
     R: Matrix, joint: Sequence[float | None], kind: Literal["last", "mean"] = "last"
 ) -> float | None:
-    """What joint training has on an experience, less what the learner had just after learning it.
+    """The accuracy of joint training on an experience minus the learner's just after learning it.
 
     `joint[j]` is the accuracy on experience j of a network trained on all experiences at once.
     `last`: joint[T-1] - R[T-1][T-1] (Chaudhry et al. 2018, section 3.3, after the last experience).
-    `mean`: joint[j] - R[j][j] over every j; the publication would train a joint network for each j.
+    `mean`: joint[j] - R[j][j] over every j; the publication trains one joint network per j instead.
     """
     T = len(R)
     experiences = _of_kind(kind, {"last": [T - 1], "mean": list(range(T))}, "intransigence")
@@ -191,7 +191,7 @@ def _minus(a: float | None, b: float | None) -> float | None:
 def utilised_depth(depth_accuracy: Curve, tolerance: float = 0.01) -> int:
     """The smallest k with accuracy[k] ≥ accuracy[L] - tolerance (ACN paper, appendix E: the cut-off layer).
 
-    Raises ValueError for a tolerance below 0, which even L blocks would miss.
+    Raises ValueError for a tolerance below 0, which no depth would meet.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be at least 0, not {tolerance}")
@@ -202,28 +202,28 @@ def utilised_depth(depth_accuracy: Curve, tolerance: float = 0.01) -> int:
 def changes(correct: Sequence[Sequence[int]]) -> list[list[int]]:
     """Correct or not, (L+1, N) of 0 and 1 -> how many examples each depth [loses, gains] against depth L.
 
-    Lost: right after L blocks and wrong after k. Gained: the reverse.
+    Lost: correct after L blocks and wrong after k. Gained: the reverse.
     """
     full = [bool(c) for c in correct[-1]]
-    found = []
+    counts = []
     for row in correct:
         pairs = [(bool(c), f) for c, f in zip(row, full, strict=True)]
-        found.append([pairs.count((False, True)), pairs.count((True, False))])
-    return found
+        counts.append([pairs.count((False, True)), pairs.count((True, False))])
+    return counts
 
 
 def sufficient_depth(
     correct: Sequence[Sequence[int]], epsilon: float = 0.01, confidence: float = 0.95
 ) -> int:
-    """Smallest k of which these examples show that it loses less than epsilon against depth L.
+    """The smallest k for which a test shows that it loses less than epsilon of accuracy against depth L.
 
-    `correct[k][n]` tells (0 or 1) whether example n is right with the head reading after k blocks; the
-    examples must not have been trained on. Depths are tested from L-1 downwards until one fails, each at
-    the full confidence: in a fixed sequence the chance of passing any depth that loses epsilon or more
-    stays below 1 - confidence (Maurer, Hothorn & Lehmacher 1995). The test: `noninferiority`. L is the
-    answer where nothing is shown, which with 360 examples or fewer is always so at the defaults.
+    `correct[k][n]` is 1 where example n is correct after k blocks, else 0; the examples must not have been
+    trained on. Module `noninferiority` has the test. It runs from depth L-1 downwards until one fails, each at
+    the full confidence: in a fixed sequence the probability to pass any depth that loses epsilon or more stays
+    below 1 - confidence (Maurer, Hothorn & Lehmacher 1995). Returns L where no test passes; at the defaults
+    that is always so with 360 examples or fewer.
 
-    Raises ValueError for an epsilon or a confidence that cannot be.
+    Raises ValueError for an invalid epsilon or confidence.
     """
     return sufficient_depth_of_changes(changes(correct), len(correct[-1]), epsilon, confidence)
 
@@ -234,7 +234,7 @@ def sufficient_depth_of_changes(
     epsilon: float = 0.01,
     confidence: float = 0.95,
 ) -> int:
-    """`sufficient_depth` from what `changes` counted over `count` examples, (L+1, 2)."""
+    """`sufficient_depth` from the result of `changes` over `count` examples, (L+1, 2)."""
     depth = len(lost_and_gained) - 1
     while depth > 0:
         lost, gained = lost_and_gained[depth - 1]
@@ -247,23 +247,23 @@ def sufficient_depth_of_changes(
 def flops_saved(
     exit_depths: Sequence[int], flops: Mapping[int, int] | Sequence[int], full: int | None = None
 ) -> float:
-    """Share of the FLOPs of full depth that is not needed where examples leave early (ACN paper, Table 7).
+    """Share of the FLOPs of full depth that early exit saves (ACN paper, Table 7).
 
     Args:
-        exit_depths: the blocks that each example took.
-        flops: `flops[k]`, what an example costs that leaves after k blocks.
-        full: what one costs that is given the whole network and asks no exit; default the last of `flops`.
+        exit_depths: the number of blocks that each example used.
+        flops: `flops[k]`, of one example that exits after k blocks.
+        full: of one example through the whole network without early exits; default: the last of `flops`.
 
-    s saved is a speed-up of 1 / (1 - s); below 0, asking the exits costs more than leaving gains. Raises
-    ValueError where there are no examples, LookupError for a depth that `flops` does not tell.
+    A share s is a speed-up of 1 / (1 - s). Below 0, the exits cost more than they save. Raises ValueError
+    where there are no examples, LookupError for a depth that is not in `flops`.
     """
     if not exit_depths:
-        raise ValueError("no examples, so nothing that they could have saved")
+        raise ValueError("exit_depths is empty: there are no examples")
     depths = flops.keys() if isinstance(flops, Mapping) else range(len(flops))
     unknown = set(exit_depths) - set(depths)
     if unknown:
         raise LookupError(
-            f"there are no FLOPs of depth {min(unknown)}, but of {', '.join(map(str, depths))}"
+            f"flops has no depth {min(unknown)}. Known: {', '.join(map(str, depths))}"
         )
     whole = flops[max(depths)] if full is None else full
     return 1 - sum(flops[k] for k in exit_depths) / len(exit_depths) / whole
@@ -299,19 +299,19 @@ def relative_mean_corruption_error(
 def _mean_ratio(
     errors: dict[str, Curve], clean: float, reference: dict[str, Curve], reference_clean: float
 ) -> float:
-    ours = {corruption: len(curve) for corruption, curve in errors.items()}
-    theirs = {corruption: len(curve) for corruption, curve in reference.items()}
-    if not ours or ours != theirs:
+    severities = {corruption: len(curve) for corruption, curve in errors.items()}
+    expected = {corruption: len(curve) for corruption, curve in reference.items()}
+    if not severities or severities != expected:
         raise ValueError(
             f"errors and reference must be of the same corruptions and severities; severities of each:"
-            f" {ours} and {theirs}"
+            f" {severities} and {expected}"
         )
     ratios = []
     for corruption, curve in errors.items():
-        below = sum(e - reference_clean for e in reference[corruption])
-        if below <= 0:
+        divisor = sum(e - reference_clean for e in reference[corruption])
+        if divisor <= 0:
             raise ValueError(
-                f"the reference loses nothing to {corruption!r}: there is no ratio to it"
+                f"the reference makes no more errors under {corruption!r}: the ratio is undefined"
             )
-        ratios.append(sum(e - clean for e in curve) / below)
+        ratios.append(sum(e - clean for e in curve) / divisor)
     return sum(ratios) / len(ratios)

@@ -1,9 +1,9 @@
-"""How much an AC and a residual network save when each example leaves as soon as the network is sure.
+"""How much compute early exit saves in an AC and in a residual network.
 
-Trains Mixers on handwritten digits from one seed, each twice: by a loss at every depth of its one head
-(scheme `aligned`), and with branches of their own (scheme `branches`). Then every test image leaves at the
-first exit whose entropy lies below a threshold, as in Table 7 of the ACN paper. The speed-up is in FLOPs,
-exits included, against the residual network without any:
+Trains Mixers on handwritten digits from one seed, each twice: by a loss of its single head at every depth
+(scheme `aligned`), and with branches (scheme `branches`). Then every test image exits at the first exit with
+an entropy below a threshold, as in Table 7 of the ACN paper. The speed-up is in FLOPs, exits included,
+relative to the residual network without exits:
 
     python examples/early_exit.py --depth 8 --steps 300 --thresholds 0.3,0.7
 """
@@ -23,7 +23,7 @@ WIRINGS = ("ac", "residual")
 EXITS = {
     "head": "aligned",
     "branches": "branches",
-}  # where an example may leave -> how it is trained
+}  # kind of exit -> training scheme
 
 
 def train(wiring: str, by: str, depth: int, steps: int, batch_size: int) -> Backbone:
@@ -36,13 +36,13 @@ def train(wiring: str, by: str, depth: int, steps: int, batch_size: int) -> Back
     if by == "branches":
         add_branches(model, after=(depth // 4, depth // 2, 3 * depth // 4))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    trained_by = scheme(EXITS[by])
-    order = torch.Generator().manual_seed(0)  # the arms see the same batches
+    training = scheme(EXITS[by])
+    order = torch.Generator().manual_seed(0)  # every arm trains on the same batches
     for step in range(steps):
         rows = torch.randint(len(digits.train_labels), (batch_size,), generator=order)
         x, y = digits.train_images[rows] / 255, digits.train_labels[rows]
         optimizer.zero_grad()
-        trained_by.loss(model, x, y, step, steps).backward()
+        training.loss(model, x, y, step, steps).backward()
         optimizer.step()
     return model.eval()
 
@@ -50,7 +50,7 @@ def train(wiring: str, by: str, depth: int, steps: int, batch_size: int) -> Back
 def rows(
     wiring: str, by: str, model: Backbone, thresholds: Sequence[float], full: int
 ) -> list[str]:
-    """For each threshold a line: accuracy, exit depths and speed-up against `full` FLOPs."""
+    """One line per threshold: accuracy, exit depths and speed-up relative to `full` FLOPs."""
     digits = images.load("digits10")
     x, y = digits.test_images / 255, digits.test_labels
     with torch.no_grad():
@@ -58,9 +58,9 @@ def rows(
     lines = []
     for threshold in thresholds:
         exits = EarlyExit(model, threshold, by)
-        left = exits(x)
-        accuracy = (left.logits.argmax(dim=1) == y).float().mean().item()
-        depths = left.depth.tolist()
+        output = exits(x)
+        accuracy = (output.logits.argmax(dim=1) == y).float().mean().item()
+        depths = output.depth.tolist()
         saved = metrics.flops_saved(depths, cost.by_exit(exits, x[:1]), full)
         counts = "  ".join(f"{k}: {depths.count(k)}" for k in exits.depths)
         lines.append(
@@ -85,9 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     residual = models["residual", "head"]
     image = images.load("digits10").test_images[:1] / 255
     full = cost.flops(residual, image)
-    print(
-        "wiring    exits  below  full depth  early exit  blocks  speed-up  images that left after"
-    )
+    print("wiring    exits  below  full depth  early exit  blocks  speed-up  images per exit depth")
     for (wiring, by), model in models.items():
         print("\n".join(rows(wiring, by, model, thresholds, full)))
 

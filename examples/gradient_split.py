@@ -1,4 +1,4 @@
-"""Why AC should compress, by the paper: the gradient of each block over a training run, and its direct share.
+"""The paper's explanation of compression: each block's gradient in training, and its direct share.
 
 Trains Mixers of three wirings on handwritten digits from one seed and shows, step by step and block by
 block, the norm of the full gradient and |DG| / |FG| (as in figures 1 and 2 of the ACN paper):
@@ -24,7 +24,7 @@ SHOWN = {"full": "|FG|, norm of the full gradient", "ratio": "|DG| / |FG|, direc
 
 
 def train(wiring: str, depth: int, steps: int, every: int, batch_size: int) -> GradientSplit:
-    """A Mixer of that wiring on digits10, measured at every so many steps."""
+    """Train a Mixer of that wiring on digits10; measure the split at every `every`-th step."""
     digits = images.load("digits10")
     torch.manual_seed(0)
     model = build(
@@ -32,7 +32,7 @@ def train(wiring: str, depth: int, steps: int, every: int, batch_size: int) -> G
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     recorder = GradientSplit(model, every)
-    order = torch.Generator().manual_seed(0)  # the arms see the same batches
+    order = torch.Generator().manual_seed(0)  # every arm trains on the same batches
     for _ in range(steps):
         rows = torch.randint(len(digits.train_labels), (batch_size,), generator=order)
         x, y = digits.train_images[rows] / 255, digits.train_labels[rows]
@@ -44,7 +44,7 @@ def train(wiring: str, depth: int, steps: int, every: int, batch_size: int) -> G
 
 
 def text(title: str, recorder: GradientSplit, quantity: str) -> str:
-    """A row for each measured step, a column for each block."""
+    """One row per measured step, one column per block."""
     rows = recorder.table(quantity)
     lines = [title, "  step " + "".join(f"{i:>8}" for i in range(1, len(rows[0]) + 1))]
     for step, row in zip(recorder.steps, rows, strict=True):
@@ -60,7 +60,9 @@ def heat_maps(recorders: dict[str, GradientSplit]) -> Figure:
     for row, quantity in zip(grid, SHOWN, strict=True):
         for axes, (wiring, recorder) in zip(row, recorders.items(), strict=True):
             table = np.array(recorder.table(quantity), dtype=float)  # (steps, L)
-            if quantity == "full":  # relative, as behind a clipped norm
+            if (
+                quantity == "full"
+            ):  # relative to the whole network's norm, as after gradient clipping
                 table /= np.linalg.norm(table, axis=1, keepdims=True)
             box = (0, recorder.step, 0.5, table.shape[1] + 0.5)
             image = axes.imshow(table.T, aspect="auto", origin="lower", extent=box, vmin=0, vmax=1)

@@ -1,4 +1,4 @@
-"""Measure speed side by side: our ViT-S/16 against timm's; every depth, and half the blocks, against all.
+"""Compare speeds: acn_bench's ViT-S/16 with timm's; every depth, and half the blocks, with full depth.
 
 python tools/bench_backbones.py [--repetitions 7] [--out reports/<date>-speed]
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import timm
 import torch
-from stopwatch import Side, Timed, alternate, keep, table
+from stopwatch import Side, Timed, alternate, save, table
 from torch import Tensor, nn
 
 from acn_bench import device
@@ -19,15 +19,15 @@ from acn_bench.backbones import build, truncate
 from acn_bench.execution import local
 from acn_bench.spec import Precision
 
-BATCH = 4  # a step of more takes seconds on one core
+BATCH = 4  # a step with more images takes seconds on one core
 CLASSES = 1000
 VIT_S = {"image_size": 224, "patch_size": 16, "width": 384, "heads": 6, "depth": 12}  # 22 M weights
 MIXER_S = {"image_size": 224, "patch_size": 16, "width": 512, "token_width": 256,
            "channel_width": 2048, "depth": 8}  # fmt: skip
 
 
-def ours(name: str, precision: Precision = "fp32") -> nn.Module:
-    """One of our backbones at timm's size, its normalisation left to the pipeline, as timm's is."""
+def backbone(name: str, precision: Precision = "fp32") -> nn.Module:
+    """A backbone at timm's size, without normalisation, as timm's."""
     sizes: dict[str, Any] = MIXER_S if name.endswith("mixer") else VIT_S
     return build(name, CLASSES, mean=None, precision=precision, **sizes)
 
@@ -61,46 +61,46 @@ def forward(function: Callable[[Tensor], Tensor]) -> Timed:
 
 
 def side() -> dict[str, Timed]:
-    """Everything that is timed, by name."""
-    known: dict[str, Timed] = {}
+    """The timed pieces of work, by name."""
+    works: dict[str, Timed] = {}
     for p in precisions():
-        known[f"timm {p}"] = step(timm.create_model("vit_small_patch16_224"), p)
+        works[f"timm {p}"] = step(timm.create_model("vit_small_patch16_224"), p)
         for wiring in ("residual", "ac"):
-            known[f"{wiring} {p}"] = step(ours(f"{wiring}_vit", p))
+            works[f"{wiring} {p}"] = step(backbone(f"{wiring}_vit", p))
     for name in ("ac_vit", "ac_mixer"):
-        model = ours(name).eval()
-        known[f"{name} model(x)"] = forward(model)
-        known[f"{name} forward_depths(x)"] = forward(model.forward_depths)
-        known[f"{name} half"] = forward(truncate(model, model.depth // 2))
-    return known
+        model = backbone(name).eval()
+        works[f"{name} model(x)"] = forward(model)
+        works[f"{name} forward_depths(x)"] = forward(model.forward_depths)
+        works[f"{name} half"] = forward(truncate(model, model.depth // 2))
+    return works
 
 
 def precisions() -> list[Precision]:
-    """What this processor has instructions for."""
+    """The precisions that this processor has instructions for."""
     return ["fp32", "bf16"] if device.has_bf16(torch.device("cpu")) else ["fp32"]
 
 
 def main() -> None:
-    """Measure everything, print it, keep it."""
+    """Measure, print and save all speeds."""
     parser = argparse.ArgumentParser(description="Speed of the backbones, side by side.")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
-    here = partial(alternate, repetitions=options.repetitions)
+    measure = partial(alternate, repetitions=options.repetitions)
     process = Side(side, local.ENVIRONMENT)
-    found = {}
+    speeds = {}
     for p in precisions():
         title = f"a training step, ViT-S/16, batch {BATCH}, {p}"
         arms = {"timm": f"timm {p}", "residual_vit": f"residual {p}", "ac_vit": f"ac {p}"}
-        found[title] = table(title, here({name: (process, work) for name, work in arms.items()}))
+        speeds[title] = table(title, measure({k: (process, work) for k, work in arms.items()}))
     for name, size in (("ac_vit", "ViT-S/16"), ("ac_mixer", "Mixer-S/16")):
         title = f"without gradients, {size}, batch {BATCH}, fp32"
         arms = {"model(x)": "model(x)", "forward_depths(x)": "forward_depths(x)",
                 "half the blocks": "half"}  # fmt: skip
-        found[title] = table(
-            title, here({label: (process, f"{name} {work}") for label, work in arms.items()})
+        speeds[title] = table(
+            title, measure({label: (process, f"{name} {work}") for label, work in arms.items()})
         )
-    keep(options.out, "backbones", {"speeds": found})
+    save(options.out, "backbones", {"speeds": speeds})
 
 
 if __name__ == "__main__":

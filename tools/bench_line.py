@@ -1,15 +1,16 @@
-"""Measure speed side by side: this line and stock Avalanche, on the same rows, network and strategies.
+"""Compare the speeds of acn_bench and stock Avalanche on the same rows, network and strategies.
 
 python tools/bench_line.py [--repetitions 7] [--out reports/<date>-speed]
 
-Training is timed at the last experience of 20, where a strategy carries all that it keeps of the 19
-before it; those are short here. Embedded data, so that it runs anywhere: what is timed is the way from a
-row to a step, not what is seen. bf16 is timed only where the processor has instructions for it.
+Training is timed at the last experience of 20, where a strategy has its full state (memories, penalties,
+teachers); the 19 experiences before it are short here. The data are embedded, so that it runs anywhere: the
+content of the images does not change the time of a step. bf16 is timed only where the processor has
+instructions for it.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace as swapped
+from dataclasses import replace as replace_fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import stock
 import torch
 from epochs import Gate
 from msgspec.structs import replace
-from stopwatch import Side, Timed, alternate, keep, table
+from stopwatch import Side, Timed, alternate, save, table
 
 from acn_bench import catalog, device
 from acn_bench.backbones import build
@@ -40,18 +41,20 @@ NEVER = 10**6  # epochs: the last experience ends with the process
 
 
 def few_before_the_last() -> ImageData:
-    """The embedded data, with few training rows of each class but those of the last experience."""
+    """The embedded data, with few training rows of each class outside the last experience."""
     data = images.load("digits100")
-    per, kept = PROTOCOL.classes_per_experience, []
+    per, chosen = PROTOCOL.classes_per_experience, []
     for label in range(len(data.class_names)):
         rows = (data.train_labels == label).nonzero().flatten()
-        kept.append(rows if label >= LAST * per else rows[:FEW])
-    rows = torch.cat(kept)
-    return swapped(data, train_images=data.train_images[rows], train_labels=data.train_labels[rows])
+        chosen.append(rows if label >= LAST * per else rows[:FEW])
+    rows = torch.cat(chosen)
+    return replace_fields(
+        data, train_images=data.train_images[rows], train_labels=data.train_labels[rows]
+    )
 
 
 def config(strategy: str, precision: Precision) -> RunConfig:
-    """An AC-Mixer of the paper's width by one strategy."""
+    """An AC-Mixer of the paper's width, trained by one strategy."""
     return RunConfig(
         benchmark=PROTOCOL,
         strategy=catalog.strategy(strategy).options,
@@ -62,8 +65,8 @@ def config(strategy: str, precision: Precision) -> RunConfig:
     )
 
 
-def ours(strategy: str, precision: Precision) -> Gate:
-    """This line up to the last experience."""
+def acn_bench_gate(strategy: str, precision: Precision) -> Gate:
+    """acn_bench, trained up to the last experience."""
     gate, run = (
         Gate(LAST),
         ContinualRun(Run(config(strategy, precision), [DATA], torch.device("cpu"))),
@@ -72,8 +75,8 @@ def ours(strategy: str, precision: Precision) -> Gate:
     return _to_the_last(gate, run.learner, run._stream())
 
 
-def stocks(strategy: str) -> Gate:
-    """Stock Avalanche up to the last experience."""
+def stock_gate(strategy: str) -> Gate:
+    """Stock Avalanche, trained up to the last experience."""
     gate = Gate(LAST)
     network = build("ac_mixer", num_classes=PROTOCOL.classes_per_experience, mean=None)
     learner = stock.learner(strategy, network, PROTOCOL, [gate])
@@ -92,13 +95,13 @@ def _to_the_last(gate: Gate, learner: Any, stream: Any) -> Gate:
 
 
 def epochs(makes: Callable[[], Gate]) -> Timed:
-    """An epoch of the last experience; what comes before it, at the first call, which is not counted."""
-    made: list[Gate] = []
+    """One epoch of the last experience. The first call, the warm-up, also trains the experiences before it."""
+    gates: list[Gate] = []
 
     def run() -> int:
-        if not made:
-            made.append(makes())
-        return made[0].epoch()
+        if not gates:
+            gates.append(makes())
+        return gates[0].epoch()
 
     return run
 
@@ -106,18 +109,18 @@ def epochs(makes: Callable[[], Gate]) -> Timed:
 # ---------------------------------------------------------------- evaluation
 
 
-def evaluation_of_ours(precision: Precision) -> dict[str, Timed]:
-    """All test rows through their heads, at full depth and at every depth."""
+def evaluation_of_acn_bench(precision: Precision) -> dict[str, Timed]:
+    """Evaluate all test rows, each with its head, at full depth and at every depth."""
     run = ContinualRun(Run(config("naive", precision), [DATA], torch.device("cpu")))
 
     def evaluate(depths: bool) -> int:
         with correctness.evaluating(run.model):
             for j, tests in enumerate(run.split.test):
-                seen = run.rows.plain(tests + len(DATA.train_labels))
-                read = correctness.features(run.model.backbone, seen, depths=depths)
+                pixels = run.rows.plain(tests + len(DATA.train_labels))
+                features = correctness.features(run.model.backbone, pixels, depths=depths)
                 labels = run.split.label(DATA.test_labels[tests], task_incremental=True)
-                right = correctness.correct(run.prediction.logits(read, j), labels)
-                correctness.shares(right.depths)
+                correct = correctness.correct(run.prediction.logits(features, j), labels)
+                correctness.shares(correct.depths)
         return sum(map(len, run.split.test))
 
     return {
@@ -141,7 +144,7 @@ def evaluation_of_stock() -> Timed:
 
 
 def one_pass(precision: Precision) -> dict[str, Timed]:
-    """`model(x)`, and `model.forward_depths(x)`, of a slice of images."""
+    """`model(x)` and `model.forward_depths(x)` of a slice of images."""
     model = build("ac_mixer", num_classes=5, precision=precision).eval()
     batch = torch.rand(correctness.SLICE, 3, 32, 32)
 
@@ -161,7 +164,7 @@ def one_pass(precision: Precision) -> dict[str, Timed]:
 
 
 def multiplied(dtype: torch.dtype) -> int:
-    """Two square matrices, ten times over; the work in MFLOP."""
+    """Multiply two square matrices ten times; returns the work in MFLOP."""
     n = 1024
     a, b = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype)
     for _ in range(10):
@@ -173,60 +176,61 @@ def multiplied(dtype: torch.dtype) -> int:
 
 
 def precisions() -> list[Precision]:
-    """What this processor has instructions for."""
+    """The precisions that this processor has instructions for."""
     return ["fp32", "bf16"] if device.has_bf16(torch.device("cpu")) else ["fp32"]
 
 
 def avalanche() -> dict[str, Timed]:
-    """Everything that is timed of stock Avalanche, by name."""
-    known = {f"train {s}": epochs(partial(stocks, s)) for s in stock.STRATEGIES}
-    return known | {"evaluate": evaluation_of_stock()}
+    """The timed pieces of work of stock Avalanche, by name."""
+    works = {f"train {s}": epochs(partial(stock_gate, s)) for s in stock.STRATEGIES}
+    return works | {"evaluate": evaluation_of_stock()}
 
 
 def line() -> dict[str, Timed]:
-    """Everything that is timed of this line, by name."""
-    known: dict[str, Timed] = {}
+    """The timed pieces of work of acn_bench, by name."""
+    works: dict[str, Timed] = {}
     for p in precisions():
-        known |= {f"train {s} {p}": epochs(partial(ours, s, p)) for s in stock.STRATEGIES}
-        known |= evaluation_of_ours(p) | one_pass(p)
-        known[f"multiply {p}"] = partial(
+        works |= {f"train {s} {p}": epochs(partial(acn_bench_gate, s, p)) for s in stock.STRATEGIES}
+        works |= evaluation_of_acn_bench(p) | one_pass(p)
+        works[f"multiply {p}"] = partial(
             multiplied, torch.bfloat16 if p == "bf16" else torch.float32
         )
-    return known
+    return works
 
 
 def main() -> None:
-    """Measure everything, print it, keep it."""
-    parser = argparse.ArgumentParser(description="Speed of the line, side by side.")
+    """Measure, print and save all speeds."""
+    parser = argparse.ArgumentParser(description="Speed of acn_bench and of stock Avalanche.")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
     if len(precisions()) == 1:
         print("this processor has no bf16 instructions: fp32 only")
-    there, here = Side(avalanche, {}), Side(line, local.ENVIRONMENT)
+    stock_side, our_side = Side(avalanche, {}), Side(line, local.ENVIRONMENT)
 
     def measure(title: str, arms: dict[str, tuple[Side, str]], unit: str = "images/s") -> None:
-        found[title] = table(f"{title}  ({unit})", alternate(arms, options.repetitions))
+        speeds[title] = table(f"{title}  ({unit})", alternate(arms, options.repetitions))
 
-    found: dict[str, Any] = {}
+    speeds: dict[str, Any] = {}
     measure(
-        "matrix products", {p: (here, f"multiply {p}") for p in precisions()}, unit="MFLOP/s"
+        "matrix products", {p: (our_side, f"multiply {p}") for p in precisions()}, unit="MFLOP/s"
     )  # what the processor allows: no network can gain more from bf16 than they do
     for strategy in stock.STRATEGIES:
-        arms = {"stock Avalanche, fp32": (there, f"train {strategy}")}
-        arms |= {f"acn_bench, {p}": (here, f"train {strategy} {p}") for p in precisions()}
+        arms = {"stock Avalanche, fp32": (stock_side, f"train {strategy}")}
+        arms |= {f"acn_bench, {p}": (our_side, f"train {strategy} {p}") for p in precisions()}
         measure(f"training at the last experience of 20, {strategy}", arms)
-    arms = {"stock Avalanche, fp32": (there, "evaluate")}
-    arms |= {f"acn_bench, {p}": (here, f"evaluate {p}") for p in precisions()}
+    arms = {"stock Avalanche, fp32": (stock_side, "evaluate")}
+    arms |= {f"acn_bench, {p}": (our_side, f"evaluate {p}") for p in precisions()}
     arms |= {
-        f"acn_bench, {p}, every depth": (here, f"evaluate {p}, every depth") for p in precisions()
+        f"acn_bench, {p}, every depth": (our_side, f"evaluate {p}, every depth")
+        for p in precisions()
     }
     measure("evaluation", arms)
     for p in precisions():
-        arms = {w: (here, f"{w} {p}") for w in ("model(x)", "forward_depths(x)")}
+        arms = {w: (our_side, f"{w} {p}") for w in ("model(x)", "forward_depths(x)")}
         measure(f"every depth in one pass, {p}", arms)
     rows = {"rows": f"{DATA.name} ({DATA.fingerprint})", "batch": PROTOCOL.batch_size}
-    keep(options.out, "line", rows | {"speeds": found})
+    save(options.out, "line", rows | {"speeds": speeds})
 
 
 PROTOCOL: ContinualSpec = replace(

@@ -1,9 +1,9 @@
-"""Train by this line and by stock Avalanche, seed by seed, and see whether accuracy and forgetting agree.
+"""Train by acn_bench and by stock Avalanche, seed by seed, and compare accuracy and forgetting.
 
 python tools/compare_accuracy.py [--seeds 5] [--out reports/<date>-speed]
 
-The same rows, network, strategy and values, fp32 on either side; batches and crops are drawn apart, so
-that what is compared is the mean over seeds, paired. SI is left out: on the CPU, Avalanche's SI is Naive.
+Both sides have the same rows, network, strategy, values and fp32. Batches and crops are drawn independently,
+so the comparison is of paired means over seeds. SI is left out: on the CPU, Avalanche's SI is Naive.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 import stock
 import torch
 from msgspec.structs import asdict, replace
-from stopwatch import keep
+from stopwatch import save
 from torchvision import transforms
 
 from acn_bench import catalog, metrics
@@ -33,35 +33,37 @@ from acn_bench.strategies.seeding import seed_everything
 
 STRATEGIES = tuple(s for s in stock.STRATEGIES if s != "si")
 METRICS = {"average accuracy": metrics.average_accuracy, "forgetting": metrics.forgetting}
-SEEN = stock.Transforms(  # digits are not mirrored, and the network normalises
+TRANSFORMS = stock.Transforms(  # digits are not mirrored, and the network normalises
     train=transforms.Compose([transforms.RandomCrop(32, padding=2), transforms.ToTensor()]),
     evaluate=transforms.ToTensor(),
 )
 
 
-def ours(config: RunConfig) -> list[list[float | None]]:
-    """The accuracy matrix of this line."""
+def acn_bench_matrix(config: RunConfig) -> list[list[float | None]]:
+    """The accuracy matrix of acn_bench."""
     return measure(Run(config, [DATA], torch.device("cpu"))).result.accuracy
 
 
-def stocks(config: RunConfig) -> list[list[float]]:
+def stock_matrix(config: RunConfig) -> list[list[float]]:
     """The accuracy matrix of stock Avalanche, by its own accuracy metric."""
     protocol, rows = config.benchmark, split(DATA, config.benchmark, config.seeds)
     seed_everything("stock", config.seeds.init)
     network = from_spec(config.backbone, protocol.classes_per_experience)
     learner = stock.learner(config.strategy.name, network, protocol, [])
-    stream = stock.stream(DATA, rows, protocol, SEEN)
+    stream = stock.stream(DATA, rows, protocol, TRANSFORMS)
     matrix = []
     for i, experience in enumerate(stream.train_stream):
         learner.train(experience, eval_streams=[])
-        found = learner.eval(stream.test_stream[: i + 1])
+        metrics_of_experience = learner.eval(stream.test_stream[: i + 1])
         names = [f"Task{j:03}/Exp{j:03}" for j in range(i + 1)]
-        matrix.append([found[f"Top1_Acc_Exp/eval_phase/test_stream/{name}"] for name in names])
+        matrix.append(
+            [metrics_of_experience[f"Top1_Acc_Exp/eval_phase/test_stream/{name}"] for name in names]
+        )
     return matrix
 
 
 def _at_the_batch(strategy: StrategySpec) -> StrategySpec:
-    """The card's values, but for batches of its own, which in stock Avalanche are as large as any other."""
+    """The card's values, with every batch of the strategy as large as the others, as in stock Avalanche."""
     size = PROTOCOL.batch_size
     if isinstance(strategy, EwcSpec):
         return replace(strategy, fisher_batch_size=size)
@@ -71,13 +73,13 @@ def _at_the_batch(strategy: StrategySpec) -> StrategySpec:
 
 
 def main() -> None:
-    """Run both sides, print the paired differences, keep them."""
-    parser = argparse.ArgumentParser(description="Accuracy of this line beside stock Avalanche's.")
+    """Run both sides, print and save the paired differences."""
+    parser = argparse.ArgumentParser(description="Accuracy of acn_bench and of stock Avalanche.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    agreement: dict[str, Any] = {}
     for strategy in STRATEGIES:
         pairs = []
         for seed in range(options.seeds):
@@ -88,21 +90,21 @@ def main() -> None:
                 seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
                 fingerprint=DATA.fingerprint,
             )
-            pairs.append((ours(config), stocks(config)))
-        found[strategy] = {name: _told(strategy, name, pairs) for name in METRICS}
+            pairs.append((acn_bench_matrix(config), stock_matrix(config)))
+        agreement[strategy] = {name: _compare(strategy, name, pairs) for name in METRICS}
     about = {"rows": f"{DATA.name} ({DATA.fingerprint})", "protocol": asdict(PROTOCOL)}
-    keep(options.out, "accuracy", about | {"seeds": options.seeds, "agreement": found})
+    save(options.out, "accuracy", about | {"seeds": options.seeds, "agreement": agreement})
 
 
-def _told(strategy: str, name: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-    """One metric of both sides in points, and the 95 % interval of their paired difference."""
+def _compare(strategy: str, name: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    """Print and return one metric of both sides in points, and the 95 % interval of the paired difference."""
     sides = [[100 * METRICS[name](R) for R in side] for side in zip(*pairs, strict=True)]
     differences = [a - b for a, b in zip(*sides, strict=True)]
     mean = sum(differences) / len(differences)
     low, high = statistics.t_interval(differences) or (float("nan"), float("nan"))
-    here, there = (sum(side) / len(side) for side in sides)
+    acn_mean, stock_mean = (sum(side) / len(side) for side in sides)
     print(
-        f"{strategy:8} {name:17} acn_bench {here:5.1f}   stock {there:5.1f}   "
+        f"{strategy:8} {name:17} acn_bench {acn_mean:5.1f}   stock {stock_mean:5.1f}   "
         f"difference {mean:+5.1f} [{low:+5.1f}, {high:+5.1f}]  n = {len(pairs)}",
         flush=True,
     )

@@ -1,6 +1,6 @@
-"""A learner in the middle of its training -> one epoch at a time, when asked.
+"""Run single epochs on request, in the middle of a learner's training.
 
-What a strategy carries with it by then (penalties, memories, a teacher) is all there, and stays as it is.
+The strategy then has its full state: penalties, memories, a teacher.
 """
 
 import threading
@@ -15,7 +15,7 @@ Train = Callable[
 
 
 class Gate(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
-    """Holds each epoch of one experience back until it is asked for."""
+    """Delays each epoch of one experience until `epoch` is called."""
 
     def __init__(self, experience: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Gate(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-ar
             self._go.acquire()
 
     def train(self, train: Train) -> None:
-        """Train in a thread of its own, up to the experience's first epoch."""
+        """Train in a new thread, up to the experience's first epoch."""
 
         def run() -> None:
             try:
@@ -44,7 +44,7 @@ class Gate(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-ar
         self._wait()
 
     def epoch(self) -> int:
-        """One more epoch; how many images of the experience it had (those of a memory come on top)."""
+        """Run one more epoch. Returns the number of the experience's images, without those of a memory."""
         self._go.release()
         self._wait()
         return self.images

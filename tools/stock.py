@@ -1,6 +1,6 @@
-"""The same rows, network and strategies as stock Avalanche runs them: PIL images, per-image transforms, fp32.
+"""Stock Avalanche on the same rows, network and strategies: PIL images, per-image transforms, fp32.
 
-What the line is measured beside.
+The comparisons of speed and accuracy use it.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ EVALUATE = transforms.Compose([transforms.ToTensor(), NORMALISE])
 
 
 class PilImages(Dataset[tuple[Any, int]]):
-    """The rows as PIL images, which is what torchvision's CIFAR classes give Avalanche."""
+    """The rows as PIL images, as torchvision's CIFAR classes give them to Avalanche."""
 
     def __init__(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
         self.images = [Image.fromarray(p.permute(1, 2, 0).numpy()) for p in pixels]
@@ -56,14 +56,14 @@ class PilImages(Dataset[tuple[Any, int]]):
 
 @dataclass(frozen=True)
 class Transforms:
-    """What turns a PIL image into what the network sees."""
+    """Transforms from a PIL image to the network's input."""
 
     train: Any = TRAIN
     evaluate: Any = EVALUATE
 
 
-def stream(data: ImageData, split: Split, protocol: ContinualSpec, seen: Transforms) -> Any:
-    """The rows of a split as Avalanche's own benchmarks make theirs, a head each."""
+def stream(data: ImageData, split: Split, protocol: ContinualSpec, inputs: Transforms) -> Any:
+    """The rows of a split as an Avalanche stream, task-incremental (multi-head)."""
     rows, tests = torch.cat(split.train), torch.cat(split.test)
     return nc_benchmark(
         PilImages(data.train_images[rows], split.position[data.train_labels[rows]]),
@@ -72,17 +72,17 @@ def stream(data: ImageData, split: Split, protocol: ContinualSpec, seen: Transfo
         task_labels=True,
         shuffle=False,
         class_ids_from_zero_in_each_exp=True,
-        train_transform=seen.train,
-        eval_transform=seen.evaluate,
+        train_transform=inputs.train,
+        eval_transform=inputs.evaluate,
     )
 
 
 def learner(
     name: str, network: nn.Module, protocol: ContinualSpec, plugins: Sequence[SupervisedPlugin]
 ) -> Any:
-    """A strategy of stock Avalanche at the values of our card; the network's head becomes one an experience."""
+    """A strategy of stock Avalanche with the values of its card; the network gets one head per experience."""
     model = as_multitask(network, "head")
-    settings = {
+    arguments = {
         "model": model,
         "optimizer": torch.optim.AdamW(
             model.parameters(), protocol.learning_rate, weight_decay=protocol.weight_decay
@@ -96,13 +96,13 @@ def learner(
     }
     match catalog.strategy(name).options:
         case NaiveSpec():
-            return Naive(**settings)
+            return Naive(**arguments)
         case SiSpec() as si:
-            return SynapticIntelligence(si_lambda=si.strength, eps=si.damping, **settings)
+            return SynapticIntelligence(si_lambda=si.strength, eps=si.damping, **arguments)
         case EwcSpec() as ewc:
-            return EWC(ewc_lambda=ewc.strength, **settings)
+            return EWC(ewc_lambda=ewc.strength, **arguments)
         case LwfSpec() as lwf:
-            return LwF(alpha=lwf.alpha, temperature=lwf.temperature, **settings)
+            return LwF(alpha=lwf.alpha, temperature=lwf.temperature, **arguments)
         case ReplaySpec() as replay:
-            return Replay(mem_size=replay.memory, **settings)
+            return Replay(mem_size=replay.memory, **arguments)
     raise LookupError(f"no stock side for {name!r}. Known: {', '.join(STRATEGIES)}")

@@ -1,6 +1,6 @@
-"""Pieces of work -> images per second of each, alternating, with medians, spread and ratios.
+"""Time pieces of work in alternation: images per second of each, with medians, spread and ratios.
 
-Every side of a comparison has a process of its own, on one thread, with an environment of its own.
+Every side of a comparison runs in its own process, on one thread, with its own environment variables.
 """
 
 import json
@@ -20,46 +20,46 @@ import torch
 from acn_bench import device
 from acn_bench.execution import local, provenance
 
-Timed = Callable[[], int]  # does some work; returns how many images it was
+Timed = Callable[[], int]  # does some work; returns the number of images
 
 
 class Side:
-    """A process that does timed work when asked; `makes` names its pieces of work, in there."""
+    """A process that does timed work on request; `makes` runs there and names the pieces of work."""
 
     def __init__(self, makes: Callable[[], dict[str, Timed]], environment: dict[str, str]) -> None:
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(makes, theirs), daemon=True)
+        self.pipe, remote = context.Pipe()
+        process = context.Process(target=_serve, args=(makes, remote), daemon=True)
         with local.environment(environment | {"OMP_NUM_THREADS": "1"}):
             process.start()
 
     def speed(self, work: str) -> float:
         """Images per second of one piece of work."""
         self.pipe.send(work)
-        found: float = self.pipe.recv()
-        return found
+        speed: float = self.pipe.recv()
+        return speed
 
 
 def _serve(makes: Callable[[], dict[str, Timed]], pipe: Connection) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    known = makes()
-    with suppress(EOFError):  # raised when the measurement is over
+    works = makes()
+    with suppress(EOFError):  # the parent process has ended
         while True:
-            work = known[pipe.recv()]
+            work = works[pipe.recv()]
             start = perf_counter()
             count = work()
             pipe.send(count / (perf_counter() - start))
 
 
 def alternate(arms: dict[str, tuple[Side, str]], repetitions: int) -> dict[str, list[float]]:
-    """Images per second of each arm, repetition by repetition; one round that is not counted."""
+    """Images per second of each arm in each repetition, after one warm-up round."""
     speeds: dict[str, list[float]] = {name: [] for name in arms}
     for repetition in range(repetitions + 1):
         for name, (side, work) in arms.items():
-            found = side.speed(work)
+            speed = side.speed(work)
             if repetition:
-                speeds[name].append(found)
+                speeds[name].append(speed)
     return speeds
 
 
@@ -78,12 +78,12 @@ def table(title: str, speeds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def _short(value: float) -> str:
-    """At least three digits that mean something."""
+    """At least three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def keep(folder: Path, name: str, found: dict[str, Any]) -> None:
-    """Write what was found, and where, as `<folder>/<name>.json`."""
+def save(folder: Path, name: str, results: dict[str, Any]) -> None:
+    """Write results, time, device and versions to `<folder>/<name>.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     about = {
@@ -92,5 +92,5 @@ def keep(folder: Path, name: str, found: dict[str, Any]) -> None:
         "code": provenance.code("continual"),
         "versions": provenance.versions(),
     }
-    path.write_text(json.dumps(about | found, indent=1) + "\n")
-    print(f"\nkept in {path}")
+    path.write_text(json.dumps(about | results, indent=1) + "\n")
+    print(f"\nwritten to {path}")

@@ -1,4 +1,4 @@
-"""A model and images -> correct or not, for every example and every depth. Changes nothing."""
+"""A model and images -> correct or not, for every example and every depth. Does not change the model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from acn_bench.backbones import Backbone
 
-SLICE = 100  # images at once: larger ones fall out of the processor's cache
+SLICE = 100  # images in one pass: larger slices do not fit the processor's cache
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients; afterwards the model is as it was."""
+    """Inside, evaluation mode and no gradients; afterwards restore the mode of every module."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -28,9 +28,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def features(
     backbone: nn.Module, images: Tensor, *, depths: bool, at_once: int | None = None
 ) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] -> what a head reads, (L+1, B, D); (1, B, D) without `depths`.
+    """Images (B, C, H, W) in [0, 1] -> the head's input at every depth, (L+1, B, D); (1, B, D) without `depths`.
 
-    A network that has no depths gives (1, B, D) either way.
+    A network that is not a `Backbone` gives (1, B, D) in both cases.
     """
     slices = images.split(at_once or SLICE)
     if depths and isinstance(backbone, Backbone):
@@ -40,14 +40,14 @@ def features(
 
 @dataclass(frozen=True)
 class Correct:
-    """Right or not, for the M examples of one experience."""
+    """Correct or not, for the M examples of one experience."""
 
     depths: Tensor  # (L+1, M) of bool
-    masked: Tensor | None  # (M,) among the experience's own classes alone; None with a head each
+    masked: Tensor | None  # (M,) among the experience's classes alone; None if task-incremental
 
 
 def correct(logits: Tensor, labels: Tensor, own: range | None = None) -> Correct:
-    """Logits (L+1, M, K) and labels (M,) -> what is right; `own`: the experience's classes among K."""
+    """Logits (L+1, M, K) and labels (M,) -> correct or not; `own`: the experience's classes among K."""
     masked = None
     if own is not None:
         among = logits[-1, :, own.start : own.stop].argmax(dim=-1) + own.start
@@ -64,5 +64,5 @@ def shares(right: Tensor) -> list[float]:
 def changes(right: Tensor) -> list[list[int]]:
     """(L+1, M) of bool -> how many examples each depth [loses, gains] against depth L, (L+1, 2)."""
     lost, gained = (right[-1] & ~right).sum(dim=1), (right & ~right[-1]).sum(dim=1)
-    found: list[list[int]] = torch.stack([lost, gained], dim=1).tolist()
-    return found
+    counts: list[list[int]] = torch.stack([lost, gained], dim=1).tolist()
+    return counts

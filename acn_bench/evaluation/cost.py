@@ -1,4 +1,4 @@
-"""A network -> what it costs: parameters, FLOPs, memory."""
+"""The cost of a network: parameters, FLOPs, seconds, memory."""
 
 import ctypes
 import gc
@@ -19,7 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from acn_bench.backbones import Backbone, truncate
 from acn_bench.evaluation.correctness import evaluating
 
-EVALUATED = 1 / 3  # the work of evaluating an image, in images trained: one pass of three
+EVALUATED = (
+    1 / 3
+)  # work of evaluating an image, in trained images: 1 pass, where training takes about 3
 
 
 if TYPE_CHECKING:
@@ -29,31 +31,31 @@ if TYPE_CHECKING:
 def by_depth(backbone: nn.Module, heads: nn.Module, image: Tensor) -> tuple[list[int], list[int]]:
     """Parameters and FLOPs of the network cut to 0 … L blocks, heads included; image (1, C, H, W).
 
-    FLOPs are of one image forward, two per multiply-add, through one head. A network that has no
-    depths gives one figure each.
+    FLOPs are of one image forward, two per multiply-add, through one head. A network that is not a
+    `Backbone` gives one figure each.
     """
     cuts = (
         [truncate(backbone, k) for k in range(backbone.depth + 1)]
         if isinstance(backbone, Backbone)
         else [backbone]
     )
-    own = parameters(heads)
+    head_parameters = parameters(heads)
     head = heads[0] if isinstance(heads, nn.ModuleList) else heads
     work = [flops(nn.Sequential(cut, head), image) for cut in cuts]
-    return [parameters(cut) + own for cut in cuts], work
+    return [parameters(cut) + head_parameters for cut in cuts], work
 
 
 def by_exit(exits: "EarlyExit", *inputs: Tensor | None) -> dict[int, int]:
-    """FLOPs of one example that leaves after k blocks, for each exit: blocks and every exit asked by then.
+    """{k: FLOPs of one example that exits after k blocks}: its blocks, and every exit up to there.
 
-    `inputs` are those of one example; FLOPs as of `by_depth`. `metrics.flops_saved` reads them.
+    `inputs` are those of one example; FLOPs as in `by_depth`. An argument of `metrics.flops_saved`.
     """
     passes = {k: partial(exits.exit_after, k, *inputs) for k in exits.depths}
     return {k: _counted(exits.model, forward) for k, forward in passes.items()}
 
 
 def parameters(module: nn.Module) -> int:
-    """How many weights a module has."""
+    """The number of weights of a module."""
     return sum(p.numel() for p in module.parameters())
 
 
@@ -63,7 +65,7 @@ def flops(module: nn.Module, image: Tensor) -> int:
 
 
 def _counted(module: nn.Module, forward: Callable[[], Any]) -> int:
-    # with gradients, and attention by plain products: else there are kernels that the counter does not know
+    # with gradients, and attention by plain products: the counter does not know some other kernels
     counter, products = FlopCounterMode(display=False), sdpa_kernel(SDPBackend.MATH)
     with evaluating(module), torch.inference_mode(False), torch.enable_grad(), products, counter:
         forward()
@@ -71,17 +73,17 @@ def _counted(module: nn.Module, forward: Callable[[], Any]) -> int:
 
 
 def seconds(device: torch.device) -> float:
-    """The clock, once the device has done all that it was asked to."""
+    """The clock in seconds, after the device has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return perf_counter()
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start a new measurement; where the system cannot, the process's whole life is measured.
+    """Start a new measurement. Systems that cannot reset measure since the start of the process.
 
-    What an earlier run left goes first: a learner and its plug-ins, which hold each other, and the memory
-    that the allocator holds back.
+    First free the memory of earlier runs: a learner and its plug-ins refer to each other, and the allocator
+    caches freed memory.
     """
     gc.collect()
     if device.type == "cuda":

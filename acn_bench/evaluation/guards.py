@@ -1,7 +1,7 @@
-"""Evidence of a run -> Guard: one check each, with its outcome. These serve every kind of benchmark.
+"""Checks of a run, each with its outcome, a `Guard`. Every kind of benchmark can use these.
 
-They look for errors that make results wrong without a sign. A guard that fails stops nothing: the record says
-so, and is not comparable.
+They detect errors that make results wrong without any other sign. A failed guard does not stop the run: its
+record is marked as not comparable.
 """
 
 import random
@@ -18,16 +18,18 @@ from acn_bench.data.split import Split
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
 
-REPEATED = 0.01  # share of test images: the original files have a few that are training images, too
-ROUNDING = 0.005  # share of examples: other slices round otherwise, and a near tie may turn
+REPEATED = 0.01  # tolerated share of test images: the original files repeat a few training images
+ROUNDING = (
+    0.005  # tolerated share of examples: other slices round differently, which can flip a near tie
+)
 
 
 # ---------------------------------------------------------------- the stream
 
 
-def held_out(made: Split) -> Guard:
-    """Nothing that is selected on was trained on."""
-    train, held = torch.cat(made.train), torch.cat(made.validation)
+def train_and_validation_disjoint(split: Split) -> Guard:
+    """No validation row was trained on, and no row is in two experiences."""
+    train, held = torch.cat(split.train), torch.cat(split.validation)
     return Guard(
         name="no row is both trained on and held out",
         passed=not torch.isin(held, train).any() and len(train.unique()) == len(train),
@@ -35,40 +37,40 @@ def held_out(made: Split) -> Guard:
     )
 
 
-def disjoint(train: Sequence[ImageData], tested: ImageData) -> Guard:
-    """The images that are tested on are not those that were trained on, pixel for pixel."""
-    seen = {_pixels(image) for data in train for image in data.train_images}
-    again = sum(_pixels(image) in seen for image in tested.test_images)
+def train_and_test_disjoint(train: Sequence[ImageData], tested: ImageData) -> Guard:
+    """No test image equals a training image, pixel for pixel."""
+    trained = {_pixels(image) for data in train for image in data.train_images}
+    repeated = sum(_pixels(image) in trained for image in tested.test_images)
     count = len(tested.test_images)
     return Guard(
         name="images that are tested on were not trained on",
-        passed=again <= REPEATED * count,
-        detail=f"{again} of {count} test images of {tested.name} are among the training images",
+        passed=repeated <= REPEATED * count,
+        detail=f"{repeated} of {count} test images of {tested.name} are among the training images",
     )
 
 
 def _pixels(image: Tensor) -> int:
-    """A hash: the bytes of all images would be as much memory again as the data."""
+    """A hash: keeping the bytes of all images would double the memory of the data."""
     return hash(image.numpy().tobytes())
 
 
-# ---------------------------------------------------------------- chance
+# ---------------------------------------------------------------- random state
 
 
-def generators() -> tuple[Any, ...]:
+def generator_states() -> tuple[Any, ...]:
     """The state of the three global generators."""
     numpy = tuple(map(str, np.random.get_state(legacy=False)["state"].values()))
     return random.getstate(), numpy, torch.random.get_rng_state().tolist()
 
 
-def untouched(before: tuple[Any, ...], after: tuple[Any, ...]) -> Guard:
-    """Building the stream drew nothing that initial weights or batches would have been drawn from."""
+def generators_unchanged(before: tuple[Any, ...], after: tuple[Any, ...]) -> Guard:
+    """Building the stream drew no random numbers from the global generators."""
     names = ("Python", "NumPy", "torch")
-    moved = [n for n, b, a in zip(names, before, after, strict=True) if b != a]
+    changed = [n for n, b, a in zip(names, before, after, strict=True) if b != a]
     return Guard(
         name="building the stream leaves the random state alone",
-        passed=not moved,
-        detail=f"moved: {', '.join(moved)}" if moved else "Python, NumPy, torch",
+        passed=not changed,
+        detail=f"changed: {', '.join(changed)}" if changed else "Python, NumPy, torch",
     )
 
 
@@ -76,29 +78,29 @@ def untouched(before: tuple[Any, ...], after: tuple[Any, ...]) -> Guard:
 
 
 @contextmanager
-def watched(model: nn.Module) -> Iterator[Callable[[], bool]]:
-    """Gives a function: whether model and random state are, when it is asked, as they were at the start."""
+def change_detector(model: nn.Module) -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether model and random state still equal those at the start."""
     weights = [t.clone() for t in model.state_dict().values()]
     modes = [m.training for m in model.modules()]
-    random = generators()
+    states = generator_states()
 
     def unchanged() -> bool:
         same = all(map(torch.equal, weights, model.state_dict().values()))
         same = same and modes == [m.training for m in model.modules()]
-        return same and random == generators()
+        return same and states == generator_states()
 
     yield unchanged
 
 
-def unnoticed(what: str, same: bool) -> Guard:
-    """A measurement leaves weights, buffers, modes and generators as they were."""
+def measurement_changes_nothing(what: str, same: bool) -> Guard:
+    """A measurement changed no weights, buffers, modes or generators."""
     return Guard(
         name=f"{what} changes neither the model nor the random state", passed=same, detail=""
     )
 
 
-def modes(training: Sequence[bool]) -> Guard:
-    """No part of the network was in training mode while it was measured."""
+def evaluation_mode(training: Sequence[bool]) -> Guard:
+    """No module of the network was in training mode during a measurement; one bool per measurement."""
     return Guard(
         name="every measurement was made in evaluation mode",
         passed=not any(training),
@@ -106,22 +108,22 @@ def modes(training: Sequence[bool]) -> Guard:
     )
 
 
-def stable(first: Sequence[Correct], reversed_: Sequence[Correct]) -> Guard:
-    """Neither the order of the examples nor how many pass at once has a say."""
+def batch_independent(first: Sequence[Correct], reversed_: Sequence[Correct]) -> Guard:
+    """Results do not depend on the order of the examples or on the size of a batch."""
     pairs = [(a.depths, b.depths.flip(1)) for a, b in zip(first, reversed_, strict=True)]
     count = sum(a.numel() for a, _ in pairs)
-    apart = sum(int((a != b).sum()) for a, b in pairs)
+    differing = sum(int((a != b).sum()) for a, b in pairs)
     return Guard(
         name="results depend neither on the evaluation's batches nor on its order",
-        passed=apart <= ROUNDING * count,
-        detail=f"{apart or 'none'} of {count:,} outcomes differ in other slices and in reverse",
+        passed=differing <= ROUNDING * count,
+        detail=f"{differing or 'none'} of {count:,} outcomes differ in other slices and in reverse",
     )
 
 
-class Passes:
-    """Called before each pass of a network: counts the images that a gradient is asked for.
+class TrainedImages:
+    """A forward pre-hook of a network: counts the images of passes with gradients.
 
-    A second count, beside the one of the rows that are gathered. A copied network keeps counting here.
+    This count is independent of the one of gathered rows. Copies of the network share the counter.
     """
 
     def __init__(self) -> None:
@@ -131,12 +133,12 @@ class Passes:
         if torch.is_grad_enabled():
             self.images += len(inputs[0])
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Passes":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TrainedImages":
         return self
 
 
-def images(reported: int, passed: int, stream: int) -> Guard:
-    """The images that a record reports are those that passed the network, memories' included."""
+def images_counted(reported: int, passed: int, stream: int) -> Guard:
+    """The record's count of trained images equals that of the network's passes, replayed images included."""
     return Guard(
         name="every image that was trained on is counted",
         passed=reported == passed,

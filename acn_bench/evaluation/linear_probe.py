@@ -1,8 +1,8 @@
-"""Frozen features and labels -> linear probes: multinomial logistic regression, fitted to its optimum.
+"""Frozen features and labels -> a linear probe: multinomial logistic regression, fitted to its optimum.
 
-Nothing is drawn: features are standardised by the training rows, weights start at zero, and L-BFGS sees
-all rows at once. Of several penalties the one with the best held-out accuracy is kept (Kornblith et
-al. 2019 choose it so), the largest of those that are equally good.
+No random numbers: features are standardised by the training rows, weights start at zero, and each step of
+L-BFGS uses all rows. Of several penalties choose the one with the best held-out accuracy, as Kornblith et al.
+2019 do; of equally good ones the largest.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-STEPS = 100  # of L-BFGS at most, for each penalty
+STEPS = 100  # maximum steps of L-BFGS, per penalty
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Features (M, D) -> logits (M, K), and the penalty that was chosen."""
+    """Features (M, D) -> logits (M, K); holds the chosen penalty."""
 
     weight: Tensor  # (K, D)
     bias: Tensor  # (K,)
@@ -35,7 +35,7 @@ def fit(
 ) -> Probe:
     """The best probe on held-out rows; each pair is features (N, D) and labels (N,).
 
-    A penalty p adds p/2 times the squared weights to the mean loss. The bias is free.
+    A penalty p adds p/2 times the squared weights to the mean loss. The bias has no penalty.
     """
     x, y = train[0].double(), train[1]
     mean, spread = x.mean(dim=0), x.std(dim=0, correction=0)
@@ -43,14 +43,16 @@ def fit(
     x = (x - mean) / spread
     weight = x.new_zeros(classes, x.shape[1])
     bias = x.new_zeros(classes)
-    best, best_right = None, -1
-    for penalty in sorted(penalties, reverse=True):  # each begins where the stronger one ended
+    best, best_count = None, -1
+    for penalty in sorted(
+        penalties, reverse=True
+    ):  # each starts from the solution of the larger one
         weight, bias = _optimum(x, y, weight, bias, penalty)
         raw = weight / spread
         probe = Probe(raw, bias - raw @ mean, penalty)
-        right = int((probe(held_out[0]).argmax(dim=1) == held_out[1]).sum())
-        if right > best_right:
-            best, best_right = probe, right
+        count = int((probe(held_out[0]).argmax(dim=1) == held_out[1]).sum())
+        if count > best_count:
+            best, best_count = probe, count
     assert best is not None
     return best
 
@@ -58,7 +60,7 @@ def fit(
 def _optimum(
     x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, penalty: float
 ) -> tuple[Tensor, Tensor]:
-    """Standardised features (N, D) and labels -> weight (K, D) and bias (K,) of the least penalised loss."""
+    """Standardised features (N, D) and labels -> weight (K, D) and bias (K,) that minimise the penalised loss."""
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
     solver = torch.optim.LBFGS(
         [weight, bias],

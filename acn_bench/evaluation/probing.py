@@ -1,8 +1,9 @@
-"""Frozen features of every depth -> what a linear classifier of each depth has right.
+"""Frozen features of every depth -> the examples that a linear classifier of each depth gets right.
 
-The network's one head, read at every depth, asks what the network has ready after k blocks; a probe, fitted
-for that depth alone, asks what is linearly there. It never sees a held-out or a test row: with a head each
-it is fitted on the training rows of each experience, with one head on those of the whole stream.
+The network's head, applied at every depth, measures what the network itself can classify after k blocks. A
+probe, fitted for one depth, measures what is linearly separable there. It is fitted on training rows only:
+task-incremental (multi-head), on those of each experience; class-incremental (single head), on those of the
+whole stream.
 
 >>> probes = depth_probes(model.feature_depths(x), y)                # x, y: training examples
 >>> right(probes, model.feature_depths(test_x), test_y).float().mean(dim=1)   # (L+1,) accuracy
@@ -14,27 +15,28 @@ from torch import Tensor
 from acn_bench.evaluation.linear_probe import Probe, fit
 
 PENALTY = 1e-3  # half of it times the squared weights is added to the mean loss
-SLICE = 1000  # rows at once: as floats, a whole data set is large
+SLICE = 1000  # rows in one pass: a whole data set of floats needs much memory
 
 
 def depth_probes(features: Tensor, labels: Tensor, penalty: float = PENALTY) -> list[Probe]:
-    """Features (L+1, N, D) and labels (N,) of training examples -> a probe for each depth.
+    """Features (L+1, N, D) and labels (N,) of training examples -> one probe per depth.
 
-    Raises ValueError where the shapes do not fit, or the penalty is below 0.
+    Raises ValueError for shapes that do not fit, and for a penalty below 0.
     """
     _check(features, labels)
     if not penalty >= 0:
         raise ValueError(f"the penalty must be 0 or more, not {penalty}")
     classes = int(labels.max()) + 1
-    # one penalty: there is nothing to choose on held-out rows
+    # one penalty: no choice, so no held-out rows
     return [fit((x, labels), (x, labels), classes, [penalty]) for x in features.detach()]
 
 
 def right(probes: list[Probe], features: Tensor, labels: Tensor) -> Tensor:
-    """Right or not, (L+1, M) of bool, from features (L+1, M, D) and labels (M,) of other examples."""
+    """Correct or not, (L+1, M) of bool, for features (L+1, M, D) and labels (M,) of other examples."""
     _check(features, labels)
-    said = [probe(x).argmax(dim=1) for probe, x in zip(probes, features.detach(), strict=True)]
-    return torch.stack(said) == labels
+    pairs = zip(probes, features.detach(), strict=True)
+    predictions = [probe(x).argmax(dim=1) for probe, x in pairs]
+    return torch.stack(predictions) == labels
 
 
 def _check(features: Tensor, labels: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Two networks and a batch -> examples per second of each, measured in turns on this machine."""
+"""Two networks and a batch -> examples per second of each, measured in alternation on this machine."""
 
 from collections.abc import Callable
 from statistics import median
@@ -10,8 +10,8 @@ from torch import Tensor
 from acn_bench.spec import Struct
 
 REPETITIONS = 9
-SECONDS = 0.25  # of one repetition, about
-SLOW = 1.0  # seconds of a batch; where it takes longer, a smaller one is measured
+SECONDS = 0.25  # about, per repetition
+SLOW = 1.0  # seconds; a batch that takes longer is made smaller
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -25,7 +25,7 @@ class Rate(Struct, frozen=True, kw_only=True):
 
 
 class Throughput(Struct, frozen=True, kw_only=True):
-    """Forward passes of two networks, one after the other in each repetition."""
+    """Rates of two networks, which alternate in each repetition."""
 
     before: Rate
     after: Rate
@@ -40,16 +40,16 @@ class Throughput(Struct, frozen=True, kw_only=True):
 def throughput(
     before: Forward, after: Forward, batch: Tensor, device: str, repetitions: int = REPETITIONS
 ) -> Throughput:
-    """Time both forward passes; the caller sees to evaluation mode. `device` is a name for the record."""
+    """Time both forward passes; the caller sets evaluation mode. `device` is a name for the record."""
     batch = _largest_batch(before, batch)
     arms = (before, after)
     for arm in arms:
-        arm(batch)  # warm
+        arm(batch)  # warm-up
     passes = [max(1, round(SECONDS / _seconds(arm, batch, 1))) for arm in arms]
     rates: list[list[float]] = [[], []]
-    for _ in range(repetitions):  # in turns, so that a busy neighbour meets both
-        for arm, n, found in zip(arms, passes, rates, strict=True):
-            found.append(n * len(batch) / _seconds(arm, batch, n))
+    for _ in range(repetitions):  # alternate, so that other load on the machine slows both
+        for arm, n, values in zip(arms, passes, rates, strict=True):
+            values.append(n * len(batch) / _seconds(arm, batch, n))
     gains = [b / a for a, b in zip(*rates, strict=True)]
     return Throughput(
         before=_rate(rates[0]),
@@ -64,8 +64,8 @@ def throughput(
 
 
 def _largest_batch(forward: Forward, batch: Tensor) -> Tensor:
-    """As much of the batch as passes within SLOW seconds; one example at least."""
-    forward(batch[:1])  # the first pass of all sets kernels up
+    """The largest part of the batch that passes within SLOW seconds; at least one example."""
+    forward(batch[:1])  # the very first pass also sets up kernels
     one = _seconds(forward, batch[:1], 1)
     return batch[: max(1, min(len(batch), int(SLOW / one)))]
 
@@ -84,5 +84,5 @@ def _finish(batch: Tensor) -> None:
         torch.cuda.synchronize(batch.device)
 
 
-def _rate(found: list[float]) -> Rate:
-    return Rate(median=median(found), lowest=min(found), highest=max(found))
+def _rate(values: list[float]) -> Rate:
+    return Rate(median=median(values), lowest=min(values), highest=max(values))

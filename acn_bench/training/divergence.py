@@ -1,14 +1,14 @@
-"""The mean loss of a part of training -> the same, or `DivergedError`."""
+"""Check that the training loss is finite."""
 
 from math import isfinite
 
 
 class DivergedError(RuntimeError):
-    """The loss is no longer a number."""
+    """The training loss is infinite or not a number."""
 
 
 def finite(loss: float, place: str) -> float:
-    """The loss. Raises DivergedError, naming `place`, where it is not a number."""
+    """Return the loss. Raises DivergedError, which names `place`, where it is not finite."""
     if not isfinite(loss):
         raise DivergedError(f"the training loss became {loss} in {place}")
     return loss

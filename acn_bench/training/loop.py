@@ -1,4 +1,4 @@
-"""A row model, rows and labels -> the model trained by a scheme, one epoch or a part of one at a time."""
+"""Train a row model by a scheme, epoch by epoch or in parts of an epoch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from acn_bench.training.schemes import DepthScheme, Scheme, dropped
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a model is trained. Order of the batches and drawn numbers depend on (seed, stage, epoch) alone."""
+    """How to train a model. The order of batches and the random numbers depend on (seed, stage, epoch) alone."""
 
-    stage: str  # a word for errors, and for what is drawn
+    stage: str  # names the training in errors, and seeds its random numbers
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
     scheme: Scheme
-    checks: int = 1  # parts of an epoch; whoever looks on does it after each
-    from_scratch: bool  # a scheme's rates rise over the steps of a training from scratch
+    checks: int = 1  # parts of an epoch; `train` yields after each
+    from_scratch: bool  # then the scheme's drop rates ramp up over the steps
     seed: int
 
 
@@ -33,39 +33,43 @@ def train(
     model: RowModel,
     rows: Tensor,
     labels: Tensor,
-    fitting: TrainConfig,
+    config: TrainConfig,
     trained: Callable[[int], None] = lambda _: None,
 ) -> Iterator[float]:
-    """Train on rows (N,) with labels (N,), both on the device; yields the mean loss of each part of an epoch.
+    """Train on rows (N,) with labels (N,), both on the device. Yield the mean loss of each part of an epoch.
 
-    Whoever has seen enough stops asking. Calls `trained(images)` after each step. Raises DivergedError.
+    The caller stops early by not taking the next value. Calls `trained(images)` after each step. Raises
+    DivergedError.
     """
     optimizer = torch.optim.AdamW(
         model.parameters(),
-        lr=fitting.learning_rate,
-        weight_decay=fitting.weight_decay,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
         fused=True,
     )
-    steps = -(-len(rows) // fitting.batch_size)
-    for epoch in range(fitting.epochs):
+    steps = -(-len(rows) // config.batch_size)
+    for epoch in range(config.epochs):
         model.train()
         model.rows.epoch = epoch
-        seed_everything(fitting.stage, fitting.seed, epoch)
-        order = bits("order", fitting.stage, fitting.seed, epoch, rows).argsort()
-        ends = {steps * part // fitting.checks for part in range(1, fitting.checks + 1)}
-        total, since = torch.zeros((), device=rows.device), 0  # on the device: no transfer a step
-        for k, batch in enumerate(order.split(fitting.batch_size)):
+        seed_everything(config.stage, config.seed, epoch)
+        order = bits("order", config.stage, config.seed, epoch, rows).argsort()
+        ends = {steps * part // config.checks for part in range(1, config.checks + 1)}
+        total, since = (
+            torch.zeros((), device=rows.device),
+            0,
+        )  # on the device: saves a transfer per step
+        for k, batch in enumerate(order.split(config.batch_size)):
             optimizer.zero_grad()
-            total_steps = steps * fitting.epochs if fitting.from_scratch else None
+            total_steps = steps * config.epochs if config.from_scratch else None
             loss = _loss(
-                model, rows[batch], labels[batch], fitting.scheme, epoch * steps + k, total_steps
+                model, rows[batch], labels[batch], config.scheme, epoch * steps + k, total_steps
             )
             loss.backward()
             optimizer.step()
             total, since = total + loss.detach(), since + 1
             trained(len(batch))
             if k + 1 in ends:
-                yield finite(total.item() / since, f"{fitting.stage}, epoch {epoch}")
+                yield finite(total.item() / since, f"{config.stage}, epoch {epoch}")
                 model.train()
                 total, since = torch.zeros_like(total), 0
 
@@ -76,7 +80,7 @@ def _loss(
     if not isinstance(scheme, DepthScheme):
         return nn.functional.cross_entropy(model(rows), labels)
     backbone = model.backbone
-    assert isinstance(backbone, Backbone)  # a plan refuses a scheme for anything else
+    assert isinstance(backbone, Backbone)  # the plan refuses a depth scheme for other networks
     with dropped(backbone, scheme.dropping(backbone.depth, step, total)):
         features = backbone.feature_depths(view(model, rows))
     return scheme.of_depths(model.head(features), labels, step)

@@ -1,4 +1,4 @@
-"""A run's config -> its untrained network, from the seed of the weights alone."""
+"""A run's config -> its untrained network. The weights depend on the seed `init` alone."""
 
 from torch import nn
 
@@ -12,13 +12,13 @@ from acn_bench.training.row_model import RowModel, heads
 
 
 def one_head(config: RunConfig, classes: int, rows: Rows) -> RowModel:
-    """The untrained network with one head of all classes. Sets the global generators."""
+    """The untrained single-head network of `classes` classes. Seeds the global generators."""
     network, width = seeded(config, classes)
     return RowModel(network, heads(width, [classes], config.seeds.init)[0], rows)
 
 
 def seeded(config: RunConfig, num_classes: int) -> tuple[nn.Module, int]:
-    """The network of the run's seed, and how wide what its head reads is."""
+    """The untrained network from the run's seed, and D, the width of its head's input."""
     seed_everything("backbone", config.seeds.init)
     network = untrained(config, num_classes)
     assert isinstance(network.head, nn.Linear)
@@ -26,11 +26,11 @@ def seeded(config: RunConfig, num_classes: int) -> tuple[nn.Module, int]:
 
 
 def untrained(config: RunConfig, num_classes: int) -> nn.Module:
-    """The network with a head so wide; draws its weights from torch's global generator."""
+    """The network with a head of `num_classes`. Draws weights from torch's global generator."""
     if config.backbone.function is not None:
         return backbones.from_factory(config.backbone.function, num_classes)
     assert isinstance(config.backbone, Backbone)
-    # the statistics are the same for every channel: grey images have one of them
+    # MEAN and STD are equal for all channels, so that grey images can use the first
     channels = getattr(config.backbone, "in_channels", len(MEAN))
     mean, std = MEAN[:1] * channels, STD[:1] * channels
     return backbones.from_spec(

@@ -1,4 +1,4 @@
-"""A backbone and a head -> a model of row numbers: it gathers and augments the images on the device."""
+"""A backbone and a head -> a model whose input is row numbers: it gathers and augments images on the device."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from acn_bench.data.generators import seed_everything
 
 
 def view(model: Any, rows: Tensor) -> Tensor:
-    """Rows (B,) -> the images that a model sees: augmented in training, plain in evaluation.
+    """Rows (B,) -> the model's images (B, C, H, W): augmented in training mode, plain in evaluation mode.
 
-    Counts those that a gradient is asked for.
+    Counts the images of passes with gradients.
     """
     if torch.is_grad_enabled():
         model.rows.trained += len(rows)
@@ -27,7 +27,7 @@ class RowModel(nn.Module):
 
     def __init__(self, backbone: nn.Module, head: nn.Module, rows: Rows) -> None:
         super().__init__()
-        backbone.head = nn.Identity()  # features out: the heads are ours
+        backbone.head = nn.Identity()  # the backbone returns features
         self.backbone = backbone
         self.head = head
         self.rows = rows
@@ -38,9 +38,9 @@ class RowModel(nn.Module):
 
 
 def heads(width: int, classes: Sequence[int], seed: int) -> Heads:
-    """A head for each experience, `classes[e]` wide; its weights depend on (seed, e) alone."""
-    made = []
+    """One head per experience, with `classes[e]` outputs; its weights depend on (seed, e) alone."""
+    linears = []
     for experience, count in enumerate(classes):
         seed_everything("head", seed, experience)
-        made.append(nn.Linear(width, count))
-    return Heads(made)
+        linears.append(nn.Linear(width, count))
+    return Heads(linears)

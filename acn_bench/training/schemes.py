@@ -1,10 +1,10 @@
-"""A network, a batch and a step -> the loss of a named training scheme, for anybody's loop.
+"""A network, a batch and a step -> the loss of a named training scheme, for any training loop.
 
-`plain` is the loss of the output. A scheme of depths says two things of a step: how much the loss of each
-depth weighs, and how often each block is dropped; the loss of depth k is that of the network's one head
-after k blocks, and depth 0, the embedding alone, is never trained. `aligned`, `layerskip` and `layerdrop`
-are of this kind; the paper's section 7 compares AC with them. `branches` adds the losses of classifiers of
-their own. Any wiring can be trained by each.
+`plain` is the loss of the output. A depth scheme sets two things in each step: the weight of the loss at each
+depth, and the probability to drop each block. The loss at depth k is that of the network's single head after k
+blocks; depth 0, the embedding alone, is never trained. `aligned`, `layerskip` and `layerdrop` are depth
+schemes; the paper's section 7 compares AC with them. `branches` adds the losses of branch classifiers. Every
+scheme trains every wiring.
 
 >>> scheme = schemes.scheme("aligned")
 >>> for step, (x, y) in enumerate(batches):
@@ -29,7 +29,7 @@ Inputs = Tensor | Sequence[Tensor | None]  # a network's input, or all of its in
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """`plain`: the loss of the output, of any network. The others differ where they say so."""
+    """`plain`: the loss of the output, for any network. The base class of all schemes."""
 
     criterion: Callable[[Tensor, Tensor], Tensor] = cross_entropy
 
@@ -39,44 +39,44 @@ class Scheme:
         """The loss of a batch.
 
         Args:
-            model: a `Backbone`; for `plain` any network will do.
-            x: its input, or all of its inputs.
-            y: (B,), what the criterion wants.
+            model: a `Backbone`; for `plain` any network.
+            x: the network's input, or a sequence of its inputs.
+            y: (B,), the criterion's targets.
             step: counts from 0.
-            total_steps: how many steps there are; None is fine-tuning, where nothing is ramped up.
+            total_steps: the number of steps; None is fine-tuning, without a ramp.
 
-        Raises TypeError for a network that has no depths, ValueError for one that lacks the branches.
+        Raises TypeError for a network that is not a `Backbone`, ValueError for one without the branches.
         """
-        return self.criterion(model(*_given(x)), y)
+        return self.criterion(model(*_inputs(x)), y)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthScheme(Scheme):
-    """Of the losses of all depths, by one head, only the last, and no block is dropped."""
+    """A weighted sum of the losses of all depths by one head. Default: full depth alone, and no dropped blocks."""
 
     def weights(self, depth: int, step: int = 0) -> tuple[float, ...]:
-        """Of the losses after 0, 1, …, L blocks, (L+1,); their sum is 1."""
+        """The weights of the losses after 0, 1, …, L blocks, (L+1,); their sum is 1."""
         return (*[0.0] * depth, 1.0)
 
     def dropping(
         self, depth: int, step: int = 0, total_steps: int | None = None
     ) -> Dropping | None:
-        """How often each block is dropped in this step; None where none ever is."""
+        """The probability to drop each block in this step; None for no dropping."""
         return None
 
     def loss(
         self, model: nn.Module, x: Inputs, y: Tensor, step: int = 0, total_steps: int | None = None
     ) -> Tensor:
-        backbone = _with_depths(model)
+        backbone = _as_backbone(model)
         with dropped(backbone, self.dropping(backbone.depth, step, total_steps)):
             if self.weights(backbone.depth, step)[-1] == 1:
-                return self.criterion(backbone(*_given(x)), y)
-            return self.of_depths(backbone.forward_depths(*_given(x)), y, step)
+                return self.criterion(backbone(*_inputs(x)), y)
+            return self.of_depths(backbone.forward_depths(*_inputs(x)), y, step)
 
     def of_depths(self, logits: Sequence[Tensor] | Tensor, y: Tensor, step: int = 0) -> Tensor:
-        """The loss from the logits of every depth, (L+1, B, K), whichever heads gave them.
+        """The loss from the logits of every depth, (L+1, B, K), of one head or of several.
 
-        A multi-head model gives them by `backbones.depth_logits`; `dropped` lets blocks drop meanwhile.
+        For a multi-head model, take the logits from `backbones.depth_logits`, inside `dropped` to drop blocks.
         """
         weights = self.weights(len(logits) - 1, step)
         losses = [w * self.criterion(row, y) for w, row in zip(weights, logits, strict=True) if w]
@@ -85,7 +85,7 @@ class DepthScheme(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class Aligned(DepthScheme):
-    """One head trained at every depth, the deeper the more: w_l = 2(l+1) / (L(L+1)), l = 0 … L-1.
+    """One head trained at every depth, with weights that grow with depth: w_l = 2(l+1) / (L(L+1)), l = 0 … L-1.
 
     Jiang et al., Tracing Representation Progression, ICLR 2025; l counts blocks from 0, so that after k
     blocks the weight is 2k / (L(L+1)).
@@ -97,25 +97,24 @@ class Aligned(DepthScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSkip(DepthScheme):
-    """Blocks that drop the more often the deeper and the later, and losses of a few depths in turn.
+    """Drop deeper blocks, and later in training, more often; train a rotating subset of depths (Elhoushi 2024).
 
-    Elhoushi et al. 2024: block l = 0 … L-1 drops for an example with p = S(t) D(l) p_max, where D(l) =
-    2^(l/(L-1)) - 1 and S(t) = 2^(t/(T-1)) - 1; in fine-tuning S = 1. The loss after block l weighs
-    e(l) = e_scale (0 + 1 + … + l), and after the last L-1 + e_scale (0 + … + L-2), over the depths that
-    are on. The rotational curriculum turns on every R-th block and moves on by one each step. The defaults
+    Block l = 0 … L-1 is dropped for an example with p = S(t) D(l) p_max, where D(l) = 2^(l/(L-1)) - 1 and
+    S(t) = 2^(t/(T-1)) - 1; in fine-tuning S = 1. The weight of the loss after block l is e(l) = e_scale
+    (0 + 1 + … + l), and after the last block L-1 + e_scale (0 + … + L-2), divided by the sum over the depths of
+    the subset. The rotational curriculum takes every R-th block and shifts by one in each step. The defaults
     are those of the ACN paper, appendix B; its code has R = L-1 (15 of 16).
     """
 
     max_rate: float = 0.1  # p_max
     exit_scale: float = 0.2  # e_scale
     every: int | None = None  # R; None is L-1
-    shift: int = 1  # blocks that the curriculum moves on in each step
-    last_always: bool = (
-        True  # as LayerSkip's authors have it; in the ACN paper's code it takes turns
-    )
+    shift: int = 1  # blocks by which the curriculum shifts in each step
+    # always train the last depth, as in LayerSkip's code; in the ACN paper's code it rotates, too
+    last_always: bool = True
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what cannot be."""
+        """Raises ValueError for an invalid option."""
         _check_share("max_rate", self.max_rate)
         if not self.exit_scale >= 0:
             raise ValueError(f"exit_scale is a weight, 0 or more, not {self.exit_scale}")
@@ -127,12 +126,12 @@ class LayerSkip(DepthScheme):
         exits = [self.exit_scale * i * (i + 1) / 2 for i in range(depth - 1)]
         exits.append(depth - 1 + self.exit_scale * (depth - 2) * (depth - 1) / 2)
         masked = [e if c else 0.0 for e, c in zip(exits, on, strict=True)]
-        if not sum(masked):  # block 0 weighs nothing, and may be alone
+        if not sum(masked):  # block 0 has weight 0, and may be the only one
             return (*[0.0] * depth, 1.0)
         return (0.0, *(e / sum(masked) for e in masked))
 
     def curriculum(self, depth: int, step: int) -> tuple[bool, ...]:
-        """C(t, l): which losses are on, (L,)."""
+        """C(t, l): whether the loss after each block is in the subset, (L,)."""
         every = self.every or max(depth - 1, 1)
         on = [(i - self.shift * step) % depth % every == 0 for i in range(depth)]
         return (*on[:-1], on[-1] or self.last_always)
@@ -144,12 +143,12 @@ class LayerSkip(DepthScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerDrop(DepthScheme):
-    """Each block drops for a whole batch with one probability (Fan et al. 2020, and fairseq)."""
+    """Drop each block for a whole batch, all with the same probability (Fan et al. 2020, and fairseq)."""
 
     rate: float = 0.2  # p
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what is no probability."""
+        """Raises ValueError for a rate outside [0, 1]."""
         _check_share("rate", self.rate)
 
     def dropping(self, depth: int, step: int = 0, total_steps: int | None = None) -> Dropping:
@@ -158,10 +157,10 @@ class LayerDrop(DepthScheme):
 
 @dataclass(frozen=True, kw_only=True)
 class BranchScheme(Scheme):
-    """The loss of the output, and of each branch with a fixed weight (ACN paper, appendix H).
+    """The loss of the output plus the weighted loss of each branch (ACN paper, appendix H).
 
-    `backbones.add_branches` makes the branches. The weights are in the order of the blocks; the defaults are
-    the paper's, for branches after 4, 8 and 12 of 16 blocks.
+    `backbones.add_branches` adds the branches. The weights are in the order of the blocks; the defaults are the
+    paper's, for branches after 4, 8 and 12 of 16 blocks.
     """
 
     exit_weights: tuple[float, ...] = (0.8, 0.6, 0.4)
@@ -174,18 +173,18 @@ class BranchScheme(Scheme):
     def loss(
         self, model: nn.Module, x: Inputs, y: Tensor, step: int = 0, total_steps: int | None = None
     ) -> Tensor:
-        backbone = _with_depths(model)
+        backbone = _as_backbone(model)
         after = backbone.branches.depths if backbone.branches else ()
         if not after:
             raise ValueError(
-                "the network has no branches: backbones.add_branches(model, after=(…))"
+                "the network has no branches: add them with backbones.add_branches(model, after=(…))"
             )
         if len(after) != len(self.exit_weights):
             raise ValueError(
                 f"{len(self.exit_weights)} exit_weights {self.exit_weights} for {len(after)} branches, after "
                 f"{', '.join(map(str, after))}: give one for each"
             )
-        *branches, output = backbone.exit_logits(*_given(x)).values()
+        *branches, output = backbone.exit_logits(*_inputs(x)).values()
         losses = [self.criterion(output, y)]
         for weight, logits in zip(self.exit_weights, branches, strict=True):
             losses.append(weight * self.criterion(logits, y))
@@ -204,7 +203,7 @@ SCHEMES: dict[str, type[Scheme]] = {
 def scheme(name: str, **options: Any) -> Scheme:
     """The scheme of that name, e.g. `scheme("layerdrop", rate=0.1)`.
 
-    Raises LookupError for a name or an option that is unknown, ValueError for a value that cannot be.
+    Raises LookupError for an unknown name or option, ValueError for an invalid value.
     """
     if name not in SCHEMES:
         raise LookupError(f"unknown scheme {name!r}. {closest(name, SCHEMES)}")
@@ -217,7 +216,7 @@ def scheme(name: str, **options: Any) -> Scheme:
 
 @contextmanager
 def dropped(model: Backbone, dropping: Dropping | None) -> Iterator[None]:
-    """Inside, blocks of `model` drop in training mode; afterwards as before."""
+    """Inside, drop blocks of `model` in training mode; afterwards restore its setting."""
     before = model.dropping
     model.dropping = dropping
     try:
@@ -226,13 +225,13 @@ def dropped(model: Backbone, dropping: Dropping | None) -> Iterator[None]:
         model.dropping = before
 
 
-def _with_depths(model: nn.Module) -> Backbone:
+def _as_backbone(model: nn.Module) -> Backbone:
     if not isinstance(model, Backbone):
-        raise TypeError(f"a {type(model).__name__} has no blocks to train apart: no Backbone")
+        raise TypeError(f"this scheme needs a Backbone, not a {type(model).__name__}")
     return model
 
 
-def _given(x: Inputs) -> tuple[Tensor | None, ...]:
+def _inputs(x: Inputs) -> tuple[Tensor | None, ...]:
     return (x,) if isinstance(x, Tensor) else tuple(x)
 
 

@@ -136,10 +136,10 @@ def test_each_of_the_three_generators_is_watched(generator):
     import numpy as np
 
     draw = {"python": random.random, "numpy": np.random.rand, "torch": lambda: torch.rand(1)}
-    before = guards.generators()
-    assert guards.untouched(before, guards.generators()).passed
+    before = guards.generator_states()
+    assert guards.generators_unchanged(before, guards.generator_states()).passed
     draw[generator]()
-    found = guards.untouched(before, guards.generators())
+    found = guards.generators_unchanged(before, guards.generator_states())
     assert not found.passed
     assert generator in found.detail.lower()
 

@@ -227,8 +227,8 @@ def test_too_few_rows_to_hold_any_out_is_told(data):
 def test_test_images_among_the_training_images_are_noticed(data):
     source, target = data
     leaked = replace(source, train_images=torch.cat([source.train_images, target.test_images]))
-    assert guards.disjoint([source, target], target).passed
-    assert not guards.disjoint([leaked, target], target).passed
+    assert guards.train_and_test_disjoint([source, target], target).passed
+    assert not guards.train_and_test_disjoint([leaked, target], target).passed
 
 
 def test_several_checks_an_epoch_change_nothing_of_the_training_but_where_it_stops(measure):

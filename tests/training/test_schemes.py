@@ -237,7 +237,7 @@ def test_the_loss_of_branches_is_that_of_the_output_plus_those_of_the_branches_b
 
 def test_branches_that_are_missing_or_not_as_many_as_the_weights_are_named(small, batch):
     network = small("residual_vit")
-    with pytest.raises(ValueError, match=r"has no branches: backbones.add_branches"):
+    with pytest.raises(ValueError, match=r"has no branches: add them with backbones.add_branches"):
         scheme("branches").loss(network, *batch)
     add_branches(network, after=(1, 2))
     message = r"3 exit_weights \(0.8, 0.6, 0.4\) for 2 branches, after 1, 2"
@@ -266,7 +266,7 @@ def test_plain_is_for_any_network_and_the_others_say_what_they_need(batch):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 7))
     torch.testing.assert_close(scheme("plain").loss(network, x, y), cross_entropy(network(x), y))
     for name in set(SCHEMES) - {"plain"}:
-        with pytest.raises(TypeError, match="a Sequential has no blocks to train apart"):
+        with pytest.raises(TypeError, match="this scheme needs a Backbone, not a Sequential"):
             scheme(name).loss(network, x, y)
 
 

@@ -64,7 +64,7 @@ class ContinualRun:
         self.split = split(data, self.protocol, config.seeds)
         self.guards: list[Guard] = []
         self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
-        self._passes = guards.Passes()
+        self._passes = guards.TrainedImages()
         self._done, self._all, self._progress = 0.0, work(config, data), progress
         self._lap = perf_counter()
 
@@ -183,7 +183,7 @@ class ContinualRun:
     def _stream(self) -> Any:
         train = torch.cat(self.split.train)
         test = torch.cat(self.split.test)
-        before = guards.generators()
+        before = guards.generator_states()
         stream = class_stream(
             NumberedRows(train, self.split.position[self.data.train_labels[train]]),
             NumberedRows(
@@ -192,7 +192,7 @@ class ContinualRun:
             experiences=self.protocol.experiences,
             task_incremental=self.task_incremental,
         )
-        self.guards.append(guards.untouched(before, guards.generators()))
+        self.guards.append(guards.generators_unchanged(before, guards.generator_states()))
         return stream
 
     # ------------------------------------------------------------ training
@@ -371,8 +371,8 @@ class ContinualRun:
         self.guards += [
             continual_guards.classes(self.split, self.protocol, self.data),
             continual_guards.stream(stream, self.split, task_incremental=self.task_incremental),
-            guards.held_out(self.split),
-            guards.disjoint([self.data], self.data),
+            guards.train_and_validation_disjoint(self.split),
+            guards.train_and_test_disjoint([self.data], self.data),
             continual_guards.seeds(self.config, self.data, corruption),
         ]
         if not self.task_incremental:
@@ -388,9 +388,9 @@ class ContinualRun:
             first = self._right(last, split, test=False)
             other = self._right(last, backwards, test=False, at_once=37)
         self.guards += [
-            guards.stable(first, other),
-            guards.modes(self._modes),
-            guards.images(self.monitor.images_seen, self._passes.images, self._expected()),
+            guards.batch_independent(first, other),
+            guards.evaluation_mode(self._modes),
+            guards.images_counted(self.monitor.images_seen, self._passes.images, self._expected()),
         ]
         if not self.task_incremental:
             self.guards.append(continual_guards.masked(first))
@@ -404,9 +404,9 @@ class ContinualRun:
     @contextmanager
     def _unnoticed(self, what: str) -> Iterator[None]:
         """See that neither the model nor the random state notices what is done inside."""
-        with guards.watched(self.model) as unchanged:
+        with guards.change_detector(self.model) as unchanged:
             yield
-        self.guards.append(guards.unnoticed(what, unchanged()))
+        self.guards.append(guards.measurement_changes_nothing(what, unchanged()))
 
     def _expected(self) -> int:
         """Rows of the stream times epochs: what naive sees."""

@@ -81,7 +81,7 @@ class TransferRun:
         self.guards: list[Guard] = []
         self.examples: dict[str, Tensor] = {}
         self._modes: list[bool] = []  # of each measurement: whether a part was in training mode
-        self._passes = guards.Passes()
+        self._passes = guards.TrainedImages()
         self._done, self._all = 0.0, work(config, run.data)
         self._progress = run.progress
         self._evaluating = 0.0  # seconds
@@ -296,8 +296,12 @@ class TransferRun:
 
     def _check_start(self) -> None:
         """What must be so before anything is trained."""
-        self.guards += [guards.held_out(side.split) for side in (self.source, self.target)]
-        self.guards.append(guards.disjoint([self.source.data, self.target.data], self.target.data))
+        self.guards += [
+            guards.train_and_validation_disjoint(side.split) for side in (self.source, self.target)
+        ]
+        self.guards.append(
+            guards.train_and_test_disjoint([self.source.data, self.target.data], self.target.data)
+        )
 
     def _check_end(self, model: RowModel) -> None:
         """Measure once more, in another order and other slices; see that nothing noticed, and count."""
@@ -307,13 +311,13 @@ class TransferRun:
             other = self._right(model, self.target, rows.flip(0), at_once=37)
         trained = self.source.rows.trained + self.target.rows.trained
         self.guards += [
-            guards.stable([first], [other]),
-            guards.modes(self._modes),
-            guards.images(trained, self._passes.images, trained),
+            guards.batch_independent([first], [other]),
+            guards.evaluation_mode(self._modes),
+            guards.images_counted(trained, self._passes.images, trained),
         ]
 
     @contextmanager
     def _unnoticed(self, model: nn.Module, what: str) -> Iterator[None]:
-        with guards.watched(model) as unchanged:
+        with guards.change_detector(model) as unchanged:
             yield
-        self.guards.append(guards.unnoticed(what, unchanged()))
+        self.guards.append(guards.measurement_changes_nothing(what, unchanged()))
