@@ -389,7 +389,7 @@ def test_a_scheme_that_is_none_is_refused_with_the_nearest_right_one(runs):
 def test_a_factory_has_no_depths_to_train_by_a_scheme(runs):
     assert runs("scheme=plain", backbones=("a.b:make",))
     with pytest.raises(
-        ValueError, match=r"a\.b:make: scheme=aligned trains blocks and depths apart"
+        ValueError, match=r"a\.b:make: scheme=aligned needs a network with known blocks"
     ):
         runs("scheme=aligned", backbones=("a.b:make", "ac_mixer"))
 

@@ -31,7 +31,7 @@ def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, *
         seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
         fingerprint="f00d",
     )  # fmt: skip
-    found = {
+    measured = {
         "classes": [[3, 1], [0, 2]],
         "accuracy": [[0.75, None], [0.5, 1]],
         "initial_accuracy": None,
@@ -57,7 +57,7 @@ def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, *
         schema=SCHEMA,
         run_id=config.run_id,
         config=config,
-        result=ContinualResult(**(found | result)),
+        result=ContinualResult(**(measured | result)),
         provenance=Provenance(
             code=code,
             commit=None,
@@ -203,9 +203,9 @@ def test_the_newest_record_of_a_run_wins(tmp_path, later_first):
 def test_of_two_records_of_one_second_the_one_saved_last_wins(tmp_path):
     for seen in range(12):
         records.save(record(images_seen=seen), tmp_path / "records")
-    (kept,) = records.load_all([tmp_path])
-    assert kept.result.images_seen == 11
-    newest = records.newest(tmp_path / "records", kept.run_id, CODE)
+    (loaded,) = records.load_all([tmp_path])
+    assert loaded.result.images_seen == 11
+    newest = records.newest(tmp_path / "records", loaded.run_id, CODE)
     assert newest.result.images_seen == 11
 
 

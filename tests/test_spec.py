@@ -23,7 +23,7 @@ def config(**changed):
 
 
 def test_the_identity_of_a_run_never_changes():
-    # Records on people's disks are found by this name: a change here disowns them all
+    # Records on disk are matched by this name: after a change here, none of them match
     assert config().run_id == "naive-ac_mixer-plain-d5-s0-90fd797f"
 
 

@@ -1,4 +1,4 @@
-"""What the specs of protocols that train on images share: mirroring and training schemes."""
+"""Settings shared by the specs of protocols that train on images: mirroring and training schemes."""
 
 from typing import TypeVar, get_args
 
@@ -13,12 +13,12 @@ SCHEMES: tuple[str, ...] = get_args(Scheme)
 
 
 def flips(datasets: tuple[str, ...]) -> bool:
-    """Whether a mirrored image of every data set is still of its class; a user's function is taken at its word."""
+    """Whether mirrored images of all data sets keep their class; a user's data function decides for itself."""
     return all(DATA.load(name).flips for name in datasets if name in DATA)
 
 
 def with_scheme(protocol: B, scheme: str, backbone: str) -> B:
-    """The protocol, trained by that scheme. Raises LookupError for an unknown one."""
+    """The protocol with that training scheme. Raises LookupError for an unknown one."""
     if scheme not in SCHEMES:
         raise LookupError(f"unknown scheme {scheme!r} of {backbone}. {closest(scheme, SCHEMES)}")
     return msgspec.structs.replace(protocol, scheme=scheme)
@@ -28,6 +28,6 @@ def check_scheme(scheme: Scheme, backbone: Network) -> None:
     """Raise ValueError for a scheme of losses by depth on a network whose depths are unknown."""
     if scheme != "plain" and backbone.depth is None:
         raise ValueError(
-            f"{backbone.name}: scheme={scheme} trains blocks and depths apart, and the network of a factory has "
-            "none that are known; only scheme=plain will do"
+            f"{backbone.name}: scheme={scheme} needs a network with known blocks, and a factory's network has "
+            "none; use scheme=plain"
         )

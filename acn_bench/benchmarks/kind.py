@@ -62,9 +62,8 @@ class Kind:
     practice: Callable[[Record], dict[str, str]] = lambda _: {}
     caveats: Callable[[Sequence["Group"]], list[str]] = lambda _: []  # of this kind alone
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
-    matched: Callable[[Record], bool] = lambda record: (
-        True
-    )  # whether the protocol compares this run
+    # whether the protocol compares this run
+    matched: Callable[[Record], bool] = lambda _: True
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
     not_comparable: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []
     # settings that a report names elsewhere

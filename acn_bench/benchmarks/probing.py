@@ -1,4 +1,4 @@
-"""The old place of `acn_bench.evaluation.probing`; it goes with the next version."""
+"""The old path of `acn_bench.evaluation.probing`; the next version removes it."""
 
 import warnings
 

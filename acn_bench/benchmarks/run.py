@@ -1,11 +1,11 @@
-"""One run for a protocol: its config, its data and its device; and what the protocol returns."""
+"""The input of a protocol (config, data, device) and its output (result, tensors, guards)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from acn_bench.config import B, RunConfig
@@ -33,10 +33,10 @@ class Run(Generic[B, D]):
 
 @dataclass(frozen=True)
 class RunOutput:
-    """What a run leaves: the record's result, the tensors beside it, and the checks that ran."""
+    """The record's result, the tensors that are saved with it, and the checks that ran."""
 
     result: Result
-    # correct or not, per example; what a strategy predicts with beside its head
+    # correct or not per example; and tensors that a strategy predicts with in addition to its head
     examples: dict[str, Tensor]
     weights: dict[str, Tensor]
     guards: list[Guard]
@@ -44,9 +44,14 @@ class RunOutput:
 
 @dataclass(frozen=True)
 class Cost:
-    """How much work a run is, before it starts."""
+    """The estimated work of a run."""
 
-    images: float  # images trained on, and those evaluated for what they cost in images trained on
+    images: float  # images trained, plus images evaluated, each at its cost in images trained
     batch_size: int
-    classes: int  # the width of the head while most of it is trained
-    seconds: float = 0.0  # of training that ends by the clock
+    classes: int  # the width of the head during most of the training
+    seconds: float = 0.0  # of training with a budget in seconds
+
+
+def weights_on_cpu(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state_dict, on the CPU and contiguous, to be saved."""
+    return {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}

@@ -87,7 +87,7 @@ class Convolution(nn.Module):
 
 @pytest.fixture
 def factory(monkeypatch):
-    """The `module:function` of a network that is not ours."""
+    """The `module:function` of a user's network."""
     module = ModuleType("anybodys_networks")
     module.convolution = Convolution
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)

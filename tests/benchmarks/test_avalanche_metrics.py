@@ -54,8 +54,8 @@ def _measured(heads, run, monkeypatch):
 def of(printed, metric, experience=None):
     """The value printed under a metric's name; of a stream with task labels, a list over tasks."""
     end = "" if experience is None else f"/Exp{experience:03}"
-    found = [v for k, v in printed.items() if k.startswith(f"{metric}/") and k.endswith(end)]
-    return found if experience is None else found[0]
+    values = [v for k, v in printed.items() if k.startswith(f"{metric}/") and k.endswith(end)]
+    return values if experience is None else values[0]
 
 
 def test_our_matrix_is_what_avalanche_prints_count_for_count(measured):
@@ -65,8 +65,8 @@ def test_our_matrix_is_what_avalanche_prints_count_for_count(measured):
 
     for i, now in enumerate(printed):
         for j in range(i + 1):
-            theirs = of(now, "Top1_Acc_Exp", j) * counts[j]
-            assert round(R[i][j] * counts[j]) == pytest.approx(theirs)
+            counted = of(now, "Top1_Acc_Exp", j) * counts[j]
+            assert round(R[i][j] * counts[j]) == pytest.approx(counted)
             if j < i:
                 lost = of(now, "ExperienceForgetting", j) * counts[j]
                 assert round((R[j][j] - R[i][j]) * counts[j]) == pytest.approx(lost, abs=1e-6)
@@ -89,10 +89,10 @@ def test_first_last_forgetting_and_backward_transfer_are_avalanches(measured):
 def test_stream_accuracy_is_avalanches_and_average_accuracy_is_not(measured):
     result, printed = measured
     counts = result.test_counts
-    ours = metrics.stream_accuracy(result.accuracy, counts)
+    accuracy = metrics.stream_accuracy(result.accuracy, counts)
     by_task = of(printed[-1], "Top1_Acc_Stream")
     sizes = [sum(counts)] if len(by_task) == 1 else counts  # with task labels, one a task
 
-    theirs = sum(a * n for a, n in zip(by_task, sizes, strict=True))
-    assert round(ours * sum(counts)) == pytest.approx(theirs)
-    assert metrics.average_accuracy(result.accuracy) != pytest.approx(ours, abs=1e-4)
+    counted = sum(a * n for a, n in zip(by_task, sizes, strict=True))
+    assert round(accuracy * sum(counts)) == pytest.approx(counted)
+    assert metrics.average_accuracy(result.accuracy) != pytest.approx(accuracy, abs=1e-4)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from acn_bench.benchmarks.continual import guards
 from acn_bench.benchmarks.continual.cost import work
 from acn_bench.benchmarks.continual.spec import ContinualSpec
-from acn_bench.evaluation import cost, guards
+from acn_bench.evaluation import cost
 from acn_bench.strategies.budget import Budget, SpentBudget
 from acn_bench.strategies.cumulative import CumulativeSpec
 from acn_bench.strategies.der import DerSpec
@@ -105,7 +106,7 @@ def test_the_guard_fires_where_an_experience_is_cut_short_or_goes_on(run):
     measured = made.measure()
     (guard,) = (g for g in measured.guards if g.name == "every experience ended with its budget")
     assert not guard.passed
-    assert "2 trained, 2 of them with less or more" in guard.detail
+    assert "2 trained, 2 of them with less or more than their budget" in guard.detail
     made = run(budget="images")
     made.learner.stop_training = lambda: None
     made.learner.train_epochs = 3
@@ -123,15 +124,15 @@ def test_the_guard_fires_where_another_process_had_the_processor():
 
 
 def test_a_budget_tells_which_share_of_an_experience_a_step_took(run):
-    told = []
+    shares = []
     made = run(budget="images")
-    made.budget.on_step = told.append
+    made.budget.on_step = shares.append
     made.measure()
-    assert sum(told) == pytest.approx(2.0, abs=0.2)
+    assert sum(shares) == pytest.approx(2.0, abs=0.2)
     assert isinstance(made.budget, Budget)
 
 
-# ---------------------------------------------------------------- what is said
+# ---------------------------------------------------------------- errors and estimates
 
 
 def test_a_budget_that_cannot_be_is_refused():

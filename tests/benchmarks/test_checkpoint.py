@@ -42,9 +42,9 @@ def begun(config, digits, tmp_path):
 
     def make(notes=None, *, interrupt=0, about=ABOUT, interval=0.0, **changes):
         note = (notes if notes is not None else []).append
-        kept = Interrupting(tmp_path / "run-abc.safetensors", about, interval, note)
-        kept.left = interrupt
-        return ContinualRun(Run(config(**changes), [digits], torch.device("cpu"), checkpoint=kept))
+        file = Interrupting(tmp_path / "run-abc.safetensors", about, interval, note)
+        file.left = interrupt
+        return ContinualRun(Run(config(**changes), [digits], torch.device("cpu"), checkpoint=file))
 
     return make
 
@@ -106,7 +106,7 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(measure, begun, spe
     notes = []
     assert_equal(measured(begun(notes, **changes)), whole)
     (note,) = notes
-    assert note.startswith("resumed from its checkpoint at ")
+    assert note.startswith("went on from its checkpoint, at ")
 
 
 def test_a_run_that_was_interrupted_twice_ends_as_one_that_was_not(measure, begun):
@@ -181,17 +181,17 @@ def test_a_strategy_that_declares_nothing_begins_anew(begun, monkeypatch):
 def test_a_checkpoint_says_how_much_of_the_run_it_holds(begun):
     seen = []
     run = begun(interrupt=3)
-    run._progress = seen.append
+    run.progress.report = seen.append
     interrupted(run)
     share = run.checkpoint.share
     assert 0.2 < share < 0.8
     assert share == seen[-1]
     again = begun()
-    told = []
-    again._progress = told.append
+    shares = []
+    again.progress.report = shares.append
     measured(again)
-    assert told[0] == share
-    assert told == sorted(told)
+    assert shares[0] == share
+    assert shares == sorted(shares)
 
 
 @pytest.mark.parametrize("damage", ["cut", "a bit", "no header", "empty"])
@@ -206,14 +206,14 @@ def test_a_damaged_file_is_left_aside_with_a_note(measure, begun, damage):
     path.write_bytes(spoilt)
     notes = []
     assert_equal(measured(begun(notes)), measure())
-    assert notes == ["started from scratch: its checkpoint is damaged"]
+    assert notes == ["began anew: its checkpoint is damaged"]
 
 
 def test_weights_that_are_no_checkpoint_are_left_aside(begun, tmp_path):
     safetensors.torch.save_file({"a": torch.zeros(2)}, tmp_path / "run-abc.safetensors")
     notes = []
     assert begun(notes).checkpoint.load() is None
-    assert notes == ["started from scratch: its checkpoint is damaged"]
+    assert notes == ["began anew: its checkpoint is damaged"]
 
 
 def test_a_file_of_other_code_is_left_aside_with_a_note(begun, tmp_path):
@@ -226,25 +226,25 @@ def test_a_file_of_other_code_is_left_aside_with_a_note(begun, tmp_path):
     other.checkpoint.path = tmp_path / "run-def.safetensors"
     assert other.checkpoint.load() is None
     assert notes == [
-        "started from scratch: its checkpoint does not match (other code)",
-        "started from scratch: its checkpoint was written by other code",
+        "began anew: its checkpoint is of another code",
+        "began anew: the checkpoint that is there is of another code",
     ]
     other.checkpoint.remove()
     assert not first.checkpoint.path.exists()
 
 
 def test_what_would_not_come_back_as_it_is_is_refused(begun):
-    kept = begun().checkpoint
+    file = begun().checkpoint
     for value in (nn.Linear(1, 1), {1: 2}, {3}, (1, 2), {"tensor": 1}, object()):
-        with pytest.raises(TypeError, match="a checkpoint cannot hold a"):
-            kept.save(lambda value=value: {"value": value}, 0.5)
+        with pytest.raises(TypeError, match="a checkpoint cannot keep a"):
+            file.save(lambda value=value: {"value": value}, 0.5)
     with pytest.raises(ValueError, match="Out of range float"):
-        kept.save(lambda: {"value": float("nan")}, 0.5)
-    assert not kept.path.exists()
+        file.save(lambda: {"value": float("nan")}, 0.5)
+    assert not file.path.exists()
 
 
 def test_numbers_and_tensors_come_back_bit_for_bit(begun):
-    kept = begun().checkpoint
+    file = begun().checkpoint
     state = {
         "floats": [0.1, 1e-320, -0.0, 3.0],
         "nothing": None,
@@ -256,11 +256,11 @@ def test_numbers_and_tensors_come_back_bit_for_bit(begun):
             torch.empty(0),
         ],
     }
-    kept.save(lambda: state, 0.5)
-    found = kept.load()
-    tensors = found.pop("tensors"), state.pop("tensors")
+    file.save(lambda: state, 0.5)
+    loaded = file.load()
+    tensors = loaded.pop("tensors"), state.pop("tensors")
     assert all(a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(*tensors, strict=True))
-    assert repr(found) == repr(state)
+    assert repr(loaded) == repr(state)
 
 
 def test_they_are_no_more_frequent_than_their_interval_but_after_each_experience(begun):

@@ -120,9 +120,9 @@ def test_a_head_depends_on_the_seed_and_its_experience_alone(run):
     same = [run(wiring="residual"), run(seeds=Seeds(order=1, data=2, noise=3))]
     longer = run(experiences=4)
     for other in (*same, longer):
-        for mine, theirs in zip(heads, other.model.head, strict=False):
-            assert torch.equal(mine.weight, theirs.weight)
-            assert torch.equal(mine.bias, theirs.bias)
+        for head, other_head in zip(heads, other.model.head, strict=False):
+            assert torch.equal(head.weight, other_head.weight)
+            assert torch.equal(head.bias, other_head.bias)
     assert not torch.equal(heads[0].weight, heads[1].weight)
     assert not torch.equal(heads[0].weight, run(seeds=Seeds(init=1)).model.head[0].weight)
 
@@ -161,8 +161,8 @@ def test_evaluation_changes_neither_the_model_nor_a_generator(run):
         weights = {k: v.clone() for k, v in made.model.state_dict().items()}
         before = [m.training for m in made.model.modules()]
         states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-        made._right(0, made.split.test, test=True)
-        list(made._noisy(0))
+        made.evaluation.correct(0, made.split.test, test=True)
+        list(made.evaluation.under_noise(0))
         assert equal(weights, made.model.state_dict())
         assert before == [m.training for m in made.model.modules()]
         assert torch.equal(states[0], torch.get_rng_state())
@@ -185,11 +185,14 @@ def test_results_do_not_depend_on_the_slice_that_is_evaluated_at_once(
 def test_results_do_not_depend_on_the_order_of_the_test_rows(run):
     made = run()
     shuffle = torch.randperm(120, generator=torch.Generator().manual_seed(0))
-    plain, noisy = made._right(1, made.split.test, test=True), list(made._noisy(1))
+    plain, noisy = (
+        made.evaluation.correct(1, made.split.test, test=True),
+        list(made.evaluation.under_noise(1)),
+    )
     made.split.test[0] = made.split.test[0][shuffle]
-    again = made._right(1, made.split.test, test=True)
+    again = made.evaluation.correct(1, made.split.test, test=True)
     assert torch.equal(again[0].depths, plain[0].depths[:, shuffle])
-    for (key, right), (other, shuffled) in zip(noisy, made._noisy(1), strict=True):
+    for (key, right), (other, shuffled) in zip(noisy, made.evaluation.under_noise(1), strict=True):
         assert key == other
         assert torch.equal(shuffled[0].depths, right[0].depths[:, shuffle])
 
@@ -208,7 +211,7 @@ def test_with_a_head_each_an_unseen_experience_was_not_measured(measure):
 def test_with_one_head_everything_is_measured_always(measure):
     result = measure(heads="one").result
     assert None not in result.accuracy[0] + result.accuracy[1] + result.initial_accuracy
-    assert result.accuracy[0][1] < 0.2  # a class that never came is never said
+    assert result.accuracy[0][1] < 0.2  # a class that was not trained on is never predicted
     assert len(result.initial_accuracy) == 2
 
 
@@ -235,7 +238,7 @@ def test_the_arms_meet_the_same_noise(run):
     def shown(wiring):
         made, seen = run(wiring=wiring), []
         made.model.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
-        list(made._noisy(0))
+        list(made.evaluation.under_noise(0))
         return torch.cat(seen)
 
     ac, residual = shown("ac"), shown("residual")
@@ -277,21 +280,22 @@ def test_the_matrix_is_what_avalanche_counts_itself(run, heads):
         stream = made._stream()
         for experience in stream.train_stream:
             made._train(experience)
-        ours = [
-            correctness.shares(r.depths)[-1] for r in made._right(1, made.split.test, test=True)
+        accuracies = [
+            correctness.shares(r.depths)[-1]
+            for r in made.evaluation.correct(1, made.split.test, test=True)
         ]
         evaluator = EvaluationPlugin(accuracy_metrics(experience=True, stream=True), loggers=[])
-        theirs = Naive(
+        logged = Naive(
             model=made.model,
             optimizer=torch.optim.SGD(made.model.parameters(), lr=0.1),
             criterion=nn.CrossEntropyLoss(),
             eval_mb_size=50,
             evaluator=evaluator,
         ).eval(stream.test_stream)
-    by_experience = [v for k, v in sorted(theirs.items()) if k.startswith("Top1_Acc_Exp")]
-    (over_stream,) = (v for k, v in theirs.items() if k.startswith("Top1_Acc_Stream"))
-    assert by_experience == pytest.approx(ours)
-    assert over_stream == pytest.approx(sum(ours) / 2)
+    by_experience = [v for k, v in sorted(logged.items()) if k.startswith("Top1_Acc_Exp")]
+    (over_stream,) = (v for k, v in logged.items() if k.startswith("Top1_Acc_Stream"))
+    assert by_experience == pytest.approx(accuracies)
+    assert over_stream == pytest.approx(sum(accuracies) / 2)
 
 
 def test_joint_has_its_last_row_only_and_sees_every_row(measure):

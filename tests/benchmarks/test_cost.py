@@ -112,8 +112,8 @@ def test_attention_is_counted_and_the_pooler_of_a_text_is_part_of_asking_the_hea
     layers = 2 * 8 * (4 * 24 * 24 + 2 * 24 * 96)  # qkv and projection, MLP
     attention = 2 * (2 * 8 * 8 * 24)  # scores, and what they mix
     pooler = 2 * 24 * 24
-    found = cost.by_exit(EarlyExit(made), torch.ones(1, 8, dtype=torch.long))
-    assert found == {k: k * (layers + attention + pooler + HEAD) for k in (1, 2)}
+    flops = cost.by_exit(EarlyExit(made), torch.ones(1, 8, dtype=torch.long))
+    assert flops == {k: k * (layers + attention + pooler + HEAD) for k in (1, 2)}
 
 
 @pytest.mark.parametrize("by", ["head", "branches"])

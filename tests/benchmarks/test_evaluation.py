@@ -18,11 +18,11 @@ def test_a_part_in_evaluation_mode_stays_in_it():
 
 def test_a_network_of_ours_gives_every_depth_and_any_other_one_row():
     images = torch.rand(5, 3, 32, 32)
-    ours = build("ac_mixer", 3, depth=2, patch_size=16, width=8).eval()
-    ours.head = nn.Identity()
+    backbone = build("ac_mixer", 3, depth=2, patch_size=16, width=8).eval()
+    backbone.head = nn.Identity()
     other = nn.Flatten().eval()
-    assert correctness.features(ours, images, depths=True).shape == (3, 5, 8)
-    assert correctness.features(ours, images, depths=False).shape == (1, 5, 8)
+    assert correctness.features(backbone, images, depths=True).shape == (3, 5, 8)
+    assert correctness.features(backbone, images, depths=False).shape == (1, 5, 8)
     assert correctness.features(other, images, depths=True).shape == (1, 5, 3072)
 
 

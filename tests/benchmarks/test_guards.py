@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from acn_bench.benchmarks.continual import protocol, split
+from acn_bench.benchmarks.continual import evaluation, protocol, split
+from acn_bench.benchmarks.continual import guards as continual_guards
 from acn_bench.benchmarks.run import Run
-from acn_bench.evaluation import guards
+from acn_bench.evaluation import correctness, guards
 from acn_bench.strategies import row_models, stream
 from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.training import network
@@ -24,9 +25,9 @@ def outcomes(config, digits):
     def run(**changes):
         changes = {"epochs": 1, "noise": {"gaussian": (0.1,)}} | changes
         made = config(**changes)
-        found = protocol.measure(Run(made, [digits], torch.device("cpu"))).guards
-        assert len({g.name for g in found}) == len(found)
-        return {g.name: g.passed for g in found}
+        checks = protocol.measure(Run(made, [digits], torch.device("cpu"))).guards
+        assert len({g.name for g in checks}) == len(checks)
+        return {g.name: g.passed for g in checks}
 
     return run
 
@@ -37,9 +38,9 @@ def failed(outcomes):
 
 @pytest.mark.parametrize("heads", ["each", "one"])
 def test_a_sound_run_passes_every_guard_and_the_record_names_them(outcomes, heads):
-    found = outcomes(heads=heads)
-    assert failed(found) == []
-    assert len(found) == 10 + 2 * (heads == "one")
+    passed = outcomes(heads=heads)
+    assert failed(passed) == []
+    assert len(passed) == 10 + 2 * (heads == "one")
 
 
 # ---------------------------------------------------------------- the stream
@@ -48,34 +49,34 @@ def test_a_sound_run_passes_every_guard_and_the_record_names_them(outcomes, head
 @pytest.mark.parametrize("classes", [[[0, 1, 2], [3, 4]], [[0, 1, 2], [3, 4, 0]]])
 def test_a_class_that_never_arrives_or_arrives_twice_is_noticed(run, classes):
     made = run()
-    assert guards.classes(made.split, made.protocol, made.data).passed
+    assert continual_guards.classes(made.split, made.protocol, made.data).passed
     wrong = dataclasses.replace(made.split, classes=classes)
-    assert not guards.classes(wrong, made.protocol, made.data).passed
+    assert not continual_guards.classes(wrong, made.protocol, made.data).passed
 
 
 def test_a_class_that_the_library_drops_is_noticed(outcomes, monkeypatch):
     whole = stream.nc_benchmark
 
     def dropping(train, test, **settings):
-        kept = [k for k, label in enumerate(train.targets) if label != 5]
-        train.rows = [train.rows[k] for k in kept]
-        train.targets = [train.targets[k] if train.targets[k] < 5 else 5 for k in kept]
+        rows = [k for k, label in enumerate(train.targets) if label != 5]
+        train.rows = [train.rows[k] for k in rows]
+        train.targets = [train.targets[k] if train.targets[k] < 5 else 5 for k in rows]
         train.targets[-1] = 5  # one row is left of it, so that the library does not stumble
         return whole(train, test, **settings)
 
     monkeypatch.setattr(stream, "nc_benchmark", dropping)
-    assert "the experiences hold every class and every row, once" in failed(outcomes(heads="one"))
+    assert "the stream has the classes and rows of the split" in failed(outcomes(heads="one"))
 
 
 def test_a_row_that_is_trained_on_and_held_out_is_noticed(outcomes, monkeypatch):
-    apart = split.hold_out
+    hold_out = split.hold_out
 
     def overlapping(*arguments):
-        train, held = apart(*arguments)
+        train, held = hold_out(*arguments)
         return torch.cat([train, held[:1]]), held
 
     monkeypatch.setattr(split, "hold_out", overlapping)
-    monkeypatch.setattr(guards, "hold_out", overlapping)
+    monkeypatch.setattr(continual_guards, "hold_out", overlapping)
     assert "no row is both trained on and held out" in failed(outcomes())
 
 
@@ -83,7 +84,7 @@ def test_a_test_set_that_was_trained_on_is_noticed(config, digits):
     leaked = dataclasses.replace(digits, test_images=digits.train_images[: len(digits.test_images)])
     made = protocol.ContinualRun(Run(config(), [leaked], torch.device("cpu")))
     made._check_start(made._stream())
-    assert [g.name for g in made.guards if not g.passed] == [
+    assert [g.name for g in made.checks.guards if not g.passed] == [
         "images that are tested on were not trained on"
     ]
 
@@ -139,15 +140,15 @@ def test_each_of_the_three_generators_is_watched(generator):
     before = guards.generator_states()
     assert guards.generators_unchanged(before, guards.generator_states()).passed
     draw[generator]()
-    found = guards.generators_unchanged(before, guards.generator_states())
-    assert not found.passed
-    assert generator in found.detail.lower()
+    guard = guards.generators_unchanged(before, guards.generator_states())
+    assert not guard.passed
+    assert generator in guard.detail.lower()
 
 
 def mixed_up(function, name, by):
     """`function` with the seed `name` replaced by the seed `by`, in the Seeds that it is given."""
 
-    def changed(*arguments):
+    def changed(*arguments, **settings):
         def swap(value):
             if hasattr(value, "seeds"):
                 return msgspec.structs.replace(value, seeds=swap(value.seeds))
@@ -155,7 +156,7 @@ def mixed_up(function, name, by):
                 return msgspec.structs.replace(value, **{name: getattr(value, by)})
             return value
 
-        return function(*map(swap, arguments))
+        return function(*map(swap, arguments), **settings)
 
     return changed
 
@@ -164,8 +165,8 @@ def mixed_up(function, name, by):
     ("module", "function", "name", "by"),
     [
         (split, "_order", "order", "init"),
-        (guards, "row_model", "init", "order"),
-        (guards, "hold_out", "data", "noise"),
+        (continual_guards, "row_model", "init", "order"),
+        (continual_guards, "_drawn", "data", "noise"),  # hold_out takes one number
         (protocol, "corruption", "noise", "data"),
     ],
 )
@@ -198,34 +199,35 @@ def test_a_part_that_stays_in_training_mode_is_noticed(outcomes, monkeypatch):
 
 
 def test_predictions_that_lean_on_the_batch_are_noticed(outcomes, monkeypatch):
-    honest = protocol.evaluation.features
+    honest = correctness.features
 
     def leaning(*arguments, **settings):
         read = honest(*arguments, **settings)
         count = settings.get("at_once") or 100
         return torch.cat([s - 3 * s.roll(1, dims=1) for s in read.split(count, dim=1)], dim=1)
 
-    monkeypatch.setattr(protocol.evaluation, "features", leaning)
+    monkeypatch.setattr(correctness, "features", leaning)
     name = "results depend neither on the evaluation's batches nor on its order"
     assert failed(outcomes()) == [name]
 
 
 def test_a_mask_of_another_experience_is_noticed(outcomes, monkeypatch):
-    own = protocol.ContinualRun._own
-    monkeypatch.setattr(protocol.ContinualRun, "_own", lambda self, j: own(self, 1 - j))
-    name = "masking to the experience makes nothing wrong that was right"
+    cls = evaluation.ContinualEvaluation
+    own = cls._own_classes
+    monkeypatch.setattr(cls, "_own_classes", lambda self, j: own(self, 1 - j))
+    name = "an example that is correct among all classes is correct within its experience"
     assert failed(outcomes(heads="one")) == [name]
 
 
 def test_an_evaluation_that_changes_the_model_is_noticed(outcomes, monkeypatch):
-    measured = protocol.ContinualRun._right
+    measured = evaluation.ContinualEvaluation.correct
 
     def careless(self, *arguments, **settings):
         with torch.no_grad():
             self.model.backbone.stem_touched = next(self.model.backbone.parameters()).add_(1e-3)
         return measured(self, *arguments, **settings)
 
-    monkeypatch.setattr(protocol.ContinualRun, "_right", careless)
+    monkeypatch.setattr(evaluation.ContinualEvaluation, "correct", careless)
     assert "evaluation changes neither the model nor the random state" in failed(outcomes())
 
 

@@ -25,9 +25,11 @@ def test_it_is_the_regression_that_scikit_learn_fits(examples):
     spread[spread == 0] = 1
     standard = ((x - x.mean(dim=0)) / spread).double().numpy()
     # C weighs the summed loss: C = 1 / (p N)
-    theirs = LogisticRegression(C=1 / (0.01 * 300), tol=1e-10, max_iter=5000).fit(standard, y)
+    sklearn_probe = LogisticRegression(C=1 / (0.01 * 300), tol=1e-10, max_iter=5000).fit(
+        standard, y
+    )
     np.testing.assert_allclose(
-        probe(x).softmax(dim=1).numpy(), theirs.predict_proba(standard), atol=2e-4
+        probe(x).softmax(dim=1).numpy(), sklearn_probe.predict_proba(standard), atol=2e-4
     )
 
 

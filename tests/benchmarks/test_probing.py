@@ -1,4 +1,4 @@
-"""Probes of every depth: what is linearly there, on rows that they were not fitted on."""
+"""Probes of every depth: linearly decodable classes, on rows that the probes were not fitted on."""
 
 import pytest
 import torch
@@ -40,9 +40,9 @@ def test_it_reads_any_backbone_and_leaves_it_alone(name):
     y = torch.arange(40) % 5
     before = {k: v.clone() for k, v in model.state_dict().items()}
     features = model.feature_depths(x)
-    found = right(depth_probes(features, y), features, y)
-    assert found.shape == (3, 40)
-    assert found[-1].float().mean() > 0.4  # 24 features, 40 examples: nearly by heart
+    correct = right(depth_probes(features, y), features, y)
+    assert correct.shape == (3, 40)
+    assert correct[-1].float().mean() > 0.4  # 24 features, 40 examples: nearly by heart
     assert all(p.grad is None for p in model.parameters())
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
@@ -72,15 +72,15 @@ def test_what_cannot_be_probed_is_refused(shape, labels, penalty, message):
 @pytest.mark.parametrize("heads", ["each", "one"])
 def test_a_run_records_it_beside_the_head_where_it_is_asked_for(measure, heads):
     changes = {"heads": heads, "noise": {}}
-    plain, found = measure(**changes), measure(**changes, linear_probe=True)
+    plain, probed = measure(**changes), measure(**changes, linear_probe=True)
     assert plain.result.probe_accuracy is None
     assert plain.result.validation.probe_accuracy is None
-    result = found.result
+    result = probed.result
     for curves, right_, counts in (
-        (result.probe_accuracy, found.examples["test.probe"], result.test_counts),
+        (result.probe_accuracy, probed.examples["test.probe"], result.test_counts),
         (
             result.validation.probe_accuracy,
-            found.examples["validation.probe"],
+            probed.examples["validation.probe"],
             result.validation.counts,
         ),
     ):
@@ -90,10 +90,10 @@ def test_a_run_records_it_beside_the_head_where_it_is_asked_for(measure, heads):
             assert curve == pytest.approx(part.double().mean(dim=1).tolist())
     # nothing else is touched
     assert result.accuracy == plain.result.accuracy
-    assert all(torch.equal(a, found.weights[k]) for k, a in plain.weights.items())
-    (guard,) = [g for g in found.guards if g.name.startswith("the linear probe")]
+    assert all(torch.equal(a, probed.weights[k]) for k, a in plain.weights.items())
+    (guard,) = [g for g in probed.guards if g.name.startswith("the linear probe")]
     assert guard.passed
-    # what the first experience needs is forgotten by the head, and is still there to read
+    # the head forgets the first experience, and a probe can still decode it
     assert sum(c[-1] for c in result.probe_accuracy) > sum(result.accuracy[-1])
 
 

@@ -30,8 +30,8 @@ def test_every_scheme_trains_otherwise_and_leaves_evaluation_alone(run):
     made = run(scheme="layerdrop")
     trained(made)
     assert made.model.backbone.dropping is None
-    right = made._right(0, made.split.test, test=True)
-    again = made._right(0, made.split.test, test=True)
+    right = made.evaluation.correct(0, made.split.test, test=True)
+    again = made.evaluation.correct(0, made.split.test, test=True)
     assert all(torch.equal(a.depths, b.depths) for a, b in zip(right, again, strict=True))
 
 

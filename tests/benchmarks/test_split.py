@@ -89,10 +89,10 @@ def test_too_few_classes_are_refused(digits):
 
 
 def test_a_class_with_too_few_rows_is_refused(digits):
-    kept = (digits.train_labels != 7) | (torch.arange(len(digits.train_labels)) % 40 == 0)
-    few = int((digits.train_labels[kept] == 7).sum())
+    rows = (digits.train_labels != 7) | (torch.arange(len(digits.train_labels)) % 40 == 0)
+    few = int((digits.train_labels[rows] == 7).sum())
     data = replace(
-        digits, train_images=digits.train_images[kept], train_labels=digits.train_labels[kept]
+        digits, train_images=digits.train_images[rows], train_labels=digits.train_labels[rows]
     )
     message = f"class 7 of digits100 has {few} training images: too few to hold out 10%"
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -100,9 +100,9 @@ def test_a_class_with_too_few_rows_is_refused(digits):
 
 
 def test_an_experience_without_test_images_is_refused(digits, dealt):
-    kept = ~torch.isin(digits.test_labels, torch.tensor(dealt.classes[3]))
+    rows = ~torch.isin(digits.test_labels, torch.tensor(dealt.classes[3]))
     data = replace(
-        digits, test_images=digits.test_images[kept], test_labels=digits.test_labels[kept]
+        digits, test_images=digits.test_images[rows], test_labels=digits.test_labels[rows]
     )
     with pytest.raises(ValueError, match=f"no test images of class {dealt.classes[3][0]}"):
         split(data, PROTOCOL, Seeds())

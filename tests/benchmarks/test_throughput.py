@@ -24,12 +24,12 @@ def sleeper(calls, name, seconds):
 
 def test_the_arms_take_turns_and_the_faster_one_is_found():
     calls = []
-    found = throughput.throughput(
+    result = throughput.throughput(
         sleeper(calls, "a", 0.01), sleeper(calls, "b", 0.002), torch.zeros(8, 1), "here", 7
     )
-    assert found.repetitions == 7
-    assert 1.5 < found.speed_up < 20
-    assert found.before.lowest <= found.before.median <= found.before.highest < 800
+    assert result.repetitions == 7
+    assert 1.5 < result.speed_up < 20
+    assert result.before.lowest <= result.before.median <= result.before.highest < 800
     turns = [name for k, (name, _) in enumerate(calls) if k == 0 or calls[k - 1][0] != name]
     assert "".join(turns).endswith("ab" * 7)
 
@@ -38,5 +38,5 @@ def test_a_network_that_is_slow_is_measured_on_fewer_examples(monkeypatch):
     monkeypatch.setattr(throughput, "SLOW", 0.05)
     calls = []
     arms = [sleeper(calls, name, 0.02) for name in "ab"]
-    found = throughput.throughput(*arms, torch.zeros(8, 1), "here", 3)
-    assert 1 <= found.batch <= 2
+    result = throughput.throughput(*arms, torch.zeros(8, 1), "here", 3)
+    assert 1 <= result.batch <= 2

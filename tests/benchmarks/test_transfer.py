@@ -82,7 +82,7 @@ def test_a_run_measures_source_probes_and_fine_tuning_at_every_depth(measure):
     assert result.source_rows.validation == 30
     assert result.target_rows.test == 200
     assert (result.source_classes, result.target_classes) == (5, 10)
-    assert result.probed.accuracy.test[-1] > 0.2  # guessing: 0.1
+    assert result.probed.accuracy.test[-1] > 0.2  # chance level: 0.1
     assert result.finetuned.train_loss[-1] < result.finetuned.train_loss[0]
 
 
@@ -135,9 +135,9 @@ def test_fine_tuning_is_by_the_loss_of_the_output_unless_it_is_said(measure):
 
 
 def test_all_blocks_kept_is_the_whole_network_once(measure):
-    kept = measure(tolerance=0.0).result
-    if kept.cut == 2:
-        assert kept.finetuned_cut == kept.finetuned
+    whole_cut = measure(tolerance=0.0).result
+    if whole_cut.cut == 2:
+        assert whole_cut.finetuned_cut == whole_cut.finetuned
     cut = measure(tolerance=0.99, source_accuracy=0.3).result
     if cut.cut is not None:
         assert cut.cut == 0
@@ -147,7 +147,7 @@ def test_all_blocks_kept_is_the_whole_network_once(measure):
 def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_depth(data):
     run = protocol.TransferRun(Run(config(epochs=1), data, CPU))
     model = protocol.one_head(run.config, 5, run.source.rows)
-    source = run._trained(model, run.source, run._source_fitting())
+    source = run._train(model, run.source, run._source_training())
     curve = source.accuracy.validation
 
     def choose(validation):
@@ -157,22 +157,24 @@ def test_the_cut_is_chosen_on_held_out_source_rows_and_its_probe_is_that_of_the_
     assert len(curve) == 3
     assert choose([0.2, 0.79, 0.8]) == 1  # within a point
     assert choose([0.2, 0.78, 0.8]) == 2
-    assert choose([0.2, 0.2, 0.2]) is None  # guessing
+    assert choose([0.2, 0.2, 0.2]) is None  # chance level
     frozen = protocol.RowModel(model.backbone, model.head, run.target.rows)
     rows = run.target.test[:7]
     smaller = protocol.RowModel(truncate(model.backbone, 1), model.head, run.target.rows)
     with torch.inference_mode():
-        features = run._features(frozen.eval(), rows)
-        torch.testing.assert_close(features[1:2], run._features(smaller.eval(), rows, depths=False))
+        features = run.evaluation.features(frozen.eval(), rows)
+        torch.testing.assert_close(
+            features[1:2], run.evaluation.features(smaller.eval(), rows, depths=False)
+        )
 
 
 def test_probing_changes_nothing_of_the_network(data):
     run = protocol.TransferRun(Run(config(), data, CPU))
     model = protocol.one_head(run.config, 5, run.source.rows)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    run._probed(model)
+    run._probe(model)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    assert all(g.passed for g in run.guards)
+    assert all(g.passed for g in run.checks.guards)
 
 
 def test_both_arms_hold_out_the_same_rows_and_see_them_in_the_same_order(data):
@@ -189,7 +191,7 @@ def test_the_new_head_depends_on_the_seed_of_the_weights_alone(data):
     def head(**seeds):
         run = protocol.TransferRun(Run(config(seeds=Seeds(**seeds)), data, CPU))
         model = protocol.one_head(run.config, 5, run.source.rows)
-        return run._on_target(model.backbone, model.head).head.weight
+        return run._with_target_head(model.backbone, model.head).head.weight
 
     assert torch.equal(head(), head(data=1, order=1, noise=1))
     assert not torch.equal(head(), head(init=1))
@@ -212,16 +214,16 @@ def test_layerskip_drops_at_its_full_rates_where_the_end_of_the_training_is_open
     run = protocol.TransferRun(
         Run(config(scheme="layerskip", epochs=100, source_accuracy=accuracy), data, CPU)
     )
-    fitting = run._source_fitting()
-    early = fitting.scheme.dropping(2, step=1, total_steps=1000 if fitting.from_scratch else None)
-    assert (early.rates[-1] == fitting.scheme.max_rate) == matched
+    training = run._source_training()
+    early = training.scheme.dropping(2, step=1, total_steps=1000 if training.from_scratch else None)
+    assert (early.rates[-1] == training.scheme.max_rate) == matched
     assert early.rates[-1] > 0
 
 
 def test_too_few_rows_to_hold_any_out_is_told(data):
     target = data[1]
     with pytest.raises(ValueError, match="too few to hold out"):
-        whole(few(target, 10, 2), config().transfer, Seeds())
+        whole(few(target, 10, 2), config().benchmark.validation, Seeds().data)
 
 
 def test_test_images_among_the_training_images_are_noticed(data):

@@ -55,8 +55,8 @@ def buffered(memory):
 
 
 def plugin(run, kind):
-    (found,) = (p for p in run.learner.plugins if isinstance(p, kind))
-    return found
+    (match,) = (p for p in run.learner.plugins if isinstance(p, kind))
+    return match
 
 
 @pytest.mark.parametrize("spec", [SI, EWC, REPLAY], ids=lambda s: s.name)
@@ -104,18 +104,20 @@ def test_ewc_keeps_one_quadratic_that_equals_the_sum_over_experiences(small):
         for experience in stream.train_stream:
             run._train(experience)
             anchors.append({n: p.detach().clone() for n, p in run.model.named_parameters()})
-    kept = [(n, p) for n, p in run.model.named_parameters() if not n.startswith("head.")]
-    shifted = [p.detach() + 0.01 * torch.sin(torch.arange(p.numel())).view_as(p) for _, p in kept]
+    penalised = [(n, p) for n, p in run.model.named_parameters() if not n.startswith("head.")]
+    shifted = [
+        p.detach() + 0.01 * torch.sin(torch.arange(p.numel())).view_as(p) for _, p in penalised
+    ]
     expected = sum(
         (f[n].data.double() * (theta.double() - anchor[n].double()).square()).sum()
         for f, anchor in zip(seen, anchors, strict=True)
-        for (n, _), theta in zip(kept, shifted, strict=True)
+        for (n, _), theta in zip(penalised, shifted, strict=True)
     )
-    found = ewc.constant + sum(
+    penalty = ewc.constant + sum(
         (a.double() * (theta.double() - m.double()).square()).sum()
         for a, m, theta in zip(ewc.importance, ewc.anchor, shifted, strict=True)
     )
-    assert found.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert penalty.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_replayed_example_changes_the_loss_and_is_counted(small):
@@ -230,8 +232,8 @@ def test_lwf_reads_all_heads_from_one_pass_by_the_gradients_of_two(small):
         logits = run.model(x, tasks)
         loss = logits.logsumexp(dim=1).mean() + plugin(run, LwFPlugin).lwf(x, logits, run.model)
         loss.backward()
-        found = [p.grad.flatten() for p in run.model.backbone.parameters() if p.grad is not None]
-        return torch.cat(found), run.rows.trained - before
+        gradient = [p.grad.flatten() for p in run.model.backbone.parameters() if p.grad is not None]
+        return torch.cat(gradient), run.rows.trained - before
 
     (one_pass, once), (two_passes, twice) = gradients(CachedFeatures()), gradients(None)
     assert (once, twice) == (16, 32)

@@ -1,4 +1,4 @@
-"""Strategies with a memory: what they keep, in which shares, and what they do with it."""
+"""Strategies with a memory: its examples, its shares, and its effect on training."""
 
 import importlib.util
 
@@ -41,12 +41,12 @@ def trained(run, experiences=2):
 
 
 def plugin(run, kind):
-    (found,) = (p for p in run.learner.plugins if isinstance(p, kind))
-    return found
+    (match,) = (p for p in run.learner.plugins if isinstance(p, kind))
+    return match
 
 
 def rows_of(run):
-    """The row numbers that a trained run keeps, whichever way it keeps them."""
+    """The row numbers in the memory of a trained run."""
     spec = run.config.strategy
     if isinstance(spec, GemSpec):
         return torch.cat(list(plugin(run, GEMPlugin).memory_x.values())).tolist()
@@ -211,13 +211,13 @@ def test_icarl_says_the_class_whose_exemplars_lie_nearest_on_average(small):
     run.model.eval()
     unit = torch.nn.functional.normalize
     with torch.no_grad():
-        kept = [unit(run.model.backbone(run.rows.plain(rows))) for rows in plugin.x_memory]
-        means = unit(torch.stack([k.mean(dim=0) for k in kept]))
+        exemplars = [unit(run.model.backbone(run.rows.plain(rows))) for rows in plugin.x_memory]
+        means = unit(torch.stack([e.mean(dim=0) for e in exemplars]))
         tested = run.rows.plain(run.split.test[0] + len(run.data.train_labels))
         features = run.model.backbone(tested)
-        said = run.prediction.logits(features.unsqueeze(0), 0)[0].argmax(dim=1)
-    assert torch.equal(said, torch.cdist(unit(features), means).argmin(dim=1))
-    assert not torch.equal(said, run.model.head(features).argmax(dim=1))
+        predicted = run.prediction.logits(features.unsqueeze(0), 0)[0].argmax(dim=1)
+    assert torch.equal(predicted, torch.cdist(unit(features), means).argmin(dim=1))
+    assert not torch.equal(predicted, run.model.head(features).argmax(dim=1))
 
 
 def test_icarl_trains_on_its_exemplars_too(small):

@@ -1,4 +1,4 @@
-"""A strategy of one's own: the documentation's card and builder, as they stand there."""
+"""A user's own strategy: the documentation's card and builder, word for word."""
 
 import re
 import sys
@@ -43,9 +43,9 @@ def trunks(run):
 def test_the_documented_strategy_runs_and_acts_from_the_second_experience_on(example, small):
     options = catalog.strategy("anchored.toml").options
     assert isinstance(options, BuilderSpec)
-    naive, ours = trunks(small()), trunks(small(options))
-    assert torch.equal(naive[0], ours[0])
-    assert (ours[1] - ours[0]).norm() < 0.8 * (naive[1] - naive[0]).norm()
+    naive, own = trunks(small()), trunks(small(options))
+    assert torch.equal(naive[0], own[0])
+    assert (own[1] - own[0]).norm() < 0.8 * (naive[1] - naive[0]).norm()
     measured = small(options, heads="one", epochs=1, experiences=2).measure()
     assert [g for g in measured.guards if not g.passed] == []
 
@@ -84,9 +84,9 @@ def test_a_builder_that_makes_none_says_so_in_one_sentence(
 
 
 def test_two_cards_of_one_name_are_refused(example):
-    (example / "mine.toml").write_text(
+    (example / "own.toml").write_text(
         (example / "anchored.toml").read_text().replace('"anchored"', '"naive"')
     )
     card = catalog.benchmark("split_cifar100")
     with pytest.raises(ValueError, match="two strategy cards are named 'naive'"):
-        unresolved(card, Choices(strategies=("naive", "mine.toml")))
+        unresolved(card, Choices(strategies=("naive", "own.toml")))

@@ -1,4 +1,4 @@
-"""What was right after each experience -> accuracy matrices, and the examples themselves."""
+"""Correct predictions after each experience -> accuracy matrices, and tensors per example."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,15 @@ from acn_bench.training.resume import State
 
 
 class Table:
-    """Right or not after each experience, gathered into matrices (T, T)."""
+    """Correct or not after each experience, as matrices (T, T)."""
 
     def __init__(self, experiences: int) -> None:
         self.experiences = experiences
-        self.right: dict[int, list[Tensor]] = {}  # i -> for each j, (L+1, M_j) of bool
+        self.correct: dict[int, list[Tensor]] = {}  # i -> for each j, (L+1, M_j) of bool
 
-    def add(self, i: int, right: list[Tensor]) -> None:
-        """What was right after experience i, of each experience that was tested."""
-        self.right[i] = right
+    def add(self, i: int, correct: list[Tensor]) -> None:
+        """Add the results after experience i: (L+1, M_j) of bool for each experience j that was tested."""
+        self.correct[i] = correct
 
     @property
     def depth_accuracy(self) -> DepthMatrix:
@@ -33,8 +33,8 @@ class Table:
 
     @property
     def last(self) -> Tensor:
-        """Right or not at the end of the stream, (L+1, all examples) of bool."""
-        return torch.cat(self.right[self.experiences - 1], dim=1)
+        """Correct or not at the end of the stream, (L+1, all examples) of bool."""
+        return torch.cat(self.correct[self.experiences - 1], dim=1)
 
     @property
     def changes(self) -> list[list[int]]:
@@ -42,24 +42,24 @@ class Table:
         return changes(self.last)
 
     def examples(self, name: str) -> dict[str, Tensor]:
-        """`<name>.after<i>`: (depths, all examples so far) of uint8, experience after experience.
+        """`<name>.after<i>`: (depths, all examples so far) of uint8, in the order of experiences.
 
-        Every depth at the end of the stream, full depth alone before it.
+        Every depth at the end of the stream, full depth only before it.
         """
         last = self.experiences - 1
         return {
-            f"{name}.after{i}": torch.cat(right, dim=1)[0 if i == last else -1 :].to(torch.uint8)
-            for i, right in self.right.items()
+            f"{name}.after{i}": torch.cat(correct, dim=1)[0 if i == last else -1 :].to(torch.uint8)
+            for i, correct in self.correct.items()
         }
 
     def state(self) -> State:
-        """For a checkpoint."""
-        return {str(i): right for i, right in self.right.items()}
+        """The state for a checkpoint."""
+        return {str(i): correct for i, correct in self.correct.items()}
 
     def restore(self, state: State) -> None:
-        """Take back what `state` gave."""
-        self.right = {int(i): right for i, right in state.items()}
+        """Set the state that `state` returned."""
+        self.correct = {int(i): correct for i, correct in state.items()}
 
     def _cell(self, i: int, j: int) -> list[float] | None:
-        right = self.right.get(i, [])
-        return shares(right[j]) if j < len(right) else None
+        correct = self.correct.get(i, [])
+        return shares(correct[j]) if j < len(correct) else None

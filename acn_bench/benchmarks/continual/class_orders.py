@@ -1,7 +1,6 @@
-"""A named order of classes -> the classes, first to last; and what is no order.
+"""A named class order -> the classes, first to last.
 
-A published "seed" is worth nothing without its generator, so an order that a protocol fixes is kept
-as the list that it is.
+A published "seed" defines an order only together with its generator, so published orders are stored as lists.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ NAMED: dict[str, tuple[int, ...]] = {
 
 
 def check(order: str | Sequence[int]) -> None:
-    """Raise ValueError for a name that nobody gave, and for a list that repeats a class."""
+    """Raise ValueError for an unknown name, and for a list with repeated or negative classes."""
     if isinstance(order, str):
         if order != FROM_SEED and order not in NAMED:
             known = ", ".join([FROM_SEED, *NAMED])
@@ -47,12 +46,12 @@ def check(order: str | Sequence[int]) -> None:
 
 
 def fixed(order: str | Sequence[int]) -> tuple[int, ...] | None:
-    """The classes in their order; None where a run's seed draws it."""
+    """The classes in their order; None if the run's seed draws the order."""
     if isinstance(order, str):
         return NAMED.get(order)
     return tuple(order)
 
 
 def digest(order: Sequence[int]) -> str:
-    """Eight hex digits that tell one order from another."""
+    """Eight hex digits that identify an order."""
     return hashlib.sha256(",".join(map(str, order)).encode()).hexdigest()[:8]

@@ -1,7 +1,7 @@
-"""A strategy and a protocol -> why the one cannot serve the other: *runs* is not *supports*.
+"""A strategy and a protocol -> why the strategy does not support the protocol; None if it does.
 
-A strategy that would run and mean something else is refused before anything starts; nothing is found by
-trying. Each strategy's file says which of these reasons it has.
+*Runs* is not *supports*: a strategy that would run but be a different method is refused before anything starts.
+Each strategy's file names its reasons.
 """
 
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ SOLVER = "quadprog"  # of GEM's projection
 
 
 def own_loss(protocol: ContinualSpec) -> str | None:
-    """Refuse a scheme of losses by depth for a strategy whose loss is its own."""
+    """Refuse a training scheme for a strategy that computes its own loss."""
     if protocol.scheme == "plain":
         return None
     return (
@@ -22,14 +22,14 @@ def own_loss(protocol: ContinualSpec) -> str | None:
 
 
 def no_solver() -> str | None:
-    """Refuse GEM where its solver is not installed."""
+    """Refuse GEM if its solver is not installed."""
     if find_spec(SOLVER) is not None:
         return None
     return f"it needs {SOLVER}, which is not installed: pip install 'acn_bench[gem]'"
 
 
 def memory_below_batch(protocol: ContinualSpec, memory: int, batch: int) -> str | None:
-    """Refuse a memory that never fills its batch."""
+    """Refuse a memory that is smaller than its replay batch."""
     if memory >= batch or protocol.experiences == 1:
         return None
     return (
@@ -57,7 +57,7 @@ def memory_below_classes(protocol: ContinualSpec, memory: int) -> str | None:
 
 
 def batch_below_experiences(protocol: ContinualSpec) -> str | None:
-    """Refuse a batch that cannot hold an example of each experience, where each has its head."""
+    """Refuse a task-incremental batch that is too small for an example of each experience."""
     if protocol.heads == "one" or protocol.batch_size >= protocol.experiences:
         return None
     return (

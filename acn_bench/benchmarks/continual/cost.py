@@ -1,4 +1,4 @@
-"""A continual run and its data -> how much work it is, in images trained."""
+"""A continual run and its data -> its estimated work, in images trained."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from acn_bench.evaluation.cost import EVALUATED
 
 
 def check(config: ContinualConfig, data: Sequence[ImageData]) -> None:
-    """Raise ValueError where data and protocol do not fit: too few classes or rows."""
+    """Raise ValueError if data and protocol do not fit: too few classes or rows."""
     split(data[0], config.benchmark, config.seeds)
 
 
 def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
-    """Work of the run. Training that ends by the clock takes its seconds, and no images."""
+    """The work of the run. Training with a budget in seconds counts as seconds, not as images."""
     protocol = config.benchmark
     images = (evaluated if protocol.seconds else work)(config, data[0])
     return Cost(
@@ -27,7 +27,7 @@ def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
 
 
 def work(config: ContinualConfig, data: ImageData) -> float:
-    """Images trained, and those evaluated for what they cost."""
+    """Images trained, plus images evaluated at their cost in images trained."""
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     rows = classes * len(data.train_labels) * (1 - protocol.validation)
@@ -36,23 +36,23 @@ def work(config: ContinualConfig, data: ImageData) -> float:
 
 
 def evaluated(config: ContinualConfig, data: ImageData) -> float:
-    """The images that are evaluated, in images trained."""
+    """The cost of the images evaluated, in images trained."""
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
-    held = protocol.validation * len(data.train_labels)
+    held_out = protocol.validation * len(data.train_labels)
     T = protocol.experiences
     measured = (T + 1) / 2 if protocol.heads == "each" else T + 1  # times all rows, over the stream
     levels = sum(len(levels) for levels in protocol.noise.values())
     noisy = levels * (measured if protocol.noise_after == "every" else 1)
     tests = len(data.test_labels)
     probed = protocol.linear_probe * (len(data.train_labels) + tests)
-    return EVALUATED * classes * (measured * (tests + held) + noisy * tests + probed)
+    return EVALUATED * classes * (measured * (tests + held_out) + noisy * tests + probed)
 
 
 def passes(config: ContinualConfig, rows: float) -> float:
-    """Images that pass forward and backward, for each row of the stream in each epoch."""
+    """Forward and backward passes of images per row of the stream and epoch."""
     protocol, strategy = config.benchmark, config.strategy
     assert strategy is not None
-    if protocol.budget != "epochs":  # memories are in it, importance comes after it
+    if protocol.budget != "epochs":  # the budget includes replayed images, not those of importances
         return 1 + strategy.after_each(protocol)
     return strategy.passes(protocol, rows)

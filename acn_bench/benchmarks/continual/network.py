@@ -8,14 +8,13 @@ from acn_bench.training.row_model import RowModel, heads
 
 
 def row_model(config: ContinualConfig, rows: Rows) -> RowModel | MultiHeadRowModel:
-    """All heads are there from the start, as wide as their experience; one head is as wide as the stream.
+    """Multi-head: a head for each experience, from the start; single head: one head of all classes.
 
     Sets the global generators.
     """
     protocol, seed = config.benchmark, config.seeds.init
-    per = protocol.classes_per_experience
-    network, width = seeded(config, per)
-    classes = [per] * protocol.experiences
+    network, width = seeded(config, protocol.classes_per_experience)
+    classes = [protocol.classes_per_experience] * protocol.experiences
     if protocol.heads == "each":
         return MultiHeadRowModel(network, heads(width, classes, seed), rows)
     return RowModel(network, heads(width, [sum(classes)], seed)[0], rows)

@@ -1,4 +1,4 @@
-"""A continual run's final backbone -> what linear probes of every depth have right, experience by experience."""
+"""The final backbone of a continual run -> results of linear probes at every depth, for each experience."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from acn_bench.evaluation.probing import SLICE, depth_probes, right
 
 
 @dataclass(frozen=True)
-class Probed:
-    """Right or not at every depth, (L+1, M_j) of bool for each experience j."""
+class ProbeResult:
+    """Correct or not at every depth, (L+1, M_j) of bool for each experience j."""
 
     test: list[Tensor]
     validation: list[Tensor]
@@ -22,24 +22,24 @@ class Probed:
     @property
     def accuracy(self) -> list[list[float]]:
         """(T, L+1) on test rows."""
-        return [correctness.shares(found) for found in self.test]
+        return [correctness.shares(correct) for correct in self.test]
 
     @property
     def held_out_accuracy(self) -> list[list[float]]:
         """(T, L+1) on held-out rows."""
-        return [correctness.shares(found) for found in self.validation]
+        return [correctness.shares(correct) for correct in self.validation]
 
     @property
     def examples(self) -> dict[str, Tensor]:
-        """`test.probe` and `validation.probe`: (L+1, all examples) of uint8, experience after experience."""
+        """`test.probe` and `validation.probe`: (L+1, all examples) of uint8, in the order of experiences."""
         return {
-            f"{name}.probe": torch.cat(found, dim=1).to(torch.uint8)
-            for name, found in (("test", self.test), ("validation", self.validation))
+            f"{name}.probe": torch.cat(correct, dim=1).to(torch.uint8)
+            for name, correct in (("test", self.test), ("validation", self.validation))
         }
 
 
 class Probing:
-    """Probes a backbone of a run, which stays as it is, on the rows of a split."""
+    """Fits and tests probes of a backbone on the rows of a split; the backbone does not change."""
 
     def __init__(
         self,
@@ -53,25 +53,30 @@ class Probing:
         self.backbone, self.rows, self.data, self.split = backbone, rows, data, split
         self.task_incremental = task_incremental
 
-    def probed(self) -> Probed:
-        """Fit, and ask on the test and on the held-out rows of each experience."""
-        split, found = self.split, Probed([], [])
-        whole = None if self.task_incremental else depth_probes(*self._read(torch.cat(split.train)))
-        for train, test, held in zip(split.train, split.test, split.validation, strict=True):
-            probes = whole or depth_probes(*self._read(train))
-            found.test.append(right(probes, *self._read(test, test=True)).cpu())
-            found.validation.append(right(probes, *self._read(held)).cpu())
-        return found
+    def measure(self) -> ProbeResult:
+        """Fit probes on training rows; test them on the test and held-out rows of each experience.
 
-    def _read(self, rows: Tensor, *, test: bool = False) -> tuple[Tensor, Tensor]:
-        """Features (L+1, N, D), and what a classifier is to say of each row, (N,)."""
+        Task-incremental: probes of each experience; class-incremental: one set of probes for all experiences.
+        """
+        split, result = self.split, ProbeResult([], [])
+        shared = None
+        if not self.task_incremental:
+            shared = depth_probes(*self._features_and_targets(torch.cat(split.train)))
+        for train, test, held_out in zip(split.train, split.test, split.validation, strict=True):
+            probes = shared or depth_probes(*self._features_and_targets(train))
+            result.test.append(right(probes, *self._features_and_targets(test, test=True)).cpu())
+            result.validation.append(right(probes, *self._features_and_targets(held_out)).cpu())
+        return result
+
+    def _features_and_targets(self, rows: Tensor, *, test: bool = False) -> tuple[Tensor, Tensor]:
+        """Features (L+1, N, D), and the class that a probe should predict for each row, (N,)."""
         device = self.rows.images.device
         offset = len(self.data.train_labels) if test else 0
         labels = (self.data.test_labels if test else self.data.train_labels)[rows]
-        said = self.split.label(labels, task_incremental=self.task_incremental).to(device)
+        targets = self.split.label(labels, task_incremental=self.task_incremental).to(device)
         with correctness.evaluating(self.backbone):
             slices = [
                 correctness.features(self.backbone, self.rows.plain(part), depths=True)
                 for part in (rows.to(device) + offset).split(SLICE)
             ]
-        return torch.cat(slices, dim=1), said
+        return torch.cat(slices, dim=1), targets

@@ -18,13 +18,13 @@ class NoiseResult(Struct, frozen=True, kw_only=True):
 
 
 class Validation(Struct, frozen=True, kw_only=True):
-    """The same measurements on the held-out training rows: what anything is selected on."""
+    """The same measurements on the held-out training rows: selection uses these only."""
 
     accuracy: Matrix
-    depth_accuracy: DepthMatrix | None  # null where the network has no depths
+    depth_accuracy: DepthMatrix | None  # null if the network has no depths
     counts: list[int]  # held-out examples of each experience
-    # (L+1, 2) at the end of the stream, over all held-out examples: how many each depth loses, and gains,
-    # against full depth; null where the network has no depths, and in records made before it was counted
+    # (L+1, 2) at the end of the stream, over all held-out examples: how many examples each depth loses and gains
+    # against full depth; null if the network has no depths, and in older records
     changes: list[list[int]] | None = None
     probe_accuracy: list[list[float]] | None = None  # as on test images
 
@@ -34,12 +34,11 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
 
     classes: list[list[int]]  # original ids, a list per experience
     accuracy: Matrix  # (T, T) on test images
-    masked_accuracy: Matrix | None = (
-        None  # the same, each experience among its own classes alone; one head
-    )
-    initial_accuracy: list[float] | None  # (T,) before training; null with a head each
-    depth_accuracy: DepthMatrix | None  # (T, T, L+1); null where the network has no depths
-    # (T, L+1) of the final model, by a linear probe of each depth; null where none was asked for
+    # (T, T) among the experience's own classes; null for multi-head runs
+    masked_accuracy: Matrix | None = None
+    initial_accuracy: list[float] | None  # (T,) before training; null for multi-head runs
+    depth_accuracy: DepthMatrix | None  # (T, T, L+1); null if the network has no depths
+    # (T, L+1) of the final model, by a linear probe for each depth; null without linear_probe
     probe_accuracy: list[list[float]] | None = None
     noise: list[NoiseResult]
     validation: Validation
@@ -48,25 +47,25 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
 
 
 def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
-    """Raise ValueError where the parts of a result do not fit each other, or the protocol."""
+    """Raise ValueError if the parts of a result do not fit each other, or the protocol."""
     T = protocol.experiences
-    held, depths = result.validation, len(result.parameters)
+    held_out, depths = result.validation, len(result.parameters)
     validation.long("result.classes", result.classes, T)
     validation.count("result.test_counts", result.test_counts, T)
-    validation.count("result.validation.counts", held.counts, T)
+    validation.count("result.validation.counts", held_out.counts, T)
     validation.matrix("result.accuracy", result.accuracy, T)
-    validation.matrix("result.validation.accuracy", held.accuracy, T)
+    validation.matrix("result.validation.accuracy", held_out.accuracy, T)
     for k, noise in enumerate(result.noise):
         validation.matrix(f"result.noise[{k}].accuracy", noise.accuracy, T)
     if result.masked_accuracy is not None:
         validation.matrix("result.masked_accuracy", result.masked_accuracy, T)
     if result.initial_accuracy is not None:
         validation.long("result.initial_accuracy", result.initial_accuracy, T)
-    for place, found, R in (
+    for name, curves, R in (
         ("result", result.depth_accuracy, result.accuracy),
-        ("result.validation", held.depth_accuracy, held.accuracy),
+        ("result.validation", held_out.depth_accuracy, held_out.accuracy),
     ):
-        if found is not None:
-            validation.curves(f"{place}.depth_accuracy", found, R, depths)
-    if held.changes is not None:
-        validation.long("result.validation.changes", held.changes, depths)
+        if curves is not None:
+            validation.curves(f"{name}.depth_accuracy", curves, R, depths)
+    if held_out.changes is not None:
+        validation.long("result.validation.changes", held_out.changes, depths)

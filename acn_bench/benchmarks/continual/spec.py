@@ -13,18 +13,19 @@ from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Sch
 
 
 class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
-    """Classes that arrive in experiences, one after the other."""
+    """A stream of experiences, each with new classes."""
 
     forgets: ClassVar[bool] = True
 
-    data: str = "cifar100"  # or pkg.module:function, which makes an Avalanche benchmark
+    data: str = "cifar100"  # or pkg.module:function that returns an Avalanche benchmark
     arguments: dict[str, Any] = {}  # of that function
     experiences: Count = 20
     classes_per_experience: Count = 5
-    heads: Literal["each", "one"] = "each"  # a head each: task-incremental
+    # "each": task-incremental (multi-head); "one": class-incremental (single head)
+    heads: Literal["each", "one"] = "each"
     epochs: Count = 10  # per experience
     batch_size: Count = 64
-    optimizer: Literal["adamw"] = "adamw"  # its state is kept across experiences; no schedule
+    optimizer: Literal["adamw"] = "adamw"  # one state for all experiences; no schedule
     learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.01
     crop_padding: Annotated[int, msgspec.Meta(ge=0, le=32)] = 4  # pixels; 0: no random crop
@@ -33,16 +34,19 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         0.1  # share of the training rows of each class that is held out
     )
     noise: dict[str, tuple[NotNegative, ...]] = {}  # corruption -> levels
-    noise_after: Literal["last", "every"] = "last"  # experience
-    scheme: Scheme = "plain"  # which depths the loss is of, and which blocks drop
-    linear_probe: bool = False  # of every depth of the final model, beside its head
-    class_order: str | tuple[int, ...] = "seed"  # drawn by seeds.order; a named order; or a list
-    # what ends an experience: "epochs"; "images", as many as its epochs hold, replayed ones among them; or
-    # seconds of training, "20s"
+    noise_after: Literal["last", "every"] = (
+        "last"  # measure noise after the last or every experience
+    )
+    scheme: Scheme = "plain"  # the depths in the loss, and the blocks that are dropped
+    linear_probe: bool = False  # fit a linear probe for every depth of the final model
+    # "seed": drawn by seeds.order; the name of a published order; or a list of classes
+    class_order: str | tuple[int, ...] = "seed"
+    # the training of an experience ends after its "epochs"; after as many "images" as its epochs have, replayed
+    # ones included; or after seconds of training: "20s"
     budget: str = "epochs"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an order, a budget or a noise level that cannot be: later would be too late."""
+        """Raises ValueError for an invalid class order, budget or noise level, before anything runs."""
         class_orders.check(self.class_order)
         if self.arguments and ":" not in self.data:
             raise ValueError(
@@ -73,9 +77,9 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
 
     @property
     def seconds(self) -> float | None:
-        """How long an experience is trained on, where seconds are its budget."""
-        said = re.fullmatch(r"(\d+(?:\.\d+)?)s", self.budget)
-        return float(said[1]) if said else None
+        """Seconds of training per experience, for a budget in seconds; else None."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)s", self.budget)
+        return float(match[1]) if match else None
 
     @property
     def data_arguments(self) -> dict[str, Any]:
@@ -91,11 +95,11 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
 
     @property
     def task_incremental(self) -> bool:
-        """Whether each experience has a head, and is known when tested."""
+        """Whether each experience has its own head, and its task label is known at test time."""
         return self.heads == "each"
 
     def on(self, data: str) -> "ContinualSpec":
-        """Mirrors no digits; `arguments` stay with the function that they are of."""
+        """No mirroring for digits; `arguments` apply to their own data function only."""
         arguments = self.arguments if data == self.data else {}
         flip = self.flip and image_training.flips((data,))
         return msgspec.structs.replace(self, data=data, arguments=arguments, flip=flip)

@@ -1,4 +1,4 @@
-"""A data set and seeds -> which rows are trained on, held out and tested, experience by experience."""
+"""A data set and seeds -> the training, held-out and test rows of each experience."""
 
 import torch
 from torch import Tensor
@@ -12,9 +12,9 @@ from acn_bench.data.split import Split, hold_out
 
 
 def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
-    """Deal the classes out in the order of `seeds.order`; hold out a share of each class's rows.
+    """Assign the classes to experiences in the order of `seeds.order`; hold out a share of each class's rows.
 
-    Raises ValueError where the data has too few classes, or a class has no rows to spare.
+    Raises ValueError if the data has too few classes, or a class too few rows.
     """
     total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
     if wanted > total and not data.experiences:
@@ -28,21 +28,21 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     classes = order.view(protocol.experiences, -1)
     train: list[Tensor] = []
     validation: list[Tensor] = []
-    for mine in classes:
-        kept, held = zip(
-            *(hold_out(data, int(c), protocol.validation, seeds.data) for c in mine), strict=True
+    for own in classes:
+        train_rows, held_out_rows = zip(
+            *(hold_out(data, int(c), protocol.validation, seeds.data) for c in own), strict=True
         )
-        train.append(torch.cat(kept))
-        validation.append(torch.cat(held))
-    test = [torch.isin(data.test_labels, mine).nonzero().squeeze(1) for mine in classes]
-    empty = [int(mine[0]) for mine, rows in zip(classes, test, strict=True) if len(rows) == 0]
+        train.append(torch.cat(train_rows))
+        validation.append(torch.cat(held_out_rows))
+    test = [torch.isin(data.test_labels, own).nonzero().squeeze(1) for own in classes]
+    empty = [int(own[0]) for own, rows in zip(classes, test, strict=True) if len(rows) == 0]
     if empty:
         raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
     return Split(classes.tolist(), train, validation, test, position)
 
 
 def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
-    """The classes in the order of their arrival: the protocol's, or the seed's."""
+    """The classes in their order of arrival: the protocol's order, or the seed's."""
     if data.experiences:
         return _of_stream(data, protocol)
     fixed = class_orders.fixed(protocol.class_order)
@@ -62,7 +62,7 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
 
 
 def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
-    """The classes as they come in the stream that the data is. Raises ValueError for another protocol."""
+    """The class order of a user's stream. Raises ValueError if the protocol does not fit the stream."""
     sizes = sorted({len(own) for own in data.experiences})
     if len(sizes) > 1:
         raise ValueError(

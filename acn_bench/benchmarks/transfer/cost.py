@@ -1,4 +1,4 @@
-"""A transfer and its data -> how much work it is, in images trained."""
+"""A transfer and its data -> its estimated work, in images trained."""
 
 from collections.abc import Sequence
 
@@ -10,26 +10,26 @@ from acn_bench.evaluation.cost import EVALUATED
 
 
 def check(config: TransferConfig, data: Sequence[ImageData]) -> None:
-    """Raise ValueError where a class has no rows to spare, in either data set."""
-    for one in data:
-        whole(one, config.benchmark.validation, config.seeds.data)
+    """Raise ValueError if a class of either data set has too few rows to hold some out."""
+    for images in data:
+        whole(images, config.benchmark.validation, config.seeds.data)
 
 
 def cost(config: TransferConfig, data: Sequence[ImageData]) -> Cost:
-    """Work of the run, where no arm stops early and one is cut."""
+    """The work of the run, if the source is trained for all epochs and the network is cut."""
     batch, classes = config.benchmark.batch_size, len(data[0].class_names)
     return Cost(images=work(config, data), batch_size=batch, classes=classes)
 
 
 def work(config: TransferConfig, data: Sequence[ImageData]) -> float:
-    """Images trained, and those evaluated for what they cost, where no arm stops early and one is cut."""
+    """Images trained, plus images evaluated at their cost in images trained; assumptions as in `cost`."""
     protocol = config.benchmark
     source, target = (len(d.train_labels) for d in data)
-    kept, held = 1 - protocol.validation, protocol.validation
-    trained = kept * (protocol.epochs * source + 2 * protocol.finetune_epochs * target)
+    held_out = protocol.validation
+    trained = (1 - held_out) * (protocol.epochs * source + 2 * protocol.finetune_epochs * target)
     checks = protocol.epochs * protocol.checks_per_epoch
-    looked = held * (checks * source + 2 * protocol.finetune_epochs * target)
-    at_the_end = held * source + len(data[0].test_labels)
+    checked = held_out * (checks * source + 2 * protocol.finetune_epochs * target)
+    after_source = held_out * source + len(data[0].test_labels)
     probes = target + len(data[1].test_labels)
-    finetuned = 4 * held * target + 2 * len(data[1].test_labels)
-    return trained + EVALUATED * (looked + at_the_end + probes + finetuned)
+    finetuned = 4 * held_out * target + 2 * len(data[1].test_labels)
+    return trained + EVALUATED * (checked + after_source + probes + finetuned)

@@ -7,31 +7,31 @@ from acn_bench.spec import Struct
 
 
 class Accuracy(Struct, frozen=True, kw_only=True):
-    """On both sets of rows after 0 … L blocks, (L+1,); one value where the network has no depths."""
+    """Accuracy after 0 … L blocks, (L+1,); one value if the network has no depths."""
 
     validation: list[float]  # on held-out training rows
     test: list[float]
 
 
 class Trained(Struct, frozen=True, kw_only=True):
-    """One training on one data set, and the network that it ended with."""
+    """The training of a network on one data set, and the accuracy after it."""
 
-    train_loss: list[float]  # per check: an epoch, or the part of one that the protocol says
+    train_loss: list[float]  # per check: an epoch, or 1 / checks_per_epoch of one
     held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
-    accuracy: Accuracy  # after the last check, through the head that was trained
-    # (L+1, 2) over the held-out rows: how many each depth loses, and gains, against full depth
+    accuracy: Accuracy  # after the last check, with the trained head
+    # (L+1, 2) over the held-out rows: how many examples each depth loses and gains against full depth
     changes: list[list[int]]
 
 
 class Probed(Struct, frozen=True, kw_only=True):
-    """Linear probes on the frozen features of every depth, each a head of its own."""
+    """A linear probe for each depth, on frozen features."""
 
     accuracy: Accuracy
-    penalties: list[float]  # (L+1,) L2, as the held-out rows chose it
+    penalties: list[float]  # (L+1,) L2, chosen on the held-out rows
 
 
 class RowCounts(Struct, frozen=True, kw_only=True):
-    """How many rows of a data set served for what."""
+    """The number of training, held-out and test rows of a data set."""
 
     train: int
     validation: int
@@ -39,13 +39,14 @@ class RowCounts(Struct, frozen=True, kw_only=True):
 
 
 class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
-    """Raw measurements of a transfer. Costs are of the fine-tuned network; seconds are of all parts."""
+    """Raw measurements of a transfer. Costs are of the fine-tuned network; seconds are of the whole run."""
 
-    source: Trained  # its last check is the one whose network was transferred
-    cut: int | None  # blocks that are enough on held-out source rows; null where none can be said
-    probed: Probed  # of the network as the source left it, on the target
+    source: Trained  # the network of its last check is transferred
+    # utilised depth on held-out source rows; null at chance level, or if the network has no depths
+    cut: int | None
+    probed: Probed  # on the target, of the network after the source
     finetuned: Trained  # all blocks
-    finetuned_cut: Trained | None  # cut to `cut` blocks, and then fine-tuned
+    finetuned_cut: Trained | None  # cut to `cut` blocks, then fine-tuned
     source_rows: RowCounts
     target_rows: RowCounts
     source_classes: int
@@ -53,7 +54,7 @@ class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
 
 
 def validate(result: TransferResult, _: TransferSpec) -> None:
-    """Raise ValueError where the parts of a result do not fit each other."""
+    """Raise ValueError if the parts of a result do not fit each other."""
     measured = {
         "source.accuracy": result.source.accuracy,
         "probed.accuracy": result.probed.accuracy,

@@ -11,7 +11,7 @@ from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Sch
 
 
 class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
-    """A network trained on a source, then fine-tuned, and read by linear probes, on a target."""
+    """A network is trained on a source, then fine-tuned and measured by linear probes on a target."""
 
     arm: ClassVar[tuple[str, ...]] = ("scheme",)
 
@@ -19,10 +19,10 @@ class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
     target: str = "cifar10"
     scheme: Scheme = "plain"  # of the training on the source
     epochs: Count = 100  # on the source, at most
-    source_accuracy: Share | None = None  # held-out: who reaches it stops; null: equal epochs
-    checks_per_epoch: Count = 1  # on the source: how often the held-out rows are asked
+    source_accuracy: Share | None = None  # held-out; training stops there; null: all epochs
+    checks_per_epoch: Count = 1  # on the source: measurements of the held-out accuracy
     finetune_epochs: Count = 20
-    finetune_scheme: Literal["plain", "source"] = "plain"  # `source`: the one of the source
+    finetune_scheme: Literal["plain", "source"] = "plain"  # `source`: the same as on the source
     batch_size: Count = 64
     optimizer: Literal["adamw"] = "adamw"  # a new one for each training; no schedule
     learning_rate: Positive = 1e-3
@@ -33,11 +33,12 @@ class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
     validation: Annotated[float, msgspec.Meta(gt=0, lt=1)] = (
         0.1  # share of the training rows of each class that is held out, in both data sets
     )
-    tolerance: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01  # of the depth that it is cut to
+    # share of accuracy that the cut network may lose on held-out source rows
+    tolerance: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.01
     probe_penalties: tuple[NotNegative, ...] = (1e-5, 1e-3, 1e-1)  # L2, chosen on held-out rows
 
     def __post_init__(self) -> None:
-        """Raises ValueError where there is nothing to choose the probes' penalty from."""
+        """Raises ValueError if `probe_penalties` is empty."""
         if not self.probe_penalties:
             raise ValueError("probe_penalties is empty: a linear probe needs one penalty or more")
 
@@ -50,7 +51,10 @@ class TransferSpec(Benchmark, frozen=True, kw_only=True, tag="transfer"):
         return self.validation
 
     def on(self, data: str) -> "TransferSpec":
-        """Goes to the counterpart of the target; mirrors no digits. Raises LookupError where there is none."""
+        """The transfer from `data` to its own target; no mirroring for digits.
+
+        Raises LookupError if `data` has no target.
+        """
         target = self.target
         if data != self.data:
             targets = {name: t for name in DATA if (t := DATA.load(name).transfers_to)}

@@ -52,7 +52,7 @@ def test_it_is_the_smallest_depth_at_which_the_truncated_network_is_within_toler
 ):
     done = trained(task_incremental)
     chance = 1 / 3 if task_incremental else 1 / 9
-    found, expected, all_right = [], [], []
+    logged, expected, all_right = [], [], []
     for experience in done.test:
         x, y, _ = examples(experience)
         task = experience.task_label
@@ -60,11 +60,11 @@ def test_it_is_the_smallest_depth_at_which_the_truncated_network_is_within_toler
         number = experience.current_experience
         top1 = f"Top1_Acc_Exp/eval_phase/test_stream/Task{task:03}/Exp{number:03}"
         assert done.logged[-1][top1] == pytest.approx(right[-1].double().mean().item())
-        found.append(done.logged[-1][EXP.format(task=task, number=number)])
+        logged.append(done.logged[-1][EXP.format(task=task, number=number)])
         expected.append(depth_by_hand(right, chance, 0.05))
         all_right.append(right)
-    assert found == pytest.approx(expected, nan_ok=True)
-    assert not isnan(found[-1])
+    assert logged == pytest.approx(expected, nan_ok=True)
+    assert not isnan(logged[-1])
     stream = depth_by_hand(torch.cat(all_right, dim=1), chance, 0.05)
     assert done.logged[-1][STREAM] == pytest.approx(stream, nan_ok=True)
 

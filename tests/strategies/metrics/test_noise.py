@@ -56,11 +56,11 @@ def test_accuracy_is_that_of_the_network_on_each_rows_own_noise(
                 logits = model(noisy, task) if task_incremental else model(noisy)
             right = (logits.argmax(dim=1) == y).sum().item()
             correct[name, level] += right
-            found = done.logged[-1][exp("NoisyAcc", (name, level), experience, task_incremental)]
-            assert found == pytest.approx(right / len(y))
+            value = done.logged[-1][exp("NoisyAcc", (name, level), experience, task_incremental)]
+            assert value == pytest.approx(right / len(y))
     for noise in NOISES:
-        found = done.logged[-1][stream("NoisyAcc", noise)]
-        assert found == pytest.approx(correct[noise] / total)
+        value = done.logged[-1][stream("NoisyAcc", noise)]
+        assert value == pytest.approx(correct[noise] / total)
 
 
 @both
@@ -91,11 +91,11 @@ def test_forgetting_is_first_less_last_of_the_accuracy_under_noise(task_incremen
         ]
         last = done.logged[-1]
         for j in range(2):
-            found = last[exp("RobustForgetting", noise, j, task_incremental)]
-            assert found == pytest.approx(R[j][j] - R[2][j])
-        found = last[stream("RobustForgetting", noise)]
-        assert found == pytest.approx(metrics.forgetting(R))
-        assert found > 0.05
+            value = last[exp("RobustForgetting", noise, j, task_incremental)]
+            assert value == pytest.approx(R[j][j] - R[2][j])
+        value = last[stream("RobustForgetting", noise)]
+        assert value == pytest.approx(metrics.forgetting(R))
+        assert value > 0.05
 
 
 @both
@@ -152,9 +152,9 @@ def test_noise_acts_before_a_normalisation_that_the_pipeline_made(
     plain = pipeline(False, NoiseRobustness(LEVELS), model=inside)
     undone = pipeline(False, NoiseRobustness(LEVELS, mean=MEAN, std=STD), model=outside)
     expected = plain.eval(stream(False).test_stream)
-    found = undone.eval(stream(False, Normalize(MEAN, STD)).test_stream)
-    assert found == pytest.approx(expected)
-    assert len(found) > len(NOISES)
+    values = undone.eval(stream(False, Normalize(MEAN, STD)).test_stream)
+    assert values == pytest.approx(expected)
+    assert len(values) > len(NOISES)
 
 
 def test_images_outside_0_to_1_are_refused_with_what_to_give(pipeline, stream):
@@ -186,8 +186,8 @@ def test_forgetting_keeps_streams_apart(pipeline, stream):
         learner.train(experience)
         for name, part in (("train", digits.train_stream), ("test", digits.test_stream)):
             last = learner.eval(part)
-            found = noisy.eval(part)[f"NoisyAcc_gaussian_0.2_Exp/eval_phase/{name}_stream/Task000/Exp000"]  # fmt: skip
-            accuracy[name, i] = found
+            value = noisy.eval(part)[f"NoisyAcc_gaussian_0.2_Exp/eval_phase/{name}_stream/Task000/Exp000"]  # fmt: skip
+            accuracy[name, i] = value
     for name in ("train", "test"):
         expected = accuracy[name, 0] - accuracy[name, 1]
         assert last[stream_name(name)] == pytest.approx(expected)

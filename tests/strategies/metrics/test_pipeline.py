@@ -26,7 +26,7 @@ def three():
     return UtilisedDepth(), NoiseRobustness(LEVELS), RobustForgetting(LEVELS)
 
 
-def ours(logged):
+def package_values(logged):
     return {name: value for name, value in logged.items() if name.startswith(NAMES)}
 
 
@@ -45,8 +45,8 @@ def test_an_evaluation_changes_neither_weights_nor_generators(task_incremental, 
     learner.eval(digits.test_stream)  # Avalanche itself makes the heads
     metrics = learner.evaluator.metrics
     after = []
-    for kept in (metrics, metrics[:2]):
-        learner.evaluator.metrics = kept
+    for chosen in (metrics, metrics[:2]):
+        learner.evaluator.metrics = chosen
         torch.manual_seed(3)
         before = state(learner.model)
         learner.eval(digits.test_stream)
@@ -98,7 +98,7 @@ def test_every_logger_gets_every_value(run, tmp_path, capsys):
         CSVLogger(tmp_path / "csv"),
     ]
     done = run(True, *three(), experiences=2, loggers=loggers)
-    values = ours(done.logged[-1])
+    values = package_values(done.logged[-1])
     assert {name.split("_")[0] for name in values} == set(NAMES)
     loggers[2].writer.flush()
     board = EventAccumulator(str(tmp_path / "board")).Reload()
@@ -133,13 +133,13 @@ def test_the_csv_logger_keeps_its_accuracies(run, tmp_path):
 def test_other_strategies_log_them_too(strategy, task_incremental, run):
     more = {"mem_size": 20} if strategy is Replay else {"alpha": 1.0, "temperature": 2.0}
     done = run(task_incremental, *three(), experiences=2, strategy=strategy, **more)
-    assert {name.split("_")[0] for name in ours(done.logged[-1])} == set(NAMES)
+    assert {name.split("_")[0] for name in package_values(done.logged[-1])} == set(NAMES)
 
 
 def test_joint_training_has_learned_every_class_and_forgets_nothing(pipeline, stream):
     learner, digits = pipeline(True, *three(), strategy=JointTraining, train_epochs=4), stream(True)
     learner.train(digits.train_stream)
-    logged = ours(learner.eval(digits.test_stream))
+    logged = package_values(learner.eval(digits.test_stream))
     assert not [name for name in logged if name.startswith("RobustForgetting")]
     assert not isnan(logged["UtilisedDepth_Exp/eval_phase/test_stream/Task002/Exp002"])
 
@@ -153,7 +153,7 @@ def test_a_benchmark_without_task_labels_logs_them(pipeline, digits):
     learner = pipeline(False, *three())
     for experience in halves.train_stream:
         learner.train(experience)
-        logged = ours(learner.eval(halves.test_stream))
+        logged = package_values(learner.eval(halves.test_stream))
     assert "UtilisedDepth_Exp/eval_phase/test_stream/Exp001" in logged
     assert "RobustForgetting_gaussian_0.2_Exp/eval_phase/test_stream/Exp000" in logged
 
@@ -163,7 +163,7 @@ def test_pieces_of_an_online_stream_count_as_the_experience_they_were_cut_from(p
     for experience in digits.train_stream[:2]:
         for piece in split_online_stream([experience], experience_size=60):
             learner.train(piece)
-        logged = ours(learner.eval(digits.test_stream))
+        logged = package_values(learner.eval(digits.test_stream))
     forgotten = [name for name in logged if name.startswith("RobustForgetting_gaussian_0.2_Exp")]
     assert forgotten == ["RobustForgetting_gaussian_0.2_Exp/eval_phase/test_stream/Task000/Exp000"]
 
