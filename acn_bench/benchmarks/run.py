@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from acn_bench.config import B, RunConfig
 from acn_bench.data.data_set import DataSet
 from acn_bench.result import Guard, Result
 from acn_bench.training.resume import ResumeFile
 
-D = TypeVar("D", bound=DataSet, covariant=True)  # the data that its protocol takes
+D = TypeVar("D", bound=DataSet, covariant=True, default=DataSet)  # what its protocol takes
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 

@@ -32,7 +32,7 @@ from acn_bench.strategies.epoch_hooks import EpochHooks
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.scheme_adapter import SchemeAdapter
-from acn_bench.strategies.seeding import Seeded, generators_kept
+from acn_bench.strategies.seeding import Seeded, preserved_generators
 from acn_bench.strategies.state import learner_state, restore_learner, state_of
 from acn_bench.strategies.stream import Examples, NumberedRows, class_stream
 from acn_bench.training.resume import State
@@ -45,7 +45,7 @@ def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
     Raises ValueError where data and protocol do not fit, DivergedError where the loss is no number.
     """
     cost.reset_peak_memory(run.device)
-    with generators_kept():
+    with preserved_generators():
         return ContinualRun(run).measure()
 
 

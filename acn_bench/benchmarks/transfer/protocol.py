@@ -22,7 +22,7 @@ from acn_bench.benchmarks.transfer.result import (
 )
 from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.data.batches import Rows
-from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split, whole
 from acn_bench.evaluation import correctness, cost, guards, linear_probe
@@ -39,7 +39,7 @@ GATHERED = 1000  # images that lie on the device as floats at once
 
 def measure(run: Run[TransferSpec, ImageData]) -> RunOutput:
     """Run the protocol. Raises ValueError where data and protocol do not fit, DivergedError on NaN."""
-    with generators_kept():
+    with preserved_generators():
         return TransferRun(run).measure()
 
 
