@@ -37,7 +37,7 @@ COUNTED = (
     "M",
     "GFLOPs",
     "images",
-)  # alike for all seeds: their spread says nothing unless it is there
+)  # the same for all seeds: a spread of 0 is not shown
 
 
 def decimals(unit: str, value: float, spread: float | None) -> int:
@@ -118,21 +118,21 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def instead(name: str, ours: Any, theirs: Any) -> str:
+def instead(name: str, value: Any, expected: Any) -> str:
     """A setting that differs: "batch size: 32 instead of 64"."""
-    return f"{key(name)}: {setting(ours)} instead of {setting(theirs)}"
+    return f"{key(name)}: {setting(value)} instead of {setting(expected)}"
 
 
 def each(sentences: Iterable[str]) -> str:
-    """Every way of it once, in order: "this; or that"."""
+    """Each distinct sentence once, in order: "this; or that"."""
     return "; or ".join(dict.fromkeys(sentences))
 
 
 def augmented(crop_padding: int, flip: bool) -> str:
-    """What is done to an image before it is trained on."""
-    done = [f"random crop ({crop_padding} px)"] if crop_padding else []
-    done += ["horizontal flip"] if flip else []
-    return listed(done) or "no augmentation"
+    """The augmentation of training images, in words."""
+    steps = [f"random crop ({crop_padding} px)"] if crop_padding else []
+    steps += ["horizontal flip"] if flip else []
+    return listed(steps) or "no augmentation"
 
 
 def span(first: str, last: str) -> str:

@@ -26,7 +26,7 @@ def test_forgetting_of_the_worked_examples(R, kind, expected):
     assert metrics.forgetting(R, kind) == pytest.approx(expected)
 
 
-def test_forgetting_is_first_minus_last_unless_said_otherwise():
+def test_forgetting_is_first_minus_last_by_default():
     assert metrics.forgetting(C) == metrics.forgetting(C, "first_last")
 
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Torch-free science: records -> groups, comparisons, statistics, caveats."""

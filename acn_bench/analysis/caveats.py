@@ -1,4 +1,4 @@
-"""Comparison -> sentences: what a reader must know before believing its figures."""
+"""Comparison -> caveats: what a reader must know before believing its figures."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from acn_bench.wording import listed, plural
 
 def caveats(comparison: Comparison) -> list[str]:
     """The gravest first; empty where there is nothing to warn of."""
-    found = [
+    sentences = [
         *_guards(comparison.records),
         *not_comparable(comparison),
         *_data(comparison.records),
@@ -29,11 +29,11 @@ def caveats(comparison: Comparison) -> list[str]:
         *_points(comparison),
         *_many(comparison),
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
 def data_title(data: DataProvenance) -> str:
-    """What the examples are; a part of a data set says so, with its rows."""
+    """A data set with its rows, as "subset" where it is a part of one."""
     title = set_title(data.name)
     rows = f"{data.train:,} train / {data.test:,} test rows"
     if data.canonical:
@@ -43,7 +43,7 @@ def data_title(data: DataProvenance) -> str:
 
 
 def set_title(name: str) -> str:
-    """The title of a data set; the name of what is not known by one."""
+    """The title of a data set; its name where it has none."""
     return DATA.load(name).title if name in DATA else name
 
 
@@ -57,41 +57,41 @@ def _guards(records: Sequence[Record]) -> Iterator[str]:
     for guard in (g for r in records for g in r.provenance.guards if not g.passed):
         failed.setdefault(guard.name, []).append(guard.detail.rstrip("."))
     for name, details in failed.items():
-        said = list(dict.fromkeys(details))
-        more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
-        yield f"A guard failed in {plural(len(details), 'run')}: {name}: {'; '.join(said[:3])}{more}."
+        distinct = list(dict.fromkeys(details))
+        more = f"; and {len(distinct) - 3} more" if len(distinct) > 3 else ""
+        yield f"A guard failed in {plural(len(details), 'run')}: {name}: {'; '.join(distinct[:3])}{more}."
 
 
 def not_comparable(comparison: Comparison) -> Iterator[str]:
-    """The records' own reasons against setting them beside published figures, each once."""
+    """The records' own reasons against comparing them with published figures, each once."""
     records = comparison.records
     reasons = Counter(_short(reason) for r in records for reason in r.provenance.why_not)
-    unsaid = sum(not r.provenance.comparable and not r.provenance.why_not for r in records)
-    if unsaid:
-        reasons["the records give no reason"] = unsaid
+    silent = sum(not r.provenance.comparable and not r.provenance.why_not for r in records)
+    if silent:
+        reasons["the records give no reason"] = silent
     for count in sorted(set(reasons.values()), reverse=True):
         which = "No run is" if count == len(records) else f"{count} of {len(records)} runs are not"
-        said = "; ".join(reason for reason, n in reasons.items() if n == count)
-        yield f"{which} comparable with published figures: {said}."
+        words = "; ".join(reason for reason, n in reasons.items() if n == count)
+        yield f"{which} comparable with published figures: {words}."
 
 
 def _short(reason: str) -> str:
-    """A reason, without what each run has to say of a check that failed in it."""
+    """A reason; of a check that failed, without the details of each run."""
     return (reason.partition(" (")[0] if reason.startswith("check failed: ") else reason).rstrip(
         "."
     )
 
 
 def _data(records: Sequence[Record]) -> Iterator[str]:
-    found = {d.fingerprint: d for r in records for d in r.provenance.datasets}
+    data_sets = {d.fingerprint: d for r in records for d in r.provenance.datasets}
     which = (
         "Every figure"
-        if len(found) == len(records[0].provenance.datasets)
+        if len(data_sets) == len(records[0].provenance.datasets)
         else "Some of the figures"
     )
-    for data in found.values():
+    for data in data_sets.values():
         if not data.canonical:
-            yield f"{which} on this page stands on {data_title(data)}, not on a published data set in full."
+            yield f"{which} in this report is of {data_title(data)}, not of a published data set in full."
 
 
 def _mixed(records: Sequence[Record]) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _mixed_pairs(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def _repeats(comparison: Comparison) -> Iterator[str]:
-    """Runs that were made more than once, and whether that showed."""
+    """Runs that were made more than once, and whether their accuracies differ."""
     if not comparison.repeats:
         return
     runs = {new.run_id for _, new in comparison.repeats}
@@ -136,15 +136,15 @@ def _repeats(comparison: Comparison) -> Iterator[str]:
     }
     places = sorted({r.provenance.device for pair in comparison.repeats for r in pair})
     which = f"in {len(other)} of them" if len(runs) > 1 else "here"
-    said = f"accuracies differ {which}" if other else "accuracies are the same"
+    words = f"accuracies differ {which}" if other else "accuracies are the same"
     yield (
         f"{plural(len(runs), 'run')} {'was' if len(runs) == 1 else 'were'} made more than once ({listed(places)}); "
-        f"the newest record counts, and {said}."
+        f"the newest record counts, and {words}."
     )
 
 
 def _unequal(groups: Sequence[Group]) -> Iterator[str]:
-    """What a pair should share: parameters and images seen, a hundredth more or less."""
+    """Pairs whose parameters or images seen differ by more than a hundredth."""
     for group in groups:
         for name in ("parameters", "images_seen"):
             ac, residual = group.cell("ac", name).mean, group.cell("residual", name).mean
@@ -180,10 +180,10 @@ def _seeds(comparison: Comparison) -> Iterator[str]:
 
 
 def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
-    """Which other code the arm that a group lacks was run with."""
-    alike = [g for g in groups if g.code != group.code and g.but_code == group.but_code]
+    """The other code that the missing arm of a group was run with."""
+    similar = [g for g in groups if g.code != group.code and g.but_code == group.but_code]
     lacking = {"ac", "residual"} - group.arms.keys()
-    codes = sorted({g.code[:8] for g in alike if lacking & g.arms.keys()})
+    codes = sorted({g.code[:8] for g in similar if lacking & g.arms.keys()})
     return f" with this code ({group.code[:8]}) but with {listed(codes)}" if codes else ""
 
 
@@ -191,11 +191,11 @@ def _chance(groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         for arm in group.arms.values():
             runs = [r for r in arm.records if depth_metrics.depth_curve(r, "validation")]
-            guessing = sum(depth_metrics.utilised_depth(r) is None for r in runs)
-            if guessing:
+            at_chance = sum(depth_metrics.utilised_depth(r) is None for r in runs)
+            if at_chance:
                 yield (
-                    f"{group.label}, {arm.title}: {guessing} of {len(runs)} final models are not above "
-                    "guessing by two standard errors, so their utilised depth has no value."
+                    f"{group.label}, {arm.title}: {at_chance} of {len(runs)} final models are not above "
+                    "the chance level by two standard errors, so their utilised depth has no value."
                 )
 
 

@@ -1,4 +1,4 @@
-"""[Record] -> Comparison: AC beside residual, paired by everything but the wiring.
+"""[Record] -> Comparison: AC and residual, paired by everything but the wiring.
 
 Records whose configs differ in anything else than the wiring and the seeds, or that other code
 made, stand in different groups and are never averaged. Within a group, arms are compared seed by
@@ -30,7 +30,7 @@ SEEDS = tuple(f.name for f in msgspec.structs.fields(Seeds))
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the records say of one claim in one group."""
+    """The outcome of one claim in one group."""
 
     claim: Claim
     group: Group
@@ -53,7 +53,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a report shows of one benchmark."""
+    """The groups of one benchmark and the verdicts on its claims."""
 
     benchmark: str
     card: BenchmarkCard | None
@@ -148,7 +148,7 @@ def verdict(claim: Claim, group: Group) -> Verdict:
 
 
 def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> str:
-    """Why a group cannot speak to a claim; empty where it can."""
+    """Why a group gives no verdict on a claim; empty where it gives one."""
     missing = [arm_title(arm) for arm in ("ac", claim.against) if arm not in group.arms]
     if missing:
         return f"{wording.listed(missing)} not run"
@@ -161,14 +161,14 @@ def _no_verdict(claim: Claim, group: Group, difference: Difference | None) -> st
 
 
 def _not_matched(claim: Claim, group: Group) -> str:
-    """Which runs are not what the protocol compares; empty where all are."""
-    said = []
+    """Which runs the protocol does not compare; empty where it compares all."""
+    unmatched = []
     for arm in ("ac", claim.against):
         runs = group.arms[arm].records
         short = sum(not group.kind.matched(r) for r in runs)
         if short:
-            said.append(f"{short} of {wording.plural(len(runs), 'run')} of {arm_title(arm)}")
-    return f"not matched: {wording.listed(said)}" if said else ""
+            unmatched.append(f"{short} of {wording.plural(len(runs), 'run')} of {arm_title(arm)}")
+    return f"not matched: {wording.listed(unmatched)}" if unmatched else ""
 
 
 def seeds_varied(records: Sequence[Record]) -> str:
@@ -208,8 +208,8 @@ def _not_run(groups: Sequence[Group]) -> Iterator[str]:
                 missing.setdefault((family, other), []).append(strategy)
     for (family, variant), strategies in missing.items():
         named = [s for s in strategies if s]  # none where nothing can be forgotten
-        beside = f" with {wording.listed(named)}" if named else ""
-        yield f"{family}, {variant} variant: not run{beside}"
+        strategies_run = f" with {wording.listed(named)}" if named else ""
+        yield f"{family}, {variant} variant: not run{strategies_run}"
 
 
 def _numbers(values: Sequence[int]) -> str:

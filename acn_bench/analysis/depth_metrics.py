@@ -24,22 +24,22 @@ def depth_curve(record: Record, split: Literal["test", "validation"]) -> list[fl
 
 def utilised_depth(record: Record, tolerance: float = TOLERANCE) -> int | None:
     """Blocks in use, chosen on held-out rows; None where even full depth is not above chance."""
-    curve = telling_curve(record)
+    curve = curve_above_chance(record)
     return None if curve is None else metrics.utilised_depth(curve, tolerance)
 
 
-def telling_curve(record: Record) -> list[float] | None:
+def curve_above_chance(record: Record) -> list[float] | None:
     """The held-out depth curve, where its end is above chance by two standard errors."""
     model = final_model(record)
     curve = model.validation
-    telling = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
-    return curve if telling else None
+    above = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
+    return curve if above else None
 
 
 def sufficient_depth(record: Record, epsilon: float = TOLERANCE) -> int | None:
-    """Blocks of which held-out rows show that they are enough; None where they could not have shown it."""
+    """The fewest blocks that held-out rows show to be enough; None where they are too few to show it."""
     changes, count = final_model(record).changes, final_model(record).held_out
-    if changes is None or telling_curve(record) is None:
+    if changes is None or curve_above_chance(record) is None:
         return None
     if not noninferiority.shown(0, 0, count, epsilon):  # too few, even if no example changed
         return None

@@ -11,18 +11,18 @@ Curve = list[float]  # (L+1,) accuracy after 0 … L blocks
 
 @dataclass(frozen=True)
 class FinalModel:
-    """What was measured of the network that a run ended with."""
+    """The measurements of the network that a run ends with."""
 
     test: Curve | None  # None where the network has no depths, or nothing was measured
     validation: Curve | None
     held_out: int  # examples that `validation` is of
     # (L+1, 2): how many of them each depth loses, and gains, against full depth; None where it was not counted
     changes: list[list[int]] | None
-    chance: float  # the accuracy of guessing
+    chance: float  # the chance level of its accuracy
 
 
 def final_model(record: Record) -> FinalModel:
-    """The final model of a run, as its kind reads it."""
+    """The final model of a run, as its kind defines it."""
     return KINDS.load(record.config.benchmark.kind).final_model(record)
 
 

@@ -30,7 +30,7 @@ ARM_NAMES = {
     "densenet": "DenseNet",
     "denseformer": "DenseFormer",
 }
-PLUS = "+"  # between a wiring and the scheme that tells an arm apart
+PLUS = "+"  # between a wiring and a scheme that distinguishes arms
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Difference:
 class Arm:
     """The records of one wiring in a group, one a seed tuple, in the order of their seeds."""
 
-    name: str  # the wiring, with its scheme where that tells arms apart; or a factory's name
+    name: str  # the wiring, with its scheme where that distinguishes arms; or a factory's name
     records: tuple[Record, ...]
     joint: dict[SeedKey, Record] = field(default_factory=dict)  # of the same wiring and settings
 
@@ -117,8 +117,8 @@ class Arm:
 class Group:
     """Records that differ in nothing but the wiring and the seeds."""
 
-    label: str  # what tells it from the other groups of the comparison
-    setting: str  # what its label's letter stands for; empty where the label has none
+    label: str  # distinguishes it from the other groups of the comparison
+    setting: str  # the settings of its label's letter; empty where the label has none
     config: RunConfig  # of one of its records; wiring and seeds are not the group's
     code: str
     arms: dict[str, Arm]
@@ -135,7 +135,7 @@ class Group:
 
     @property
     def but_budget(self) -> bytes:
-        """All that its records share, other than what ends an experience."""
+        """All that its records share, other than the budget of an experience."""
         return _identity(self.records[0], but="benchmark.budget")
 
     @property
@@ -240,12 +240,12 @@ def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]
         parted.setdefault(_arm(record), []).append(record)
     arms = {}
     for name in sorted(parted, key=arm_order):
-        beside = {
+        of_pairs = {
             _seeds(r): joint[_but_strategy(r)] for r in parted[name] if _but_strategy(r) in joint
         }
         strategy = parted[name][0].config.strategy
-        own = strategy is not None and strategy.at_once
-        arms[name] = Arm(name, tuple(parted[name]), {} if own else beside)
+        is_joint = strategy is not None and strategy.at_once
+        arms[name] = Arm(name, tuple(parted[name]), {} if is_joint else of_pairs)
     return arms
 
 
@@ -260,8 +260,8 @@ def _but_strategy(record: Record) -> Run:
 
 def _identity(record: Record, but: str = "") -> bytes:
     """All settings but those whose names begin with `but`."""
-    kept = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
-    return msgspec.json.encode(kept, order="deterministic")
+    shared = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
+    return msgspec.json.encode(shared, order="deterministic")
 
 
 # ---------------------------------------------------------------- small parts
@@ -275,7 +275,7 @@ def arm_title(name: str) -> str:
 
 
 def _arm(record: Record) -> str:
-    """The wiring, and what else tells arms apart where it is not the plain one."""
+    """The wiring, and the other settings of an arm where they are not plain."""
     more = map(str, arm_values(record.config.benchmark))
     return PLUS.join([record.config.backbone.arm, *(word for word in more if word != "plain")])
 

@@ -1,4 +1,4 @@
-"""Runs of several groups -> the words that tell the groups apart."""
+"""Runs of several groups -> the labels that distinguish the groups."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from acn_bench.record import Record
 
 
 def settings(record: Record) -> dict[str, Any]:
-    """All that must be equal within a group, as flat words: `benchmark.epochs` -> 10."""
-    return _decided(record.config) | {"code": record.provenance.code[:8]}
+    """The settings that are equal within a group, flattened: `benchmark.epochs` -> 10."""
+    return _flat_settings(record.config) | {"code": record.provenance.code[:8]}
 
 
-def _decided(config: RunConfig) -> dict[str, Any]:
+def _flat_settings(config: RunConfig) -> dict[str, Any]:
     raw = msgspec.to_builtins(config)
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
     del raw["seeds"], backbone["family"]
@@ -31,7 +31,7 @@ def _decided(config: RunConfig) -> dict[str, Any]:
 
 def apart(configs: Sequence[RunConfig]) -> list[str]:
     """For each run of a plan the settings that others of it have otherwise, variant and depth aside."""
-    flats = [_decided(config) for config in configs]
+    flats = [_flat_settings(config) for config in configs]
     varied = _varied(flats)
     return [_settings(flat, varied - _depths(flat)) for flat in flats]
 
@@ -49,14 +49,14 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def named(examples: dict[bytes, Record]) -> dict[bytes, tuple[str, str]]:
-    """For each group its label and, where settings too many for a label differ, all of them."""
+    """For each group its label and, where more settings differ than a label can hold, all of them."""
     flats = {key: settings(record) for key, record in examples.items()}
     varied = _varied(flats.values())
     families = {record.config.backbone.family for record in examples.values()}
     others = {key: _settings(flat, varied - _depths(flat)) for key, flat in flats.items()}
     many = len({n for flat in flats.values() for n in varied - _depths(flat)}) > 2
     letters = {words: _letter(k) for k, words in enumerate(sorted(set(others.values())))}
-    found = {}
+    labels = {}
     for key, record in examples.items():
         words = [record.config.strategy.name] if record.config.strategy else []
         words.append(_backbone_words(record.config, len(families) > 1))
@@ -65,18 +65,18 @@ def named(examples: dict[bytes, Record]) -> dict[bytes, tuple[str, str]]:
         ]
         if others[key]:
             words += [f"setting {letters[others[key]]}"] if many else others[key].split(", ")
-        found[key] = (" · ".join(words), others[key] if many else "")
-    return found
+        labels[key] = (" · ".join(words), others[key] if many else "")
+    return labels
 
 
 def _varied(flats: Iterable[dict[str, Any]]) -> set[str]:
-    """The settings that take several values and that the first words of a label do not say."""
+    """The settings with several values that the first words of a label do not give."""
     values: dict[str, set[Any]] = {}
     for flat in flats:
         for name, value in flat.items():
             values.setdefault(name, set()).add(value)
-    silent = (".variant", ".factory", ".builder", ".source", ".kind")
-    return {n for n, found in values.items() if len(found) > 1 and not n.endswith(silent)}
+    given = (".variant", ".factory", ".builder", ".source", ".kind")
+    return {n for n, distinct in values.items() if len(distinct) > 1 and not n.endswith(given)}
 
 
 def _depths(flat: dict[str, Any]) -> set[str]:
@@ -106,13 +106,13 @@ def _setting(name: str, value: Any) -> str:
     if name == "benchmark.data":
         return str(value)
     if name == "benchmark.budget":
-        return fair(str(value))
+        return equal(str(value))
     if isinstance(value, tuple):
         value = "/".join(f"{v:g}" for v in value)
     return f"{word} {value}"
 
 
-def fair(budget: str) -> str:
-    """A budget as what it keeps equal: "equal epochs", "equal seconds (20 s)"."""
+def equal(budget: str) -> str:
+    """What a budget makes equal: "equal epochs", "equal seconds (20 s)"."""
     seconds = f"seconds ({budget.removesuffix('s')} s)"
     return f"equal {budget if budget in ('epochs', 'images') else seconds}"

@@ -1,4 +1,4 @@
-"""One number of a record: what it is called, what it means, where it comes from and how it is computed."""
+"""One number of a record: its title, its definition, the definition's source, and the function that computes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Metric:
     source: str
     of: Measure
     missing: str | Callable[[Record], str] = "not measured"  # why a record may have no value
-    chance: Measure | None = None  # what guessing would have
-    printed_by: str = ""  # what other libraries print under a name of their own
+    chance: Measure | None = None  # the chance level of an accuracy
+    printed_by: str = ""  # the libraries that print it, with their names for it
     # where it needs joint training of the same network, seeds and settings, (record, joint) in place of `of`
-    beside: Callable[[Record, Record], float | None] | None = None
+    against_joint: Callable[[Record, Record], float | None] | None = None
 
     @property
     def origin(self) -> str:
@@ -33,10 +33,10 @@ class Metric:
         return f"{self.source}{printed}"
 
     def value(self, record: Record, joint: Record | None = None) -> float | None:
-        """The number; None where the record, or joint training beside it, has not what it needs."""
-        if self.beside is None:
+        """The number; None where the record, or the joint training that it needs, has no value for it."""
+        if self.against_joint is None:
             return self.of(record)
-        return None if joint is None else self.beside(record, joint)
+        return None if joint is None else self.against_joint(record, joint)
 
     def why_not(self, record: Record) -> str:
         """Why this record has no value."""

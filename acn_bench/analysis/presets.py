@@ -1,4 +1,4 @@
-"""Comparison -> for each preset that was asked for, where its runs depart from the protocol it is named after."""
+"""Comparison -> for each preset of the runs, how they deviate from the protocol that it is named after."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from acn_bench.record import Record
 
 @dataclass(frozen=True)
 class Departure:
-    """One preset, and what its runs do otherwise."""
+    """One preset, and how its runs deviate from it."""
 
     preset: str
     source: str
@@ -25,27 +25,27 @@ class Departure:
 def departures(comparison: Comparison) -> list[Departure]:
     """One entry for each preset of the card that any record names, in the card's order."""
     card = comparison.card
-    found = []
+    deviations = []
     for name, preset in (card.preset if card else {}).items():
         records = [r for r in comparison.records if r.config.preset == name]
         if records:
             sentences = [*_values(preset, records), *_published(preset, records)]
-            found.append(Departure(name, preset.source, tuple(dict.fromkeys(sentences))))
-    return found
+            deviations.append(Departure(name, preset.source, tuple(dict.fromkeys(sentences))))
+    return deviations
 
 
 def _values(preset: Preset, records: Sequence[Record]) -> Iterator[str]:
-    """What the preset sets, and some run has otherwise: --quick, --set, --seeds or --data said so."""
-    for key, theirs in preset.values.items():
+    """The preset's settings that some run changes, by --quick, --set, --seeds or --data."""
+    for key, value in preset.values.items():
         if key == "seeds":
-            ours = sorted({r.config.seeds.order for r in records})
-            if ours != sorted(theirs):
-                yield wording.instead(key, ours, theirs)
+            seeds = sorted({r.config.seeds.order for r in records})
+            if seeds != sorted(value):
+                yield wording.instead(key, seeds, value)
             continue
         for record in records:
             protocol = msgspec.to_builtins(record.config.benchmark)
-            if key in protocol and protocol[key] != theirs:
-                yield wording.instead(key, protocol[key], theirs)
+            if key in protocol and protocol[key] != value:
+                yield wording.instead(key, protocol[key], value)
     for record in records:
         data = record.provenance.data
         if not data.canonical:
@@ -53,16 +53,16 @@ def _values(preset: Preset, records: Sequence[Record]) -> Iterator[str]:
 
 
 def _published(preset: Preset, records: Sequence[Record]) -> Iterator[str]:
-    """What no run here can take from the publication, beside what is done here."""
-    for key, theirs in preset.published.items():
-        ours = "; or ".join(dict.fromkeys(_here(key, record) for record in records))
+    """The published settings that no run can have, with what the runs do in their place."""
+    for key, published in preset.published.items():
+        practice = "; or ".join(dict.fromkeys(_here(key, record) for record in records))
         if key == "seeds":
-            ours = seeds_varied(records)
-        yield f"{wording.key(key)}: {theirs} as published; here {ours or 'no such setting'}"
+            practice = seeds_varied(records)
+        yield f"{wording.key(key)}: {published} as published; here {practice or 'no such setting'}"
 
 
 def _here(key: str, record: Record) -> str:
-    """What a run does where a preset's publication does something that it cannot."""
+    """What a run does in place of a published setting that it cannot have."""
     backbone, strategy = record.config.backbone, record.config.strategy
     if key == "backbone":
         blocks = "" if backbone.depth is None else f", {backbone.depth} blocks"

@@ -1,7 +1,7 @@
-"""Comparison -> published figures beside ours, with every known deviation of the protocol.
+"""Comparison -> published and measured figures, with every known deviation of the protocol.
 
-Where the data set or the stream of experiences differs, published figures are named but not set
-beside ours: no list of deviations would make them comparable.
+Where the data set or the stream of experiences differs, published figures are named but not
+compared: no list of deviations would make them comparable.
 """
 
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ from acn_bench.wording import plural
 
 @dataclass(frozen=True)
 class Row:
-    """One published figure beside ours, both in the metric's own scale."""
+    """One published figure and the measured one, both in the metric's own scale."""
 
     published: Published
-    ours: Cell
+    measured: Cell
 
 
 @dataclass(frozen=True)
 class Gap:
-    """AC - another arm of one metric, published and ours."""
+    """AC - another arm of one metric, published and measured."""
 
     metric: str
     against: str
     published: float
-    ours: Difference | None
+    measured: Difference | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class PublishedComparison:
     group: Group
     rows: tuple[Row, ...]  # by metric, AC first; empty where the stream is another one
     deviations: tuple[str, ...]  # known
-    open: tuple[str, ...]  # settings that the publication leaves open, and ours
+    open: tuple[
+        str, ...
+    ]  # settings that the publication leaves open, with the values of these runs
     same_stream: bool
 
     @property
@@ -54,7 +56,7 @@ class PublishedComparison:
         return list(dict.fromkeys(row.published.metric for row in self.rows))
 
     def gaps(self, metric: str) -> list[Gap]:
-        """The published differences of AC and each other arm, beside ours."""
+        """AC - each other arm, published and measured."""
         means = {
             r.published.wiring: r.published.mean for r in self.rows if r.published.metric == metric
         }
@@ -65,16 +67,16 @@ class PublishedComparison:
         ]
 
 
-def beside(comparison: Comparison) -> list[PublishedComparison]:
+def published_comparisons(comparison: Comparison) -> list[PublishedComparison]:
     """One entry for each group that something was published for."""
     card = comparison.card
     if card is None:
         return []
-    entries = [_beside(card, group) for group in comparison.groups]
+    entries = [_compared(card, group) for group in comparison.groups]
     return [entry for entry in entries if entry is not None]
 
 
-def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
+def _compared(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
     rows = [
         Row(figure, group.cell(figure.wiring, figure.metric))
         for figure in card.published
@@ -94,9 +96,9 @@ def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
     known = [
         *stream,
         *_different(card, record, others),
-        *_otherwise(card.published_backbone, record.config.backbone),
-        *_otherwise(card.published_strategy.get(group.strategy, {}), record.config.strategy),
-        *_besides_protocol(card, group),
+        *_differing(card.published_backbone, record.config.backbone),
+        *_differing(card.published_strategy.get(group.strategy, {}), record.config.strategy),
+        *_other_deviations(card, group),
     ]
     return PublishedComparison(
         group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
@@ -104,33 +106,33 @@ def _beside(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
 
 
 def _different(card: BenchmarkCard, record: Record, keys: Any) -> Iterator[str]:
-    """Published settings among `keys` that the record's protocol does not share."""
-    ours = msgspec.to_builtins(record.config.benchmark)
+    """The settings among `keys` that differ from the published ones."""
+    values = msgspec.to_builtins(record.config.benchmark)
     for key in keys:
         if key not in card.published_protocol:
             continue
-        theirs = card.published_protocol[key]
+        published = card.published_protocol[key]
         if key == "data":
-            name = str(theirs).split()[0]
+            name = str(published).split()[0]
             if record.provenance.data.name != name:
                 title = caveats.set_title(name)
                 yield f"data: {caveats.data_title(record.provenance.data)} instead of {title}"
-        elif key not in ours:
-            yield f"{wording.key(key)}: {theirs} as published; a run has no such setting"
-        elif ours[key] != theirs:
-            yield wording.instead(key, ours[key], theirs)
+        elif key not in values:
+            yield f"{wording.key(key)}: {published} as published; a run has no such setting"
+        elif values[key] != published:
+            yield wording.instead(key, values[key], published)
 
 
-def _otherwise(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterator[str]:
-    """Published settings of a network or a strategy that ours does not share."""
-    ours = {} if spec is None else msgspec.to_builtins(spec)
+def _differing(published: dict[str, Any], spec: msgspec.Struct | None) -> Iterator[str]:
+    """The settings of a network or a strategy that differ from the published ones."""
+    values = {} if spec is None else msgspec.to_builtins(spec)
     name = f"{spec.name} " if isinstance(spec, Strategy) else ""
-    for key, theirs in published.items():
-        if key in ours and ours[key] != theirs:
-            yield name + wording.instead(key, ours[key], theirs)
+    for key, value in published.items():
+        if key in values and values[key] != value:
+            yield name + wording.instead(key, values[key], value)
 
 
-def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
+def _other_deviations(card: BenchmarkCard, group: Group) -> Iterator[str]:
     """Deviations that are no setting of the protocol."""
     record = group.records[0]
     data = record.provenance.data
@@ -152,10 +154,10 @@ def _besides_protocol(card: BenchmarkCard, group: Group) -> Iterator[str]:
 
 
 def _open(card: BenchmarkCard, record: Record) -> Iterator[str]:
-    """Our values of the settings that the publication does not name."""
-    ours, unlisted = msgspec.to_builtins(record.config.benchmark), kind_of(record).unlisted
+    """The values of the settings that the publication does not name."""
+    values, unlisted = msgspec.to_builtins(record.config.benchmark), kind_of(record).unlisted
     tag = record.config.benchmark.__struct_config__.tag_field
-    for key, value in ours.items():
+    for key, value in values.items():
         if key not in card.published_protocol and key not in unlisted and key != tag:
             yield f"{wording.key(key)} {wording.setting(value)}"
     strategy = record.config.strategy

@@ -1,4 +1,4 @@
-"""A backbone's name -> a network in plain torch, for any pipeline."""
+"""Build, load, save and cut backbones by name: networks in plain torch, for any pipeline."""
 
 import importlib
 import math
@@ -12,16 +12,14 @@ from acn_bench import registry, user_functions
 from acn_bench.backbones import weights_file
 from acn_bench.backbones.backbone import (
     INITIALISATION,
-    MEAN,
-    STD,
     Backbone,
     ImageBackbone,
-    Normalise,
     TextBackbone,
     depth_logits,
     truncate,
 )
 from acn_bench.backbones.heads import Heads, MultiHead
+from acn_bench.backbones.patches import MEAN, STD, Normalise
 from acn_bench.backbones.wiring import WIRINGS
 from acn_bench.families.names import BACKBONES, backbone_spec
 from acn_bench.registry import closest
@@ -57,7 +55,7 @@ _ON_FIRST_USE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what few pipelines use when it is asked for: no run executes it."""
+    """Import early exit on first use. No run executes it, so it stays out of the code hash."""
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return registry.load(_ON_FIRST_USE[name])
@@ -77,20 +75,20 @@ def build(
     """Build `<wiring>_<family>`, e.g. `build("ac_mixer", num_classes=100, depth=5)`.
 
     Args:
-        name: wiring and family; `list backbones` shows all.
+        name: wiring and family; `acn-bench list backbones` shows all.
         num_classes: K, the width of the head.
         depth: L, the number of blocks, at least 1.
         variant: `plain` (equation 1 and the textbook block) or `released` (the authors' code).
-        mean: of the images in [0, 1], per channel; None leaves normalisation to the pipeline.
+        mean: per channel, of images in [0, 1]; None leaves normalisation to the pipeline.
         std: likewise.
-        precision: `bf16` runs matrix products in bfloat16 inside; logits are float32 either way.
-        sizes: of the family; mixer: image_size=32 in_channels=3 patch_size=4 width=128
+        precision: `bf16` runs matrix products in bfloat16; logits are always float32.
+        sizes: the family's; mixer: image_size=32 in_channels=3 patch_size=4 width=128
             token_width=64 channel_width=512; vit: image_size=32 in_channels=3 patch_size=4
             width=192 heads=3 mlp_ratio=4; bert: vocab_size=30522 max_length=512 width=768
             heads=12 mlp_ratio=4 dropout=0 attention_dropout=0.
 
     Raises:
-        LookupError: unknown name or variant. ValueError: a size that cannot be.
+        LookupError: unknown name or variant. ValueError: invalid size.
     """
     if name not in BACKBONES:
         raise LookupError(f"unknown backbone {name!r}. {_nearest(str(name))}")
@@ -101,7 +99,7 @@ def build(
 
 def _nearest(name: str) -> str:
     base, _, variant = name.partition(":")
-    if variant and base in BACKBONES:  # as the command line has it
+    if variant and base in BACKBONES:  # the notation of the command line
         return f"Did you mean build({base!r}, variant={variant!r})?"
     return closest(name, BACKBONES)
 
@@ -114,39 +112,39 @@ def from_spec(
     std: Sequence[float] | None = STD,
     precision: Precision = "fp32",
 ) -> Backbone:
-    """Build what a `BackboneSpec` says; draws initial weights from torch's global generator."""
+    """Build the network of a spec. Draws initial weights from torch's global generator."""
     if type(num_classes) is not int or num_classes < 1:
         raise ValueError(f"num_classes must be an int of at least 1, not {num_classes!r}")
     family = registry.load(spec.parts)(spec)
-    parts: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "parts": family,
         "head": nn.Linear(family.width, num_classes),
-        "wires": WIRINGS[spec.wiring](spec.depth, family.width),
+        "wiring": WIRINGS[spec.wiring](spec.depth, family.width),
         "precision": precision,
     }
     backbone: Backbone
     if isinstance(spec, ImageSpec):
-        backbone = ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **parts)
+        backbone = ImageBackbone(normalise=_normalise(mean, std, spec.in_channels), **arguments)
     else:
-        backbone = TextBackbone(**parts)
+        backbone = TextBackbone(**arguments)
     backbone.spec = spec
     return backbone
 
 
 def save(model: Backbone | MultiHead, path: Path | str) -> None:
-    """Write a network, cut or whole, to one safetensors file that `load` rebuilds it from.
+    """Write a network, whole or cut, to one safetensors file. `load` rebuilds the network from it.
 
     Raises ValueError for a network that `build`, `from_spec` or `load` did not make, OSError where the file
-    cannot be written; then there is no file.
+    cannot be written. An error leaves no file.
     """
     weights_file.write(model, Path(path))
 
 
 def load(path: Path | str) -> Backbone | MultiHead:
-    """A file that `save`, a run or `acn-bench truncate` wrote -> the network, in evaluation mode on the CPU.
+    """A file from `save`, a run or `acn-bench truncate` -> the network, in evaluation mode on the CPU.
 
-    With a head for each experience it is a `MultiHead`, called as `model(x, task_labels)`. Raises
-    LookupError where there is no file, ValueError where it is not such a file.
+    A multi-head network is a `MultiHead`, called as `model(x, task_labels)`. Raises LookupError where there is
+    no file, ValueError for another kind of file.
     """
     return weights_file.read(Path(path), from_spec)
 
@@ -156,7 +154,7 @@ def _normalise(
 ) -> nn.Module:
     if mean is None or std is None:
         return nn.Identity()
-    if not _one_each(mean, channels) or not _one_each(std, channels):
+    if not _is_per_channel(mean, channels) or not _is_per_channel(std, channels):
         raise ValueError(
             f"mean {mean} and std {std} must have a value for each of {channels} channels; "
             "mean=None leaves normalisation to the pipeline"
@@ -164,41 +162,40 @@ def _normalise(
     return Normalise(mean, std)
 
 
-def _one_each(values: Sequence[float], channels: int) -> bool:
+def _is_per_channel(values: Sequence[float], channels: int) -> bool:
     try:
         return len(values) == channels and all(map(math.isfinite, values))
-    except TypeError:  # no sequence, or not of numbers
+    except TypeError:  # not a sequence of numbers
         return False
 
 
 def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
     """A Transformers BERT checkpoint folder -> `residual_bert` with its weights and a new head.
 
-    Raises LookupError where there is no checkpoint, ValueError for one of another architecture.
+    Raises LookupError where there is no checkpoint, ValueError for another architecture.
     """
     bert = importlib.import_module("acn_bench.backbones.bert")
     spec = bert.spec_of_checkpoint(Path(folder))
     model = from_spec(spec, num_classes)
-    ours = bert.checkpoint_weights(Path(folder)) | {
-        f"head.{k}": v for k, v in model.head.state_dict().items()
-    }
+    head = {f"head.{k}": v for k, v in model.head.state_dict().items()}
+    weights = bert.checkpoint_weights(Path(folder)) | head
     try:
-        model.load_state_dict(ours)
+        model.load_state_dict(weights)
     except ValueError as e:
         raise ValueError(f"{folder}: {e}") from e
     return model
 
 
 def from_factory(factory: str, num_classes: int) -> nn.Module:
-    """Call `pkg.module:factory` with `num_classes`; what it makes must end in a `.head` that is a Linear.
+    """Call `pkg.module:factory` with `num_classes`; its network must have a Linear `.head` at the end.
 
-    Raises LookupError where there is no such function, ValueError where it fails, or where what it makes
-    has no such head.
+    Raises LookupError where there is no such function, ValueError where it fails or its network has no such
+    head.
     """
     make = user_functions.function(factory, "backbone factory")
     try:
         network = make(num_classes=num_classes)
-    except Exception as e:  # anybody's code
+    except Exception as e:  # user code
         raise ValueError(
             f"{factory} failed with num_classes={num_classes}: {type(e).__name__}: {e}"
         ) from e

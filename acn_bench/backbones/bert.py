@@ -2,8 +2,8 @@
 
 A LayerNorm follows each join. In the residual wiring it is Transformers' `BertModel`, tensor for
 tensor; the AC arm has both residual adds removed, as in the authors' code (`bert/pre_b/model.py`),
-so that `released` and `plain` are one network here. There is no dropout unless the spec says so; then
-it falls where BERT's does: on the embeddings, on attention weights, and on what a branch gives.
+so that `released` and `plain` are one network here. Dropout is 0 by default. It acts where BERT's does: on the
+embeddings, on attention weights, and on the output of a branch.
 """
 
 import json
@@ -26,7 +26,7 @@ EPS = 1e-12  # of the LayerNorms, as in the original
 
 
 class BertBlock(nn.Module):
-    """Attention, joined, normed; MLP, joined, normed."""
+    """Attention, join, LayerNorm; then MLP, join, LayerNorm."""
 
     def __init__(self, spec: BertSpec) -> None:
         super().__init__()
@@ -56,8 +56,8 @@ class BertEmbedding(nn.Module):
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
-        places = self.position.weight[: input_ids.shape[1]]
-        x: Tensor = self.norm(self.word(input_ids) + self.token_type(types) + places)
+        positions = self.position.weight[: input_ids.shape[1]]
+        x: Tensor = self.norm(self.word(input_ids) + self.token_type(types) + positions)
         out: Tensor = self.dropout(x)
         return out
 
@@ -77,7 +77,7 @@ class Pooler(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """What is read out, (B, T, D) -> the logits of each token, (B, T, V).
+    """The hidden state (B, T, D) -> the logits of each token, (B, T, V).
 
     Dense, GELU, LayerNorm, decoder; BERT ties the decoder's weight to the word embedding.
     """
@@ -89,13 +89,13 @@ class MaskedHead(nn.Module):
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.decoder = nn.Linear(width, vocabulary)
 
-    def forward(self, read: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(self.norm(self.act(self.dense(read))))
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.decoder(self.norm(self.act(self.dense(x))))
         return logits
 
 
 def bert(spec: BertSpec) -> Parts:
-    """The parts of a BERT. Its modules, and so its initial weights, are the same in every wiring."""
+    """The parts of a BERT. Its modules, and therefore its initial weights, are the same in every wiring."""
     stem = BertEmbedding(spec)
     blocks: list[nn.Module] = [BertBlock(spec) for _ in range(spec.depth)]
     return Parts((spec.max_length,), stem, blocks, Pooler(spec.width), spec.width)
@@ -103,7 +103,7 @@ def bert(spec: BertSpec) -> Parts:
 
 # ---------------------------------------------------------------- checkpoints of Transformers
 
-# What Transformers can vary in a BERT and this one cannot.
+# Options of Transformers' BERT that must have these values here.
 FIXED: dict[str, Any] = {
     "model_type": "bert",
     "hidden_act": "gelu",
@@ -128,7 +128,7 @@ def spec_of_checkpoint(folder: Path) -> BertSpec:
         raise ValueError(f"{path} is not JSON: {e}") from e
     if not isinstance(config, dict):
         raise ValueError(f"{path} must hold an object, not a {type(config).__name__}")
-    refuse_others(config, path)
+    check_architecture(config, path)
     try:
         return BertSpec(
             wiring="residual",
@@ -140,18 +140,18 @@ def spec_of_checkpoint(folder: Path) -> BertSpec:
             mlp_ratio=config["intermediate_size"] / config["hidden_size"],
         )
     except KeyError as e:
-        raise ValueError(f"{path} says nothing of {e}") from None
+        raise ValueError(f"{path} has no key {e}") from None
 
 
-def refuse_others(config: Mapping[str, Any], place: Path | str) -> None:
-    """Raise ValueError where a config of Transformers says what this BERT is not."""
+def check_architecture(config: Mapping[str, Any], place: Path | str) -> None:
+    """Raise ValueError where a config of Transformers has an option that this BERT does not support."""
     for key, value in FIXED.items():
         if config.get(key, value) != value:
             raise ValueError(f"{place}: {key} is {config[key]!r}, expected {value!r}")
 
 
 def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a Transformers BERT checkpoint under our names; its head is left out.
+    """The weights of a Transformers BERT checkpoint under the names of a `Backbone`, without its head.
 
     Raises LookupError where there are none, ValueError where one is missing.
     """
@@ -166,20 +166,20 @@ def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
         loaded = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as e:
         raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
-    theirs = {
+    state = {
         name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
         for name, tensor in loaded.items()
     }
     try:
-        return from_transformers(theirs, spec_of_checkpoint(folder).depth)
+        return from_transformers(state, spec_of_checkpoint(folder).depth)
     except KeyError as e:
-        raise ValueError(f"{path}: there is no weight {e}; is it a BERT with a pooler?") from None
+        raise ValueError(f"{path}: weight {e} is missing; is it a BERT with a pooler?") from None
 
 
 def from_transformers(
-    theirs: Mapping[str, Tensor], depth: int, *, pooler: bool = True
+    state: Mapping[str, Tensor], depth: int, *, pooler: bool = True
 ) -> dict[str, Tensor]:
-    """The state of `BertModel` -> the state of our stem, blocks and readout. Raises KeyError."""
+    """The state dict of `BertModel` -> that of a `Backbone`'s stem, blocks and readout. Raises KeyError."""
     names = {
         "stem.word": "embeddings.word_embeddings",
         "stem.position": "embeddings.position_embeddings",
@@ -197,31 +197,31 @@ def from_transformers(
             f"blocks.{i}.mlp.fc2": f"{layer}.output.dense",
             f"blocks.{i}.norm2": f"{layer}.output.LayerNorm",
         }
-    ours = {
-        f"{name}.{kind}": theirs[f"{source}.{kind}"]
+    converted = {
+        f"{name}.{kind}": state[f"{source}.{kind}"]
         for name, source in names.items()
         for kind in _kinds(name)
     }
     for i in range(depth):
         for kind in ("weight", "bias"):
             parts = [
-                theirs[f"encoder.layer.{i}.attention.self.{part}.{kind}"]
+                state[f"encoder.layer.{i}.attention.self.{part}.{kind}"]
                 for part in ("query", "key", "value")
             ]
-            ours[f"blocks.{i}.attn.qkv.{kind}"] = torch.cat(parts)
-    return ours
+            converted[f"blocks.{i}.attn.qkv.{kind}"] = torch.cat(parts)
+    return converted
 
 
-def head_from_transformers(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of the head of `BertForMaskedLM` -> the state of our `MaskedHead`. Raises KeyError."""
+def head_from_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict of `BertForMaskedLM` -> that of our `MaskedHead`. Raises KeyError."""
     head = "cls.predictions"
-    ours = {
-        f"{name}.{kind}": theirs[f"{head}.transform.{source}.{kind}"]
+    converted = {
+        f"{name}.{kind}": state[f"{head}.transform.{source}.{kind}"]
         for name, source in {"dense": "dense", "norm": "LayerNorm"}.items()
         for kind in ("weight", "bias")
     }
-    decoder = {kind: theirs[f"{head}.decoder.{kind}"] for kind in ("weight", "bias")}
-    return ours | {f"decoder.{kind}": tensor for kind, tensor in decoder.items()}
+    decoder = {kind: state[f"{head}.decoder.{kind}"] for kind in ("weight", "bias")}
+    return converted | {f"decoder.{kind}": tensor for kind, tensor in decoder.items()}
 
 
 def _kinds(name: str) -> Sequence[str]:

@@ -1,8 +1,8 @@
-"""Classifiers of their own after some blocks: what a network is read by before its end.
+"""Branch classifiers after some blocks, for early exit.
 
-A branch is Linear(D → 2D), GELU, Linear(2D → K), on the pooled token that the head would read there, before
-any norm (the authors' `mixer/mixer_github/EE/EE_ac_mixer.py`). In the AC wiring that is the sum so far, as
-for the head; their code gives a branch of AC the output of its block alone.
+A branch is Linear(D → 2D), GELU, Linear(2D → K) on the pooled hidden state, before any norm (the authors'
+`mixer/mixer_github/EE/EE_ac_mixer.py`). In the AC wiring the hidden state is the sum so far, as for the head;
+in the authors' code a branch of AC gets the output of its block alone.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ AFTER = (4, 8, 12)  # blocks, of 16 (ACN paper, appendix H)
 
 
 class Branch(nn.Module):
-    """Pooled reads (B, D) -> logits (B, K)."""
+    """Pooled hidden states (B, D) -> logits (B, K)."""
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Branch(nn.Module):
 
 
 class Branches(nn.ModuleDict):
-    """A branch after each of some blocks; its weights are named after the block, `4.fc1.weight`."""
+    """Branches after some blocks. Names of weights start with the block's number: `4.fc1.weight`."""
 
     def __init__(self, after: Iterable[int], width: int, num_classes: int) -> None:
         self.num_classes = num_classes
@@ -35,11 +35,11 @@ class Branches(nn.ModuleDict):
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """The blocks that they come after, ascending."""
+        """The blocks with a branch after them, ascending."""
         return tuple(map(int, self))
 
     def before(self, depth: int) -> "Branches | None":
-        """Those that come before the end of a network of that depth, sharing their weights."""
-        kept = Branches((), 0, self.num_classes)
-        kept.update({name: branch for name, branch in self.items() if int(name) < depth})
-        return kept or None
+        """The branches after fewer than `depth` blocks, sharing their weights; None where there are none."""
+        earlier = Branches((), 0, self.num_classes)
+        earlier.update({name: branch for name, branch in self.items() if int(name) < depth})
+        return earlier or None

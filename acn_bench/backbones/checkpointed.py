@@ -1,8 +1,8 @@
-"""A function -> the same function, whose activations are not kept but made again for its gradient.
+"""A function -> the same function under gradient checkpointing (Chen et al. 2016).
 
-Gradient checkpointing (Chen et al. 2016): of each block only what it saw is held until the backward pass,
-which runs the block once more. Values and gradients are the same to the bit, with the same autocast and
-the same random numbers; a training step takes about a third longer.
+Only the arguments are stored until the backward pass, which calls the function again to compute its
+activations. Values and gradients are equal bit for bit, with the same autocast and the same random numbers; a
+training step takes about a third longer.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 def checkpointed(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`function`, of which only the arguments are kept; itself where there are no gradients."""
+    """`function` under gradient checkpointing; `function` itself where gradients are off."""
     if not torch.is_grad_enabled():
         return function
     return partial(checkpoint, function, use_reentrant=False)

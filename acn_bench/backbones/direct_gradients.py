@@ -1,16 +1,16 @@
 """A block -> the same block, through which only direct gradients flow.
 
-The direct part of a block's gradient (DG, section 2.2 of the paper) is what reaches the block from the
-output on the path that passes no branch of a later block; the rest (NG) comes through the network.
+The direct part of a block's gradient (DG, section 2.2 of the paper) comes from the output along the path
+that passes through no branch of a later block. The rest is the mediated part (NG). The direct path is:
 
 - ac: the long connection into the sum. The stem has one too, since x_0 is in the sum.
-- residual: the stream. What a block does to the stream beside its branches lies on the path: nothing in
-  pre-norm blocks, the two LayerNorms of BERT, the tail of the released Mixer. A branch is what a block
-  hands to `join`. The stem has this path, too.
-- feedforward, densenet, denseformer: the output is x_L, so only the last block has a direct part. What
-  combines the inputs of a block (projections, scalars) and the stem have none.
+- residual: the stream. The path includes what a block applies to the stream outside its branches: nothing
+  in pre-norm blocks, the two LayerNorms in BERT, the tail in the released Mixer. A branch is the second
+  argument of `join`. The stem has this path, too.
+- feedforward, densenet, denseformer: the output is x_L, so only the last block has a direct part. The
+  projections, the scalars and the stem have none.
 
-A layer is a block: inside it, between its two joins, gradients flow as ever.
+A layer is a whole block: between the two joins of one block gradients flow as usual.
 """
 
 from collections.abc import Callable
@@ -26,39 +26,40 @@ from acn_bench.backbones.wiring import Block, Join, add
 
 
 def direct_gradients(block: Block) -> Block:
-    """`block` with the same values, bit for bit, and direct gradients alone."""
+    """`block` with equal values, bit for bit, and direct gradients alone."""
 
     def run(x: Tensor, join: Join) -> Tensor:
         if join is not add:
             return block(x.detach(), join)
         branches: list[Tensor] = []
 
-        def kept(stream: Tensor, branch: Tensor) -> Tensor:
+        def add_and_record(stream: Tensor, branch: Tensor) -> Tensor:
             branches.append(branch.detach())
             return add(stream, branch)
 
-        own = block(x.detach(), kept)
-        return cast(Tensor, _Both.apply(own, _around(block, x, branches)))
+        to_weights = block(x.detach(), add_and_record)
+        to_input = _constant_branches(block, x, branches)
+        return cast(Tensor, _SumOfGradients.apply(to_weights, to_input))
 
     return run
 
 
-def _around(block: Block, x: Tensor, branches: list[Tensor]) -> Tensor:
-    """The stream through `block`, whose branches say what they said; gradients reach x alone."""
-    said = iter(branches)
-    with _drawn_once(x):
-        return _frozen(block)(x, lambda stream, _: add(stream, next(said)))
+def _constant_branches(block: Block, x: Tensor, branches: list[Tensor]) -> Tensor:
+    """`block` with these constant outputs of its branches; gradients reach x alone."""
+    constants = iter(branches)
+    with _restored_generators(x):
+        return _frozen(block)(x, lambda stream, _: add(stream, next(constants)))
 
 
-def _drawn_once(x: Tensor) -> AbstractContextManager[Any]:
-    """Dropout in a branch draws once; what is compiled has random numbers of its own."""
+def _restored_generators(x: Tensor) -> AbstractContextManager[Any]:
+    """Dropout in the second pass draws nothing from the generators. Compiled code has its own random numbers."""
     if torch.compiler.is_compiling():
         return nullcontext()
     return torch.random.fork_rng([x.device] if x.is_cuda else [])
 
 
 def _frozen(block: Block) -> Callable[..., Tensor]:
-    """`block` as a function that leaves its weights without gradients."""
+    """`block` as a function whose weights get no gradients."""
     if isinstance(block, partial):
         return partial(_frozen(block.func), *block.args, **block.keywords)
     assert isinstance(block, nn.Module)
@@ -70,12 +71,12 @@ def _frozen(block: Block) -> Callable[..., Tensor]:
     return run
 
 
-class _Both(torch.autograd.Function):
-    """Two ways to one value: gradients take both."""
+class _SumOfGradients(torch.autograd.Function):
+    """Two computations of one value: return the value, send the gradient to both."""
 
     @staticmethod
-    def forward(_ctx: Any, own: Tensor, _around: Tensor) -> Tensor:
-        return own.view_as(own)
+    def forward(_ctx: Any, to_weights: Tensor, _to_input: Tensor) -> Tensor:
+        return to_weights.view_as(to_weights)
 
     @staticmethod
     def backward(_ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:

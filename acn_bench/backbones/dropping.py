@@ -1,16 +1,18 @@
-"""How often each block is left out -> the reads of a network without the blocks that are.
+"""Drop blocks in a training pass: the hidden states of a network without the dropped blocks.
 
-A block that is dropped is absent: what comes out is what the network without it would say. In every
-wiring, then, the read after it is the read before it, and the next block sees what it would have seen:
+The network computes what it would compute if a dropped block did not exist. So, in every wiring, the hidden
+state after a dropped block equals the one before it, and the next block gets the input that the dropped one
+would have got:
 
-- residual: the stream, which passes by.
-- feedforward: what the dropped block saw.
-- ac: what the dropped block saw; the sum is the sum of the blocks that are there.
-- densenet, denseformer: the combination of the outputs that are there; its own projection or scalars go
-  with it, and its share in later ones is 0. If the last block is dropped, the head reads the one before.
+- residual: the stream, unchanged.
+- feedforward: the dropped block's input.
+- ac: the dropped block's input; the sum is over the active blocks.
+- densenet, denseformer: the combination of the active blocks' outputs. The projection or scalars of a dropped
+  block are not used, and its weight in later combinations is 0. If the last block is dropped, the hidden
+  state is the output of the last active block.
 
-No output is scaled to make up for it: neither do LayerDrop (Fan et al. 2020) nor LayerSkip (Elhoushi et
-al. 2024), which drop blocks of residual networks; the rule for the other wirings is ours.
+Outputs are not rescaled, as in LayerDrop (Fan et al. 2020) and LayerSkip (Elhoushi et al. 2024), which drop
+blocks of residual networks. The rule for the other wirings is this package's own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,62 +33,68 @@ from acn_bench.backbones.wiring import (
 
 @dataclass(frozen=True)
 class Dropping:
-    """The probability of each block to be dropped in a training pass."""
+    """The probability that a training pass drops each block."""
 
     rates: tuple[float, ...]  # (L,), in [0, 1]
-    per_example: bool = (
-        True  # each example draws for itself; else the batch does, and saves the time
-    )
+    # one draw per example; False: one draw for the batch, which then skips the block's computation
+    per_example: bool = True
 
     def draw(self, examples: int) -> Tensor:
-        """Which blocks are there, (L, B) of bool, from torch's global generator of the CPU."""
-        chance = torch.rand(len(self.rates), examples if self.per_example else 1)
-        there = chance >= torch.tensor(self.rates).view(-1, 1)
-        return there.expand(-1, examples)
+        """`active[l, b]`: block l is kept for example b. (L, B) of bool, from torch's CPU generator."""
+        uniform = torch.rand(len(self.rates), examples if self.per_example else 1)
+        active = uniform >= torch.tensor(self.rates).view(-1, 1)
+        return active.expand(-1, examples)
 
 
-def reads(wires: Wiring, x: Tensor, blocks: Iterable[Block], there: Tensor) -> Iterator[Tensor]:
-    """What the head reads after 0, 1, …, L blocks, of which `there` (L, B) says who is there for whom."""
+def hidden_states(
+    wiring: Wiring, x: Tensor, blocks: Iterable[Block], active: Tensor
+) -> Iterator[Tensor]:
+    """Yield the hidden state after 0, 1, …, L blocks; `active` (L, B) as from `Dropping.draw`."""
     blocks = list(blocks)
-    if len(blocks) != len(there):
-        raise ValueError(f"rates for {len(there)} blocks, and the network has {len(blocks)}")
-    chain = _Chain(wires, x)
-    found = wires.reads(x, [chain.link(b, t) for b, t in zip(blocks, there, strict=True)])
-    read = next(found)
-    yield read
-    for block_there, after in zip(there, found, strict=True):
-        read = _where(block_there, after, read)
-        yield read
+    if len(blocks) != len(active):
+        raise ValueError(f"rates for {len(active)} blocks, and the network has {len(blocks)}")
+    chain = _Chain(wiring, x)
+    links = [chain.link(block, row) for block, row in zip(blocks, active, strict=True)]
+    states = wiring.hidden_states(x, links)
+    state = next(states)
+    yield state
+    for row, next_state in zip(active, states, strict=True):
+        state = _where(row, next_state, state)
+        yield state
 
 
 class _Chain:
-    """What the next block of a chain sees, and what a wiring is given in place of an absent output."""
+    """Wraps blocks so that a wiring can run them as usual; knows the input of the next block."""
 
-    def __init__(self, wires: Wiring, x: Tensor) -> None:
-        self.summed = isinstance(wires, AutoCompressing)
-        self.silent = isinstance(wires, AutoCompressing | DenseNet | DenseFormer)
-        self.x = x
+    def __init__(self, wiring: Wiring, x: Tensor) -> None:
+        # the wiring adds or combines outputs: a dropped block must output 0
+        self.outputs_zero = isinstance(wiring, AutoCompressing | DenseNet | DenseFormer)
+        # the wiring passes that 0 to the next block, whose input is then taken from here
+        self.replaces_input = isinstance(wiring, AutoCompressing)
+        self.next_input = x
 
-    def link(self, block: Block, there: Tensor) -> Block:
-        """`block`, for those examples for which it is there."""
+    def link(self, block: Block, active: Tensor) -> Block:
+        """`block`, applied to the examples for which it is active, (B,) of bool."""
 
         def run(x: Tensor, join: Join) -> Tensor:
-            seen = self.x if self.summed else x
-            if not there.any():  # not even called
-                self.x = seen
-                return torch.zeros_like(seen) if self.silent else seen
-            out = block(seen, join)
-            self.x = _where(there, out, seen)
-            return _where(there, out, torch.zeros_like(out)) if self.silent else self.x
+            block_input = self.next_input if self.replaces_input else x
+            if not active.any():  # saves the computation
+                self.next_input = block_input
+                return torch.zeros_like(block_input) if self.outputs_zero else block_input
+            out = block(block_input, join)
+            self.next_input = _where(active, out, block_input)
+            return (
+                _where(active, out, torch.zeros_like(out)) if self.outputs_zero else self.next_input
+            )
 
         return run
 
 
-def _where(there: Tensor, present: Tensor, absent: Tensor) -> Tensor:
-    """Example by example; `present` itself where all are there, `absent` where none is."""
-    if there.all():
-        return present
-    if not there.any():
-        return absent
-    mask = there.to(present.device).view(-1, *[1] * (present.dim() - 1))
-    return torch.where(mask, present, absent)
+def _where(active: Tensor, out: Tensor, otherwise: Tensor) -> Tensor:
+    """`out` for active examples, else `otherwise`; one of the two tensors itself where all agree."""
+    if active.all():
+        return out
+    if not active.any():
+        return otherwise
+    mask = active.to(out.device).view(-1, *[1] * (out.dim() - 1))
+    return torch.where(mask, out, otherwise)

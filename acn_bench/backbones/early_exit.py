@@ -1,13 +1,13 @@
-"""A network and inputs -> logits, each example's from the first exit that is sure enough of it.
+"""Early exit: each example gets the logits of the first exit with a low enough entropy.
 
-An exit is a classifier after a block: the network's one head, after any block, or a branch. An example
-leaves at the first exit the entropy of whose softmax lies below a threshold, and no later block sees it: the
-batch shrinks, with all that the wiring carries. Who is left at the end gets the output (ACN paper, appendix
-H and Table 7).
+An exit is a classifier after a block: the network's single head, after any block, or a branch. An example
+exits where the entropy of the softmax is below a threshold. Later blocks do not process it: the batch shrinks,
+with all tensors that the wiring carries. Examples that never exit early get the network's output (ACN paper,
+appendix H and Table 7).
 
 >>> add_branches(model, after=(4, 8, 12))              # then train them: training.schemes, "branches"
->>> left = EarlyExit(model, threshold=0.7, by="branches")(images)
->>> left.logits, left.depth                            # (B, K), and the blocks that each example took, (B,)
+>>> output = EarlyExit(model, threshold=0.7, by="branches")(images)
+>>> output.logits, output.depth                        # (B, K), and the number of blocks used, (B,)
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones.backbone import Backbone, stream
+from acn_bench.backbones.backbone import Backbone, to_stream
 from acn_bench.backbones.branches import AFTER, Branches
 from acn_bench.registry import closest
 
@@ -29,25 +29,25 @@ Kind = Literal["head", "branches"]
 
 @dataclass(frozen=True)
 class EarlyExitOutput:
-    """What a batch got, and after how many blocks."""
+    """The logits of a batch, and the number of blocks that each example used."""
 
     logits: Tensor  # (B, K), float32
     depth: Tensor  # (B,), int64
 
 
 class EarlyExit:
-    """A network that answers as soon as it is sure. Nothing of the network changes.
+    """A network with early exit. It does not change the network.
 
     Args:
-        model: a `Backbone` with one head, in evaluation mode where its modules differ there; blocks do not
-            drop.
-        threshold: of the entropy of the softmax, in nats: an example leaves below it. At 0 none does; ln K
-            and more let all leave at the first exit.
+        model: a `Backbone` with a single head. Set evaluation mode first if its modules behave differently
+            there. It ignores `model.dropping`.
+        threshold: an example exits where the entropy of the softmax, in nats, is below it. At 0 no example
+            exits early; above ln K all exit at the first exit.
         by: `head`, best trained by the scheme `aligned`; or `branches`, by the scheme of that name.
-        after: the blocks that an exit comes after; default all, or all branches.
+        after: put exits after these blocks; default: every block, or every branch.
 
-    Raises TypeError for what is no such network; ValueError for an exit after a block that does not exist, for
-    branches that do not, and for a threshold below 0.
+    Raises TypeError for a model that is not such a network; ValueError for an exit after an unknown block, for
+    missing branches, and for a threshold below 0.
     """
 
     def __init__(
@@ -66,17 +66,20 @@ class EarlyExit:
         self.threshold = threshold
         self.by = by
         early = _by_head(model, after) if by == "head" else _by_branches(model, after)
-        self.depths = (*(k for k in early if k < model.depth), model.depth)  # the last is the end
+        self.depths = (
+            *(k for k in early if k < model.depth),
+            model.depth,
+        )  # the last exit: the output
 
     @torch.no_grad()
     def __call__(self, *inputs: Tensor | None, **named: Tensor | None) -> EarlyExitOutput:
         """The network's inputs -> logits and depths, in the order of the batch."""
         return self._run(lambda _, logits: entropy(logits) < self.threshold, *inputs, **named)
 
-    def leaving_after(
+    def exit_after(
         self, depth: int, *inputs: Tensor | None, **named: Tensor | None
     ) -> EarlyExitOutput:
-        """The same pass, in which every example leaves at that exit: what `cost.by_exit` counts."""
+        """The same pass, but every example exits after `depth` blocks: `cost.by_exit` counts its FLOPs."""
 
         def should_exit(k: int, logits: Tensor) -> Tensor:
             return torch.full((len(logits),), k == depth, device=logits.device)
@@ -86,106 +89,108 @@ class EarlyExit:
     def _run(
         self, should_exit: Callable[[int, Tensor], Tensor], *inputs: Any, **named: Any
     ) -> EarlyExitOutput:
-        """`leaves(k, logits)` says who does, (B,) of bool; at the end all do."""
+        """`should_exit(k, logits)`: which examples exit after k blocks, (B,) of bool. At depth L all do."""
         model = self.model
         with model.autocast():
-            x, told = model.embedded(*inputs, **named)
-            carried = model.wiring.start(stream(x))
-        here = torch.arange(len(x), device=x.device)  # whose rows they are
-        found: Tensor | None = None
-        depth = torch.full_like(here, model.depth)
+            x, block_arguments = model.embed(*inputs, **named)
+            carried = model.wiring.start(to_stream(x))
+        rows = torch.arange(len(x), device=x.device)  # in the original batch
+        output: Tensor | None = None
+        depth = torch.full_like(rows, model.depth)
         for k in range(model.depth + 1):
             if k:
                 with model.autocast():
-                    block = partial(model.blocks[k - 1], **told)
-                    carried = model.wiring.after(k - 1, block, *carried)
+                    block = partial(model.blocks[k - 1], **block_arguments)
+                    carried = model.wiring.step(k - 1, block, *carried)
             if k not in self.depths:
                 continue
             logits = self._logits(k, carried[-1])
-            if found is None:
-                found = logits.new_empty(len(x), logits.shape[1])
+            if output is None:
+                output = logits.new_empty(len(x), logits.shape[1])
             end = k == model.depth
-            leave = torch.ones_like(here, dtype=torch.bool) if end else should_exit(k, logits)
-            found[here[leave]], depth[here[leave]] = logits[leave], k
-            if leave.all():
+            exits = torch.ones_like(rows, dtype=torch.bool) if end else should_exit(k, logits)
+            output[rows[exits]], depth[rows[exits]] = logits[exits], k
+            if exits.all():
                 break
-            if leave.any():
-                stay = ~leave
-                here, carried = here[stay], tuple(t[stay] for t in carried)
-                told = {name: t if t is None else t[stay] for name, t in told.items()}
-        assert found is not None  # the last of `depths` is the end
-        return EarlyExitOutput(found, depth)
+            if exits.any():
+                stays = ~exits
+                rows, carried = rows[stays], tuple(t[stays] for t in carried)
+                block_arguments = {
+                    name: t if t is None else t[stays] for name, t in block_arguments.items()
+                }
+        assert output is not None  # depth L is always an exit
+        return EarlyExitOutput(output, depth)
 
-    def _logits(self, k: int, read: Tensor) -> Tensor:
-        """What is read after k blocks, (B, T, D), -> logits (B, K)."""
+    def _logits(self, k: int, hidden_state: Tensor) -> Tensor:
+        """The hidden state after k blocks, (B, T, D) -> logits (B, K)."""
         if self.by == "head" or k == self.model.depth:
-            logits: Tensor = self.model.head(self.model.readout(read))
+            logits: Tensor = self.model.head(self.model.readout(hidden_state))
             return logits
-        return self.model.branched(k, read)
+        return self.model.branch_logits(k, hidden_state)
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Of the softmax, in nats, (B, K) -> (B,)."""
-    of_each: Tensor = torch.special.entr(logits.softmax(dim=-1))
-    return of_each.sum(dim=-1)
+    """The entropy of the softmax, in nats, (B, K) -> (B,)."""
+    terms: Tensor = torch.special.entr(logits.softmax(dim=-1))
+    return terms.sum(dim=-1)
 
 
 def add_branches(model: Backbone, after: Iterable[int] = AFTER) -> Branches:
-    """Give a network branches, drawn from torch's global generator, as wide as its head: `model.branches`.
+    """Add branches to a network as `model.branches`, with as many classes as its head. Replaces earlier ones.
 
-    They are saved, loaded and moved with it; a state dict loads where the same branches were added before.
-    `truncate` keeps those that come before the cut. Branches that it had are gone; `model.branches = None`
-    takes them away.
+    Draws weights from torch's global generator. Branches are saved, loaded and moved with the network; to load
+    a state dict, add the same branches first. `truncate` keeps the branches before the cut. `model.branches =
+    None` removes all.
 
-    Raises ValueError for a block that a branch cannot come after, and where the head is no Linear.
+    Raises ValueError for a block that a branch cannot follow, and for a head that is not a Linear.
     """
     _check_network(model)
-    wanted = sorted(set(after))
-    strange = [k for k in wanted if not 1 <= k < model.depth]
-    if strange or not wanted:
+    depths = sorted(set(after))
+    invalid = [k for k in depths if not 1 <= k < model.depth]
+    if invalid or not depths:
         raise ValueError(
-            f"no branch can come after block {strange[0] if strange else None}: the network has "
+            f"no branch can come after block {invalid[0] if invalid else None}: the network has "
             f"{model.depth} blocks, and a branch comes after one before the last; choose with after=(…)"
         )
     head = model.head
     if not isinstance(head, nn.Linear):
-        raise ValueError(f"branches are as wide as the head, a Linear, not a {type(head).__name__}")
-    made = Branches(wanted, head.in_features, head.out_features)
-    model.branches = made.to(head.weight)
-    return made
+        raise ValueError(f"branches need a head that is a Linear, not a {type(head).__name__}")
+    branches = Branches(depths, head.in_features, head.out_features).to(head.weight)
+    model.branches = branches
+    return branches
 
 
 def _check_network(model: nn.Module) -> None:
     if not isinstance(model, Backbone):
         raise TypeError(
-            f"a {type(model).__name__} has no exits: no Backbone with one head. Of a MultiHead, set "
-            "`backbone.head = heads[e]`"
+            f"early exit needs a Backbone with a single head, not a {type(model).__name__}. For head e of a "
+            "MultiHead, set `backbone.head = heads[e]`"
         )
 
 
 def _by_head(model: Backbone, after: Iterable[int] | None) -> list[int]:
-    wanted = list(range(1, model.depth)) if after is None else sorted(set(after))
-    for k in wanted:
+    depths = list(range(1, model.depth)) if after is None else sorted(set(after))
+    for k in depths:
         if not 1 <= k <= model.depth:
-            raise ValueError(f"there is no block {k} to leave after: the network has {model.depth}")
-    return wanted
+            raise ValueError(f"no exit can come after block {k}: the network has {model.depth}")
+    return depths
 
 
 def _by_branches(model: Backbone, after: Iterable[int] | None) -> list[int]:
     branches = model.branches
     if branches is None:
         raise ValueError(
-            "the network has no branches: add_branches(model, after=(…)) gives it some, and the training "
-            "scheme `branches` trains them"
+            "the network has no branches: add them with add_branches(model, after=(…)), and train them with "
+            "the scheme `branches`"
         )
-    wanted = list(branches.depths) if after is None else sorted(set(after))
-    for k in wanted:
+    depths = list(branches.depths) if after is None else sorted(set(after))
+    for k in depths:
         if k not in branches.depths:
-            there = ", ".join(map(str, branches.depths))
-            raise ValueError(f"there is no branch after block {k}; there are after {there}")
+            known = ", ".join(map(str, branches.depths))
+            raise ValueError(f"no branch comes after block {k}; branches come after {known}")
     classes, head = branches.num_classes, getattr(model.head, "out_features", None)
     if classes != head:
         raise ValueError(
-            f"branches say {classes} classes, and the head {head}: add_branches makes others"
+            f"the branches have {classes} classes, and the head has {head}: add_branches makes new ones"
         )
-    return wanted
+    return depths

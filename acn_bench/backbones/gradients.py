@@ -1,8 +1,8 @@
 """A backbone and a loss -> the gradient of each block, split into its direct and its mediated part.
 
-The paper's section 2.2: FG, the full gradient, is DG, the direct part, plus NG, what is mediated by
-later blocks. `direct` says what direct means in each wiring. Two passes, whatever the depth: one as
-ever, one in which only direct gradients flow; NG is their difference, taken block by block.
+The paper's section 2.2: the full gradient FG is the direct part DG plus the part NG that later blocks
+mediate. Module `direct_gradients` defines the direct part in each wiring. At any depth this takes two passes:
+a usual one for FG, and one with direct gradients alone for DG. NG is their difference, block by block.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Quantity = Literal["full", "direct", "mediated", "ratio", "cosine"]
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """The Euclidean norms of one block's gradient and of its parts."""
+    """The Euclidean norms of one block's gradient and of its two parts."""
 
     full: float  # |FG|
     direct: float  # |DG|
@@ -41,37 +41,37 @@ def split(
     Args:
         model: the backbone, by itself or inside a larger model.
         loss: forward pass and loss, a scalar; called twice, from equal states of torch's generators.
-        parameter: a name inside a block, e.g. `channel_mixing.mlp.fc1.weight` (what the authors' code
-            looks at); None is all weights of the block.
+        parameter: a name inside a block, e.g. `channel_mixing.mlp.fc1.weight` (as in the authors' code);
+            None is all weights of the block.
 
-    Weights, buffers, `.grad` and torch's generators are afterwards as they were before. Two gradients of the
-    blocks' size are held, and one block's more.
+    Does not change weights, buffers, `.grad` or torch's generators. Needs memory for two gradients of all
+    blocks, and for one more of one block.
 
     Raises LookupError where the blocks have no such parameter.
     """
     blocks = [_weights(model, i, parameter) for i in range(model.depth)]
-    every = [weight for weights in blocks for weight in weights]
-    was = model.dg_only
+    flat = [weight for weights in blocks for weight in weights]
+    dg_only = model.dg_only
     try:
         model.dg_only = False
-        full = _gradients(model, loss, every)
+        full = _gradients(model, loss, flat)
         model.dg_only = True
-        direct = _gradients(model, loss, every)
+        direct = _gradients(model, loss, flat)
     finally:
-        model.dg_only = was
+        model.dg_only = dg_only
     return [
         _layer([next(full) for _ in weights], [next(direct) for _ in weights]) for weights in blocks
     ]
 
 
 class GradientSplit:
-    """Measures the split at every so many steps of anybody's training loop.
+    """Measures the split at every n-th step of any training loop.
 
     >>> recorder = GradientSplit(model, every=100)
     >>> for x, y in batches:
-    ...     recorder(lambda: cross_entropy(model(x), y))  # at steps 0, 100, 200, …; else does nothing
-    ...     ...                                           # the step, as ever
-    >>> recorder.table("ratio")                           # a row for each measured step, a column a block
+    ...     recorder(lambda: cross_entropy(model(x), y))  # measures at steps 0, 100, 200, …
+    ...     ...                                           # the step, as usual
+    >>> recorder.table("ratio")                           # one row per measured step, one column per block
     """
 
     def __init__(self, model: Backbone, every: int = 100, parameter: str | None = None) -> None:
@@ -80,18 +80,18 @@ class GradientSplit:
         self.model = model
         self.every = every
         self.parameter = parameter
-        self.step = 0  # how often it was called
+        self.step = 0  # calls so far
         self.measured: dict[int, list[LayerGradient]] = {}  # step -> a split
 
     def __call__(self, loss: Callable[[], Tensor]) -> None:
-        """Count a step, and measure if it is one to be measured."""
+        """Count a step; measure at every `every`-th one."""
         if self.step % self.every == 0:
             self.measured[self.step] = split(self.model, loss, self.parameter)
         self.step += 1
 
     @property
     def steps(self) -> list[int]:
-        """Those that were measured."""
+        """The measured steps."""
         return list(self.measured)
 
     def table(self, quantity: Quantity) -> list[list[float | None]]:
@@ -100,7 +100,7 @@ class GradientSplit:
 
 
 def _weights(model: Backbone, i: int, parameter: str | None) -> list[Tensor]:
-    """What is looked at in block i; weights that do not train have no gradient."""
+    """The trainable weights of block i, or the one named `parameter`."""
     named = {n: p for n, p in model.blocks[i].named_parameters() if p.requires_grad}
     if parameter is None:
         return list(named.values())
@@ -114,15 +114,16 @@ def _weights(model: Backbone, i: int, parameter: str | None) -> list[Tensor]:
 def _gradients(
     model: Backbone, loss: Callable[[], Tensor], weights: list[Tensor]
 ) -> Iterator[Tensor]:
-    """The gradient of the loss for each weight, 0 where it has none; leaves everything else alone."""
-    with torch.enable_grad(), _untouched(model):
-        found = torch.autograd.grad(loss(), weights, allow_unused=True)
-    return (torch.zeros_like(w) if g is None else g for g, w in zip(found, weights, strict=True))
+    """The gradient of the loss for each weight, 0 where it has none. Changes nothing else."""
+    with torch.enable_grad(), _restored(model):
+        gradients = torch.autograd.grad(loss(), weights, allow_unused=True)
+    pairs = zip(gradients, weights, strict=True)
+    return (torch.zeros_like(w) if g is None else g for g, w in pairs)
 
 
 @contextmanager
-def _untouched(model: Backbone) -> Iterator[None]:
-    """Buffers (running statistics, say) and torch's generators are as they were."""
+def _restored(model: Backbone) -> Iterator[None]:
+    """Restore buffers (e.g. running statistics) and torch's generators at the end."""
     buffers = [(b, b.clone()) for b in model.buffers()]
     devices = {p.device for p in model.parameters() if p.is_cuda}
     try:

@@ -1,4 +1,4 @@
-"""A backbone and several heads -> one network; each example goes through the head of its experience."""
+"""Multi-head networks: a backbone and one head per experience; task labels choose each example's head."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, truncate
 
-MASKED = -1000.0  # the logit of a class that a narrower head does not have, as in Avalanche
+MASKED = -1000.0  # pads the logits of a narrower head, as in Avalanche
 
 
 class Heads(nn.ModuleList):
@@ -20,17 +20,17 @@ class Heads(nn.ModuleList):
 
     def forward(self, features: Tensor, task_labels: Tensor | int) -> Tensor:
         if isinstance(task_labels, int):
-            return self._padded(self._of(task_labels)(features))
+            return self._padded(self._head(task_labels)(features))
         self._check(features, task_labels)
         logits = features.new_full((len(features), self.width), MASKED)
         for task in task_labels.unique().tolist():
-            mine = task_labels == task
-            logits[mine] = self._padded(self._of(task)(features[mine]))
+            rows = task_labels == task
+            logits[rows] = self._padded(self._head(task)(features[rows]))
         return logits
 
-    def _of(self, task: int) -> nn.Module:
+    def _head(self, task: int) -> nn.Module:
         if not 0 <= task < len(self):
-            raise ValueError(f"there is no head {task}: there are heads 0 to {len(self) - 1}")
+            raise ValueError(f"unknown head {task}: the heads are 0 to {len(self) - 1}")
         return self[task]
 
     def _check(self, features: Tensor, task_labels: Tensor) -> None:
@@ -50,7 +50,7 @@ class MultiHead(nn.Module):
 
     def __init__(self, backbone: Backbone, head: Heads) -> None:
         super().__init__()
-        backbone.head = nn.Identity()  # features out: the heads are ours
+        backbone.head = nn.Identity()  # the backbone returns features
         self.backbone = backbone
         self.head = head
 
@@ -64,7 +64,7 @@ class MultiHead(nn.Module):
         return logits
 
     def feature_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
-        """Inputs -> what the heads read after 0, 1, …, L blocks, (L+1, B, D)."""
+        """Inputs -> the heads' input after 0, 1, …, L blocks, (L+1, B, D)."""
         return self.backbone.feature_depths(*inputs, **named)
 
     def forward_depths(self, x: Tensor, task_labels: Tensor | int, **named: Any) -> Tensor:

@@ -1,6 +1,6 @@
-"""What a vision backbone is called with -> the one sentence that says what is wrong with it, or nothing.
+"""Check the input of a vision backbone.
 
-It is looked at before normalisation, which would broadcast a grey image to three channels.
+The check comes before normalisation, which would broadcast a grey image to three channels.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def check(images: Tensor, shape: tuple[int, ...], weights: torch.dtype) -> None:
-    """Raise ValueError for what a backbone of images (C, H, W) and weights of that dtype cannot see."""
+    """Raise ValueError where the input is not (B, C, H, W) of this (C, H, W), floating, in the weights' dtype."""
     if not isinstance(images, Tensor):
         raise ValueError(
             f"expected images as a torch.Tensor (B, {', '.join(map(str, shape))}), got "
@@ -22,4 +22,6 @@ def check(images: Tensor, shape: tuple[int, ...], weights: torch.dtype) -> None:
         )
     casts = torch.is_autocast_enabled(images.device.type) and images.dtype != torch.float64
     if images.dtype != weights and not casts:
-        raise ValueError(f"expected images as the weights are, in {weights}, got {images.dtype}")
+        raise ValueError(
+            f"expected images in the dtype of the weights, {weights}, got {images.dtype}"
+        )

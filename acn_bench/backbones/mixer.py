@@ -1,17 +1,19 @@
 """MLP-Mixer (Tolstikhin et al. 2021): stem, blocks and pooling, in the textbook and the released form.
 
-`plain` is the textbook block, with what equation 1 says of it and no more: two branches, token mixing
-and channel mixing, each joined by the wiring; the head reads the mean over tokens.
+`plain` is the textbook block, exactly as in equation 1: two branches, token mixing and channel mixing,
+each joined by the wiring; the head's input is the mean over tokens.
 
 `released` is the block of the authors' code (`mixer/mixer_github/{ac,res}_mixer.py`), which departs
 from equation 1: after the two branches comes a tail LayerNorm(ReLU(W h + x)) with a skip of its own in
-either wiring; and a learned CLS token, drawn from N(0, 1), is what the head reads.
+either wiring; and the head's input is a learned CLS token, drawn from N(0, 1).
 """
 
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
+from acn_bench.backbones.backbone import Parts
+from acn_bench.backbones.patches import PatchEmbedding
+from acn_bench.backbones.readouts import FirstToken
 from acn_bench.backbones.sublayers import ChannelMixing, TokenMixing
 from acn_bench.backbones.wiring import Join
 from acn_bench.families.mixer import MixerSpec
@@ -21,7 +23,7 @@ RELEASED_EPS = 1e-5  # PyTorch's default, as in the released code
 
 
 class MixerBlock(nn.Module):
-    """The textbook block: tokens are mixed and joined, then channels are."""
+    """The textbook block: token mixing, join; channel mixing, join."""
 
     def __init__(self, tokens: int, width: int, token_width: int, channel_width: int) -> None:
         super().__init__()
@@ -79,7 +81,7 @@ class MeanOfTokens(nn.Module):
 
 
 def mixer(spec: MixerSpec) -> Parts:
-    """The parts of an MLP-Mixer. Its modules, and so its initial weights, are the same in every wiring."""
+    """The parts of an MLP-Mixer. Its modules, and therefore its initial weights, are the same in every wiring."""
     patches = PatchEmbedding(spec.image_size, spec.in_channels, spec.patch_size, spec.width)
     shape = (spec.in_channels, spec.image_size, spec.image_size)
     sizes = (spec.width, spec.token_width, spec.channel_width)

@@ -1,4 +1,4 @@
-"""The branches of a block: attention, MLP, token and channel mixing; none adds its own input."""
+"""The branches of a block: attention, MLP, token and channel mixing, without any skip connection."""
 
 import math
 from functools import cache
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def hidden_width(width: int, ratio: float) -> int:
-    """Channels inside the MLP of a transformer's block. Raises ValueError where there would be none."""
+    """Hidden channels of the MLP in a transformer's block. Raises ValueError where there would be none."""
     hidden = round(width * ratio) if math.isfinite(ratio) else 0
     if hidden < 1:
         raise ValueError(f"mlp_ratio {ratio} times width {width} must give 1 channel or more")
@@ -36,7 +36,7 @@ def _call(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 def _only_evaluates(x: Tensor, *layers: nn.Module) -> bool:
-    """Whether quicker kernels do: bf16 on a CPU, without gradients, through Linears that nobody hooked."""
+    """Whether the faster kernels apply: bf16 on a CPU, no gradients, Linears without hooks."""
     return (
         not torch.is_grad_enabled()
         and x.is_cpu
@@ -53,13 +53,13 @@ def _only_evaluates(x: Tensor, *layers: nn.Module) -> bool:
 
 @cache
 def _has_onednn_bf16() -> bool:
-    """Whether this build and this processor have oneDNN's product, which is no public function."""
+    """Whether this build and this processor have oneDNN's product, which is not a public function."""
     ops = torch.ops.mkldnn
     return hasattr(ops, "_linear_pointwise") and bool(ops._is_mkldnn_bf16_supported())
 
 
 def _onednn_linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """`layer(x)` with the bias added in the product; PyTorch first copies it into every row."""
+    """`layer(x)` with the bias added inside the product; PyTorch would first copy it into every row."""
     rows = x.to(torch.bfloat16, memory_format=torch.contiguous_format)
     weight, bias = layer.weight.to(torch.bfloat16), layer.bias.to(torch.bfloat16)
     out: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
@@ -67,7 +67,7 @@ def _onednn_linear(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 def _linear_from_the_left(layer: nn.Linear, x: Tensor) -> Tensor:
-    """`layer` over the tokens of x (B, T, D), which stay where they are: (B, S, D)."""
+    """`layer` over the tokens of x (B, T, D), without a transposed copy: (B, S, D)."""
     weight, bias = layer.weight.to(torch.bfloat16), layer.bias.to(torch.bfloat16)
     x = x.to(torch.bfloat16)
     return torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x)
@@ -76,8 +76,8 @@ def _linear_from_the_left(layer: nn.Linear, x: Tensor) -> Tensor:
 class DiracMLP(nn.Module):
     """An MLP with frozen identity paths: GELU(W1 x + b1 + I1 x), then W2 h + b2 + I2 h (released AC-ViT).
 
-    I1 and I2 are identity matrices padded with zeros: the first channels of the hidden layer see x,
-    and the output sees them.
+    I1 and I2 are identity matrices padded with zeros: I1 adds x to the first hidden channels, and I2 adds
+    these channels to the output.
     """
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -101,8 +101,8 @@ class DiracMLP(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention, (B, T, D) -> (B, T, D).
 
-    `mask` (B, T) is true where a token may be seen. `scale_after_softmax` multiplies the weights by
-    1/√d where others divide the scores (the released ViTs). `dropout` is of the weights, in training.
+    `mask` (B, T) is false for a masked token. `scale_after_softmax` multiplies the attention weights by 1/√d
+    and does not scale the scores (the released ViTs). `dropout` acts on the attention weights, in training.
     """
 
     def __init__(
@@ -122,23 +122,23 @@ class Attention(nn.Module):
         B, T, D = x.shape
         qkv: Tensor = self.qkv(x)
         q, k, v = qkv.view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        seen = None if mask is None else mask[:, None, None, :]
-        mixed = self._mix(q, k, v, seen)  # (B, heads, T, d)
+        mask = None if mask is None else mask[:, None, None, :]
+        mixed = self._mix(q, k, v, mask)  # (B, heads, T, d)
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(B, T, D))
         return out
 
-    def _mix(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        # The fused kernel is slower than these lines in bf16 on a CPU, and knows no scale after.
+        # The fused kernel is slower than these lines in bf16 on a CPU, and cannot scale after the softmax.
         if not self.scale_after_softmax and not (q.is_cpu and q.dtype == torch.bfloat16):
-            return functional.scaled_dot_product_attention(q, k, v, seen, dropout)
+            return functional.scaled_dot_product_attention(q, k, v, mask, dropout)
         before, after = (1.0, self.scale) if self.scale_after_softmax else (self.scale, 1.0)
         scores = (q * before) @ k.transpose(-2, -1)
-        if seen is None:
+        if mask is None:
             weights = scores.softmax(dim=-1)
-        else:  # finite, then 0: who may see nothing gets 0, as from the fused kernel, and no NaN
-            scores = scores.masked_fill(~seen, torch.finfo(scores.dtype).min)
-            weights = scores.softmax(dim=-1).masked_fill(~seen, 0)
+        else:  # finite, then 0: a row with every token masked gives 0, as the fused kernel does, and no NaN
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+            weights = scores.softmax(dim=-1).masked_fill(~mask, 0)
         return functional.dropout(weights * after, dropout).to(v.dtype) @ v
 
 

@@ -1,13 +1,12 @@
-"""What a text backbone is called with -> the one sentence that says what is wrong with it, or nothing.
+"""Check the input of a text backbone.
 
-Shapes and dtypes are looked at in every call; values wherever they can be read, which is not while a
-graph is being traced.
+Every call checks shapes and dtypes. It checks values, too, except while a graph is traced, which has none.
 """
 
 import torch
 from torch import Tensor
 
-INTEGERS = (torch.int64, torch.int32)  # what an embedding looks up
+INTEGERS = (torch.int64, torch.int32)  # the dtypes that an embedding accepts
 TYPES = 2  # sentence A, sentence B
 
 
@@ -18,7 +17,7 @@ def check(
     longest: int,
     vocabulary: int,
 ) -> None:
-    """Raise ValueError for what a backbone of `longest` tokens and `vocabulary` words cannot read."""
+    """Raise ValueError for input that a backbone of at most `longest` tokens and `vocabulary` words cannot take."""
     if input_ids.dtype not in INTEGERS or input_ids.dim() != 2:
         raise ValueError(
             f"expected token ids (B, T) of integers, int64 or int32, got {tuple(input_ids.shape)} of "
@@ -26,24 +25,24 @@ def check(
         )
     if not 1 <= input_ids.shape[1] <= longest:
         raise ValueError(f"expected 1 to {longest} tokens, got {input_ids.shape[1]}")
-    _like("attention mask", attention_mask, input_ids)
-    _like("token types", token_type_ids, input_ids)
+    _check_shape("attention mask", attention_mask, input_ids)
+    _check_shape("token types", token_type_ids, input_ids)
     if token_type_ids is not None and token_type_ids.dtype not in INTEGERS:
         raise ValueError(
             f"expected token types of integers, int64 or int32, got {token_type_ids.dtype}"
         )
-    if input_ids.numel() and _readable(input_ids):
+    if input_ids.numel() and _has_values(input_ids):
         _check_values(input_ids, attention_mask, token_type_ids, vocabulary)
 
 
-def _like(what: str, given: Tensor | None, input_ids: Tensor) -> None:
+def _check_shape(what: str, given: Tensor | None, input_ids: Tensor) -> None:
     if given is not None and given.shape != input_ids.shape:
         raise ValueError(
             f"expected {what} of the token ids' shape {tuple(input_ids.shape)}, got {tuple(given.shape)}"
         )
 
 
-def _readable(x: Tensor) -> bool:
+def _has_values(x: Tensor) -> bool:
     tracing = torch.compiler.is_compiling() or x.is_meta
     return not tracing and not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 
@@ -51,21 +50,21 @@ def _readable(x: Tensor) -> bool:
 def _check_values(
     input_ids: Tensor, attention_mask: Tensor | None, types: Tensor | None, vocabulary: int
 ) -> None:
-    _within("token ids", input_ids, vocabulary)
+    _check_range("token ids", input_ids, vocabulary)
     if types is not None:
-        _within("token types", types, TYPES)
+        _check_range("token types", types, TYPES)
     if attention_mask is None or attention_mask.dtype == torch.bool:
         return
-    strange = attention_mask[(attention_mask != 0) & (attention_mask != 1)]
-    if len(strange):
-        # what is added to the scores elsewhere, 0 and -inf, would mean the opposite here
+    others = attention_mask[(attention_mask != 0) & (attention_mask != 1)]
+    if len(others):
+        # other libraries add a mask of 0 and -inf to the scores: there 0 means the opposite
         raise ValueError(
-            "expected an attention mask of 1 (seen) and 0 (not seen), got one with "
-            f"{strange[0].item()}"
+            "expected an attention mask of 1 (attend) and 0 (masked), got one with "
+            f"{others[0].item()}"
         )
 
 
-def _within(what: str, ids: Tensor, count: int) -> None:
+def _check_range(what: str, ids: Tensor, count: int) -> None:
     lowest, highest = (int(x) for x in ids.aminmax())
     if lowest < 0 or highest >= count:
         raise ValueError(

@@ -1,12 +1,12 @@
-"""`import acn_bench.backbones.timm` -> timm knows every vision backbone, as `<wiring>_<size>`.
+"""`import acn_bench.backbones.timm` registers every vision backbone with timm, as `<wiring>_<size>`.
 
     timm.create_model("ac_vit_base_patch16_224", num_classes=10)       # residual_vit_…, densenet_mixer_…, …
     timm.create_model("ac_vit_base_patch16_224", variant="released")   # the block of the authors' code
 
-The wirings are those of `wiring.py`, the sizes those of `SIZES` below: timm's own of that name, so that
-`residual_vit_base_patch16_224` is its `vit_base_patch16_224`. The networks are `build`'s, weight for weight,
-with depths and truncation; there are no pretrained weights. Initial weights are PyTorch's defaults, not timm's.
-timm's loaders normalise, so these networks do not: they are `build(…, mean=None)`.
+The wirings are those of `wiring.py`. The sizes in `SIZES` below are timm's of the same name:
+`residual_vit_base_patch16_224` is timm's `vit_base_patch16_224`. The networks equal those of `build(…,
+mean=None)`, with all depths and truncation: timm's loaders normalise. Initial weights are PyTorch's defaults, not
+timm's; there are no pretrained weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec.structs import fields
 
-from acn_bench.backbones.backbone import MEAN, STD
+from acn_bench.backbones.patches import MEAN, STD
 from acn_bench.backbones.wiring import WIRINGS
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.names import WIRING_WORDS, backbone_spec
@@ -27,7 +27,7 @@ try:
     from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 except ModuleNotFoundError as e:
     raise ImportError(
-        "acn_bench.backbones.timm makes the backbones known to timm, which is not installed: "
+        "acn_bench.backbones.timm registers the backbones with timm, which is not installed: "
         "pip install 'acn_bench[timm]'"
     ) from e
 
@@ -52,47 +52,52 @@ SIZES: dict[str, Sizes] = {
     },
 }  # fmt: skip
 
-# What timm calls our sizes
-WORDS = {
+# timm's argument -> our size
+TIMM_ARGUMENTS = {
     "in_chans": "in_channels", "embed_dim": "width", "num_heads": "heads", "num_blocks": "depth",
 }  # fmt: skip
-# What is not of the network's sizes
-OWN = ("num_classes", "global_pool", "drop_rate", "precision")
-PLACED = ("device", "dtype")
-# Which these networks have not; of rate 0, timm's scripts pass them all the same
-RATES = (
+# arguments of `TimmModel`
+MODEL_ARGUMENTS = ("num_classes", "global_pool", "drop_rate", "precision")
+TO_ARGUMENTS = ("device", "dtype")  # of `Module.to`
+# rates that these networks do not support; timm's scripts pass them with value 0
+UNSUPPORTED_RATES = (
     "drop_path_rate", "drop_block_rate", "proj_drop_rate", "attn_drop_rate", "pos_drop_rate", "patch_drop_rate",
 )  # fmt: skip
 
 
-def _network(name: str, variant: str, *, img_size: int | Sequence[int], **asked: Any) -> TimmModel:
-    """What `create_model` was given -> the network. Raises ValueError for what these networks have not."""
+def _network(
+    name: str, variant: str, *, img_size: int | Sequence[int], **arguments: Any
+) -> TimmModel:
+    """The arguments of `create_model` -> the network. Raises ValueError for unsupported ones."""
     wiring, _, size = name.partition("_")
     family = size.partition("_")[0]
-    for rate in RATES:
-        if asked.pop(rate, 0):
+    for rate in UNSUPPORTED_RATES:
+        if arguments.pop(rate, 0):
             raise ValueError(
                 f"{name} has no {rate}: drop_rate acts before the head, and "
                 "`model.dropping` (acn_bench.backbones.dropping) drops blocks in any wiring"
             )
-    _refuse_unknown(name, list(asked))
-    own = {key: asked.pop(key) for key in OWN if key in asked}
-    placed = {key: asked.pop(key) for key in PLACED if key in asked}
-    sizes = SIZES[size] | {WORDS.get(key, key): value for key, value in asked.items()}
+    _refuse_unknown(name, list(arguments))
+    of_model = {key: arguments.pop(key) for key in MODEL_ARGUMENTS if key in arguments}
+    of_to = {key: arguments.pop(key) for key in TO_ARGUMENTS if key in arguments}
+    sizes = SIZES[size] | {TIMM_ARGUMENTS.get(key, key): v for key, v in arguments.items()}
     sizes["image_size"] = _side(name, img_size)
     spec = backbone_spec(f"{wiring}_{family}:{variant}", sizes)
     assert isinstance(spec, MixerSpec | ViTSpec)
-    return TimmModel(spec, **own).to(**placed)
+    return TimmModel(spec, **of_model).to(**of_to)
 
 
-def _refuse_unknown(name: str, asked: list[str]) -> None:
+def _refuse_unknown(name: str, arguments: list[str]) -> None:
     family = MixerSpec if "_mixer_" in name else ViTSpec
     sizes = {f.name for f in fields(family)} - {"wiring", "variant", "image_size"}
-    theirs = {word for word, ours in WORDS.items() if ours in sizes}
-    known = ["img_size", "variant", *OWN, *PLACED, *sorted(sizes | theirs)]
-    for key in asked:
-        if key not in known:
-            raise ValueError(f"{name} has no argument {key!r}. {closest(key, known)}")
+    timm_names = {argument for argument, size in TIMM_ARGUMENTS.items() if size in sizes}
+    known = [
+        *("img_size", "variant", *MODEL_ARGUMENTS, *TO_ARGUMENTS),
+        *sorted(sizes | timm_names),
+    ]
+    for argument in arguments:
+        if argument not in known:
+            raise ValueError(f"{name} has no argument {argument!r}. {closest(argument, known)}")
 
 
 def _side(name: str, img_size: int | Sequence[int]) -> int:
@@ -103,7 +108,7 @@ def _side(name: str, img_size: int | Sequence[int]) -> int:
 
 
 def _entry(wiring: str, size: str) -> Callable[..., TimmModel]:
-    """The function that timm calls by its name."""
+    """The function that timm registers, named after the model."""
     name = f"{wiring}_{size}"
 
     def create(
@@ -111,7 +116,7 @@ def _entry(wiring: str, size: str) -> Callable[..., TimmModel]:
         *,
         variant: Variant = "plain",
         pretrained_cfg_overlay: dict[str, Any] | None = None,
-        **asked: Any,
+        **arguments: Any,
     ) -> TimmModel:
         stem = "stem" if "mixer" in name and variant == "plain" else "stem.patches"
         network: TimmModel = build_model_with_cfg(
@@ -120,7 +125,7 @@ def _entry(wiring: str, size: str) -> Callable[..., TimmModel]:
             pretrained,
             pretrained_cfg_overlay={"first_conv": f"{stem}.proj"} | (pretrained_cfg_overlay or {}),
             feature_cfg={"out_indices": 3, "feature_cls": "getter"},
-            **asked,
+            **arguments,
         )
         return network
 
@@ -130,7 +135,7 @@ def _entry(wiring: str, size: str) -> Callable[..., TimmModel]:
 
 
 def _cfg(size: str) -> dict[str, Any]:
-    """What timm's loaders go by: its own models of that family have the same."""
+    """The config for timm's loaders, as timm has it for its own models of that family."""
     side, vit = SIZES[size]["image_size"], size.startswith("vit")
     return {
         "input_size": (3, side, side),

@@ -1,4 +1,4 @@
-"""What timm's tools ask of a model -> what a vision backbone answers."""
+"""A vision backbone with the methods that timm's tools call."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -9,8 +9,9 @@ from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 
 from acn_bench import registry
-from acn_bench.backbones.backbone import MEAN, STD, ImageBackbone
+from acn_bench.backbones.backbone import ImageBackbone
 from acn_bench.backbones.mixer import MeanOfTokens
+from acn_bench.backbones.patches import MEAN, STD
 from acn_bench.backbones.vit import MeanReadout
 from acn_bench.backbones.wiring import WIRINGS
 from acn_bench.families.mixer import MixerSpec
@@ -19,9 +20,10 @@ from acn_bench.spec import Precision
 
 
 class TimmModel(ImageBackbone):
-    """A vision backbone with the methods that timm's tools call: normalised images (B, C, H, W) -> logits (B, K).
+    """Normalised images (B, C, H, W) -> logits (B, K).
 
-    `num_classes=0` gives features (B, D); `global_pool=""` leaves tokens unpooled, and a head then speaks of each.
+    With `num_classes=0` the output is features (B, D). With `global_pool=""` tokens are not pooled, and the head
+    gives logits for each.
     """
 
     readout: Any  # of its family, with `norm` and `pool`
@@ -40,7 +42,7 @@ class TimmModel(ImageBackbone):
             normalise=nn.Identity(),
             parts=parts,
             head=_head(parts.width, num_classes),
-            wires=WIRINGS[spec.wiring](spec.depth, parts.width),
+            wiring=WIRINGS[spec.wiring](spec.depth, parts.width),
             precision=precision,
         )
         self.spec = spec
@@ -63,8 +65,8 @@ class TimmModel(ImageBackbone):
         return self.forward_head(self.forward_features(x))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images -> tokens (B, T, D), normed; of a released ViT as they are, since it norms their mean."""
-        return self._normed(self.read(x))
+        """Images -> normed tokens (B, T, D). A released ViT norms their mean, so its tokens come without norm."""
+        return self._normed(self.hidden_state(x))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Tokens of `forward_features` -> logits (B, K), or features (B, D) with `pre_logits`."""
@@ -80,7 +82,7 @@ class TimmModel(ImageBackbone):
         return self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new head of `num_classes` in place, none with 0. Raises ValueError for another pooling."""
+        """Replace the head by one of `num_classes`, or remove it (0). Raises ValueError for unsupported pooling."""
         self.global_pool = self.global_pool if global_pool is None else self._pool(global_pool)
         like = next(self.parameters())
         head = _head(self.num_features, num_classes, device=like.device, dtype=like.dtype)
@@ -89,30 +91,30 @@ class TimmModel(ImageBackbone):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """As torch's; also takes what `backbones.save` wrote, with names below `backbone.`.
+        """As torch's; also accepts the tensors of `backbones.save`, whose names start with `backbone.`.
 
-        Raises ValueError where those weights expect other images than timm's loaders give.
+        Raises ValueError for weights of a network whose normalisation differs from timm's loaders'.
         """
-        ours = {name.removeprefix("backbone."): value for name, value in state_dict.items()}
-        for name, here in (("normalise.mean", MEAN), ("normalise.std", STD)):
-            there = tuple(ours.pop(name, torch.tensor(here)).flatten().tolist())
-            if there != here:
+        weights = {name.removeprefix("backbone."): value for name, value in state_dict.items()}
+        for name, expected in (("normalise.mean", MEAN), ("normalise.std", STD)):
+            given = tuple(weights.pop(name, torch.tensor(expected)).flatten().tolist())
+            if given != expected:
                 raise ValueError(
-                    f"these weights are of a network with {name} {there}; here timm's loaders normalise, by {here}"
+                    f"these weights are of a network with {name} {given}; timm's loaders normalise by {expected}"
                 )
-        return super().load_state_dict(ours, strict, assign)
+        return super().load_state_dict(weights, strict, assign)
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Train in less memory, or not: `checkpointing`."""
+        """Switch gradient checkpointing on or off, as `checkpointing` does."""
         self.checkpointing = enable
 
     def no_weight_decay(self) -> set[str]:
-        """Names of parameters that are no matrices, though they have their form."""
+        """Names of parameters with the shape of a matrix that are not matrices."""
         names = {"stem.cls_token", "stem.pos_embed", "stem.token"}
         return {name for name, _ in self.named_parameters() if name in names}
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """Parameters -> layers, for decay by layer: what a wiring has for block i belongs to block i."""
+        """Parameters -> layers, for layer-wise decay. A wiring's weights for block i belong to block i."""
         blocks = [(r"^(?:blocks|wiring\.\w+)\.(\d+)", None), (r"^readout", (99999,))]
         return {"stem": r"^stem", "blocks": blocks}
 
@@ -126,24 +128,24 @@ class TimmModel(ImageBackbone):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> Any:
-        """Images -> tokens, and what is read after some blocks, maps (B, D, H, W) or tokens (B, T, D) each.
+        """Images -> tokens, and the hidden states after some blocks: maps (B, D, H, W) or tokens (B, T, D).
 
-        In the AC wiring that is the sum so far. `indices` counts blocks from 0; the last n if it is a number.
+        In the AC wiring these are the sums so far. `indices` counts blocks from 0; a number n means the last n.
         """
         if output_fmt not in ("NCHW", "NLC"):
             raise ValueError(f"output_fmt may be 'NCHW' or 'NLC', not {output_fmt!r}")
         taken, last = feature_take_indices(self.depth, indices)
         with self.autocast():
-            reads = list(islice(self._reads(x), 1, last + 2 if stop_early else None))
-        chosen = [self._normed(reads[i]) if norm else reads[i] for i in taken]
-        found: list[Any] = [tokens[:, self.num_prefix_tokens :] for tokens in chosen]
+            states = list(islice(self._hidden_states(x), 1, last + 2 if stop_early else None))
+        chosen = [self._normed(states[i]) if norm else states[i] for i in taken]
+        maps: list[Any] = [tokens[:, self.num_prefix_tokens :] for tokens in chosen]
         if output_fmt == "NCHW":
             shape = (self.num_features, self.grid, self.grid)
-            found = [tokens.transpose(1, 2).reshape(-1, *shape) for tokens in found]
+            maps = [tokens.transpose(1, 2).reshape(-1, *shape) for tokens in maps]
         if return_prefix_tokens and self.num_prefix_tokens:
             prefixes = [tokens[:, : self.num_prefix_tokens] for tokens in chosen]
-            found = list(zip(found, prefixes, strict=True))
-        return found if intermediates_only else (self._normed(reads[-1]), found)
+            maps = list(zip(maps, prefixes, strict=True))
+        return maps if intermediates_only else (self._normed(states[-1]), maps)
 
     def prune_intermediate_layers(
         self,
@@ -151,7 +153,7 @@ class TimmModel(ImageBackbone):
         prune_norm: bool = False,
         prune_head: bool = True,
     ) -> list[int]:
-        """Drop the blocks after the last of `indices`, and what is not needed to read the others."""
+        """Remove the blocks after the last of `indices`; also the final norm and the head, as asked."""
         taken, last = feature_take_indices(self.depth, indices)
         self.blocks, self.wiring = self.blocks[: last + 1], self.wiring.cut(last + 1)
         if prune_norm:
@@ -167,8 +169,8 @@ class TimmModel(ImageBackbone):
     def _pool(self, wanted: str) -> str:
         if wanted not in ("", self.pooling):
             raise ValueError(
-                f"global_pool may be {self.pooling!r}, which this network was made for, or '' for tokens as "
-                f"they are, not {wanted!r}"
+                f"global_pool may be {self.pooling!r}, this network's own, or '' for unpooled tokens, "
+                f"not {wanted!r}"
             )
         return wanted
 

@@ -1,10 +1,10 @@
-"""`import acn_bench.backbones.transformers` -> Transformers knows BERT in every wiring, as `acn_bert`.
+"""`import acn_bench.backbones.transformers` registers BERT in every wiring with Transformers, as `acn_bert`.
 
 `AutoConfig`, `AutoModel`, `AutoModelForSequenceClassification` and `AutoModelForMaskedLM` build, save and
 load it; blocks, wirings and readout are those of `build("ac_bert", …)`. Names and initial weights are
-BERT's: N(0, `initializer_range`²), where `build` leaves PyTorch's. Dropout is 0 unless the config says so,
-as in the authors' code; it falls where BERT's does. `output_hidden_states` gives what the head reads after
-0, 1, …, L blocks: in the AC wiring the sums, not the outputs of the blocks.
+BERT's: N(0, `initializer_range`²), where `build` uses PyTorch's. Dropout is 0 by default, as in the authors'
+code; it acts where BERT's does. `output_hidden_states` returns the hidden states after 0, 1, …, L blocks: in
+the AC wiring the sums, not the outputs of the blocks.
 """
 
 try:
@@ -15,11 +15,11 @@ try:
         AutoModelForSequenceClassification,
         AutoTokenizer,
         BertTokenizer,
-        PreTrainedConfig,  # noqa: F401  # as Transformers 5 spells it
+        PreTrainedConfig,  # noqa: F401  # the spelling of Transformers 5
     )
 except ImportError as e:
     raise ImportError(
-        "acn_bench.backbones.transformers makes BERT known to Transformers 5.10 or newer, which is not "
+        "acn_bench.backbones.transformers registers BERT with Transformers 5.10 or newer, which is not "
         f"installed ({e}): pip install 'acn_bench[transformers]'"
     ) from e
 

@@ -1,16 +1,16 @@
-"""The config of Transformers for BERT in every wiring <-> our `BertSpec`."""
+"""The config of Transformers for BERT in every wiring <-> `BertSpec`."""
 
 from typing import Any, Self, cast
 
 import msgspec
 from transformers import BertConfig, PreTrainedConfig
 
-from acn_bench.backbones.bert import EPS, FIXED, refuse_others
+from acn_bench.backbones.bert import EPS, FIXED, check_architecture
 from acn_bench.backbones.texts import TYPES
 from acn_bench.families.bert import BertSpec
 from acn_bench.families.names import backbone_spec
 
-# Our name of a size -> BERT's.
+# the name of a size in `BertSpec` -> in `BertConfig`
 NAMES = {
     "depth": "num_hidden_layers",
     "vocab_size": "vocab_size",
@@ -20,8 +20,8 @@ NAMES = {
     "dropout": "hidden_dropout_prob",
     "attention_dropout": "attention_probs_dropout_prob",
 }
-# What a `BertConfig` says that goes for an `AcnBertConfig`, too.
-CARRIED = (
+# fields of `BertConfig` that `from_bert` copies
+COPIED = (
     *NAMES.values(),
     *("intermediate_size", "initializer_range", "pad_token_id", "classifier_dropout"),
     *("tie_word_embeddings", "id2label", "label2id", "problem_type"),
@@ -31,7 +31,7 @@ CARRIED = (
 class AcnBertConfig(PreTrainedConfig):
     """BERT's config with a wiring and a variant; the sizes of BERT-base, and no dropout, by default.
 
-    Raises ValueError or LookupError for a size, wiring or variant that cannot be, by the config's name.
+    Raises ValueError or LookupError for an invalid size, wiring or variant, by the config's name of it.
     """
 
     model_type = "acn_bert"
@@ -50,7 +50,7 @@ class AcnBertConfig(PreTrainedConfig):
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
     tie_word_embeddings: bool = True
-    hidden_act: str = "gelu"  # these three can be nothing else
+    hidden_act: str = "gelu"  # these three are fixed
     type_vocab_size: int = TYPES
     layer_norm_eps: float = EPS
 
@@ -59,15 +59,15 @@ class AcnBertConfig(PreTrainedConfig):
         self.spec()
 
     def spec(self) -> BertSpec:
-        """The same network as `build` knows it; of no blocks it is that of one, which is then cut."""
+        """The spec that `build` uses. For 0 blocks it has 1, which the model then cuts."""
         others = {k: getattr(self, k) for k in FIXED if k != "model_type" and hasattr(self, k)}
-        refuse_others(others, self.model_type)
-        sizes = {ours: getattr(self, theirs) for ours, theirs in NAMES.items()}
+        check_architecture(others, self.model_type)
+        sizes = {size: getattr(self, field) for size, field in NAMES.items()}
         sizes["depth"] = self.num_hidden_layers if self.num_hidden_layers != 0 else 1
         try:
             spec = cast(BertSpec, backbone_spec(f"{self.wiring}_bert:{self.variant}", sizes))
         except ValueError as e:
-            raise ValueError(_in_their_words(e)) from e
+            raise ValueError(_with_config_names(e)) from e
         if spec.width % spec.heads:
             raise ValueError(
                 f"hidden_size {spec.width} is not a multiple of num_attention_heads {spec.heads}"
@@ -79,18 +79,19 @@ class AcnBertConfig(PreTrainedConfig):
 
     @classmethod
     def from_bert(cls, config: BertConfig, **changes: Any) -> Self:
-        """The residual network that a `BertConfig` says, its dropout included.
+        """The residual network of a `BertConfig`, with its dropout.
 
-        Raises ValueError for a BERT that is another architecture.
+        Raises ValueError for another architecture.
         """
-        said = config.to_dict()
-        refuse_others(said, config.name_or_path or "BertConfig")
-        return cls(**{"wiring": "residual"} | {k: said[k] for k in CARRIED if k in said} | changes)
+        values = config.to_dict()
+        check_architecture(values, config.name_or_path or "BertConfig")
+        copied = {k: values[k] for k in COPIED if k in values}
+        return cls(**{"wiring": "residual"} | copied | changes)
 
 
-def _in_their_words(error: ValueError) -> str:
-    """An error that names a size as `build` does, naming it as the config does."""
-    sentence = str(error)
-    for ours, theirs in NAMES.items():
-        sentence = sentence.replace(f": {ours} is ", f": {theirs} is ")
-    return sentence
+def _with_config_names(error: ValueError) -> str:
+    """The message of an error, with sizes named as in the config."""
+    message = str(error)
+    for size, field in NAMES.items():
+        message = message.replace(f": {size} is ", f": {field} is ")
+    return message

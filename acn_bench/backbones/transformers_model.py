@@ -1,4 +1,4 @@
-"""BERT in every wiring as models of Transformers: a thin shell around a `Backbone`, and heads."""
+"""BERT in every wiring as models of Transformers: each wraps a `Backbone` and adds a head."""
 
 import copy
 from os import PathLike
@@ -26,15 +26,15 @@ from acn_bench.backbones import from_spec, truncate
 from acn_bench.backbones.backbone import Backbone
 from acn_bench.backbones.bert import (
     MaskedHead,
+    check_architecture,
     from_transformers,
     head_from_transformers,
-    refuse_others,
 )
 from acn_bench.backbones.transformers_config import AcnBertConfig
 
 
 class AcnBertPreTrainedModel(PreTrainedModel):
-    """What the three models share. `model.base_model.backbone` is the network in plain torch."""
+    """The base class of the three models. `model.base_model.backbone` is the network in plain torch."""
 
     config: AcnBertConfig
     base_model_prefix = "bert"
@@ -42,7 +42,7 @@ class AcnBertPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _no_split_modules = ["BertEmbedding", "BertBlock"]
 
-    theirs: type[PreTrainedModel]  # the model of Transformers that it is in the residual wiring
+    transformers_class: type[PreTrainedModel]  # the same model, in the residual wiring
 
     @property
     def _network(self) -> Backbone:
@@ -56,31 +56,31 @@ class AcnBertPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """As Transformers does BERT's; what a wiring combines with starts as in `wiring`: as a sum.
+        """As Transformers initialises BERT. Weights of a wiring start as in `wiring`: as a sum.
 
-        Transformers' own functions leave alone what a checkpoint filled.
+        Transformers' own functions skip weights that a checkpoint filled.
         """
         if isinstance(module, nn.ParameterList):  # the scalars of DenseFormer
             for scalars in module:
                 initialization.ones_(scalars)
         elif isinstance(module, nn.Linear) and getattr(module, "bias", None) is None:
             # a projection of DenseNet
-            width, seen = module.weight.shape
-            initialization.copy_(module.weight, torch.eye(width).repeat(1, seen // width))
+            width, inputs = module.weight.shape
+            initialization.copy_(module.weight, torch.eye(width).repeat(1, inputs // width))
         else:
             super()._init_weights(module)
 
     def _set_gradient_checkpointing(
         self, enable: bool = True, gradient_checkpointing_func: Any = None, every_n_layers: int = 1
     ) -> None:
-        """Of all blocks or none, by the backbone's own `checkpointing`."""
+        """Set the backbone's `checkpointing`, for all blocks or none."""
         if every_n_layers != 1:
             raise ValueError(f"all blocks are checkpointed or none, not every {every_n_layers}th")
         self._network.checkpointing = enable
-        self.base_model.gradient_checkpointing = enable  # where Transformers looks whether it is on
+        self.base_model.gradient_checkpointing = enable  # the attribute that Transformers reads
 
     def truncated(self, k: int) -> Self:
-        """A copy with the first k blocks, whose config says so. Raises ValueError where k is not in 0 … L."""
+        """A copy with the first k blocks, and a config to match. Raises ValueError where k is not in 0 … L."""
         whole = self._network
         cut = truncate(whole, k)
         copies: dict[int, Any] = {id(whole): cut}
@@ -94,43 +94,46 @@ class AcnBertPreTrainedModel(PreTrainedModel):
     def from_bert(cls, checkpoint: str | PathLike[str], **kwargs: Any) -> Self:
         """A checkpoint of Transformers' BERT -> the same network in the residual wiring, in evaluation mode.
 
-        Called as `from_pretrained` is. What the checkpoint has of this model's head comes along; what it lacks
-        is drawn anew, and Transformers says so. Raises ValueError for another architecture, and what
-        `from_pretrained` raises.
+        Called as `from_pretrained` is. Loads this model's head, too, where the checkpoint has it; Transformers
+        initialises missing weights and reports them. Raises ValueError for another architecture, and the
+        errors of `from_pretrained`.
         """
-        found, _ = BertConfig.get_config_dict(checkpoint)
-        refuse_others({"model_type": None} | found, str(checkpoint))
+        raw, _ = BertConfig.get_config_dict(checkpoint)
+        check_architecture({"model_type": None} | raw, str(checkpoint))
         config, others = BertConfig.from_pretrained(checkpoint, return_unused_kwargs=True, **kwargs)
-        ours = AcnBertConfig.from_bert(config)
-        model, report = cls.theirs.from_pretrained(
+        acn_config = AcnBertConfig.from_bert(config)
+        model, report = cls.transformers_class.from_pretrained(
             checkpoint, config=config, output_loading_info=True, **others
         )
-        lacking = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
-        theirs = {
-            k.removeprefix("bert."): w for k, w in model.state_dict().items() if k not in lacking
+        missing = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+        state = {
+            k.removeprefix("bert."): w for k, w in model.state_dict().items() if k not in missing
         }
         try:
-            state = cls._body(theirs, ours.num_hidden_layers) | cls._head(theirs)
+            converted = cls._convert_body(state, acn_config.num_hidden_layers)
+            converted |= cls._convert_head(state)
         except KeyError as e:
-            raise ValueError(f"{checkpoint}: there is no weight {e}") from None
-        loaded = cls.from_pretrained(None, config=ours, state_dict=state, dtype=model.dtype)
+            raise ValueError(f"{checkpoint}: weight {e} is missing") from None
+        loaded = cls.from_pretrained(
+            None, config=acn_config, state_dict=converted, dtype=model.dtype
+        )
         return cast(Self, loaded)
 
     @classmethod
-    def _body(cls, theirs: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
-        pooler = "pooler.dense.weight" in theirs
+    def _convert_body(cls, state: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
+        pooler = "pooler.dense.weight" in state
         prefix = "backbone." if cls is AcnBertModel else "bert.backbone."
-        ours = from_transformers(theirs, depth, pooler=pooler)
-        return {f"{prefix}{name}": tensor for name, tensor in ours.items()}
+        converted = from_transformers(state, depth, pooler=pooler)
+        return {f"{prefix}{name}": tensor for name, tensor in converted.items()}
 
     @classmethod
-    def _head(cls, theirs: dict[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
-        """The classifier or the decoder; of either what there is."""
+    def _convert_head(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG003
+        """The weights of the classifier or the decoder, as far as the checkpoint has them."""
         return {}
 
 
 class Unpooled(nn.Module):
-    """The readout of a model whose head reads every token, (B, T, D) -> (B, D): the first, as it is."""
+    """The readout of a model with a head for every token, (B, T, D) -> (B, D): the first token, unchanged."""
 
     def pool(self, x: Tensor) -> Tensor:
         return x[:, 0]
@@ -139,9 +142,9 @@ class Unpooled(nn.Module):
 
 
 class AcnBertModel(AcnBertPreTrainedModel):
-    """Token ids, mask and types -> what is read out at full depth, and what a classifier reads."""
+    """Token ids, mask and types -> the last hidden state, and its pooled first token."""
 
-    theirs = BertModel
+    transformers_class = BertModel
 
     def __init__(self, config: AcnBertConfig, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
@@ -165,33 +168,33 @@ class AcnBertModel(AcnBertPreTrainedModel):
         inputs = (input_ids, attention_mask, token_type_ids)
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
-        reads = self.backbone.read_depths(*inputs) if output_hidden_states else None
-        read = self.backbone.read(*inputs) if reads is None else reads[-1]
+        states = self.backbone.hidden_states(*inputs) if output_hidden_states else None
+        last = self.backbone.hidden_state(*inputs) if states is None else states[-1]
         pools = not isinstance(self.backbone.readout, Unpooled)
         return BaseModelOutputWithPooling(
-            last_hidden_state=read,
-            pooler_output=self.backbone.readout(read) if pools else None,
-            hidden_states=None if reads is None else tuple(reads),
+            last_hidden_state=last,
+            pooler_output=self.backbone.readout(last) if pools else None,
+            hidden_states=None if states is None else tuple(states),
         )
 
 
 class AcnBertForSequenceClassification(AcnBertPreTrainedModel):
-    """A backbone and a classifier of its pooled first token; the loss is that of Transformers."""
+    """A backbone and a classifier of its pooled first token, with the loss of Transformers."""
 
-    theirs = BertForSequenceClassification
+    transformers_class = BertForSequenceClassification
 
     def __init__(self, config: AcnBertConfig) -> None:
         super().__init__(config)
         self.num_labels = config.num_labels
         self.bert = AcnBertModel(config)
-        own, other = config.classifier_dropout, config.hidden_dropout_prob
-        self.dropout = nn.Dropout(other if own is None else own)
+        rate = config.classifier_dropout
+        self.dropout = nn.Dropout(config.hidden_dropout_prob if rate is None else rate)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
     @classmethod
-    def _head(cls, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: w for name, w in theirs.items() if name.startswith("classifier.")}
+    def _convert_head(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: w for name, w in state.items() if name.startswith("classifier.")}
 
     @can_return_tuple
     def forward(
@@ -202,31 +205,31 @@ class AcnBertForSequenceClassification(AcnBertPreTrainedModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
     ) -> SequenceClassifierOutput:
-        found = self.bert(
+        body = self.bert(
             input_ids, attention_mask, token_type_ids, output_hidden_states, return_dict=True
         )
-        logits = self.classifier(self.dropout(found.pooler_output))
+        logits = self.classifier(self.dropout(body.pooler_output))
         loss = None
         if labels is not None:
             loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config)
-        return SequenceClassifierOutput(loss, logits, found.hidden_states)
+        return SequenceClassifierOutput(loss, logits, body.hidden_states)
 
     def forward_depths(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
-        """Token ids, mask and types -> logits of every depth, (L+1, B, K): utilised depth is read from them."""
+        """Token ids, mask and types -> logits of every depth, (L+1, B, K), for utilised depth."""
         features = self.bert.backbone.feature_depths(*inputs, **named)
         logits: Tensor = self.classifier(self.dropout(features))
         return logits
 
 
 class AcnBertForMaskedLM(AcnBertPreTrainedModel):
-    """A backbone and BERT's head for masked tokens, whose decoder is tied to the word embedding.
+    """A backbone and BERT's head for masked tokens, with the decoder tied to the word embedding.
 
-    The loss is the mean over masked tokens; over `num_items_in_batch` of them, where `Trainer` says that a
-    batch comes in parts.
+    The loss is the mean over masked tokens. With gradient accumulation `Trainer` passes
+    `num_items_in_batch`, the masked tokens of all parts: the loss is then the sum divided by it.
     """
 
-    theirs = BertForMaskedLM
-    accepts_loss_kwargs = True  # which makes Trainer say so
+    transformers_class = BertForMaskedLM
+    accepts_loss_kwargs = True  # makes Trainer pass num_items_in_batch
     _tied_weights_keys = {"head.decoder.weight": "bert.backbone.stem.word.weight"}
 
     def __init__(self, config: AcnBertConfig) -> None:
@@ -242,9 +245,9 @@ class AcnBertForMaskedLM(AcnBertPreTrainedModel):
         self.head.decoder = new_embeddings
 
     @classmethod
-    def _head(cls, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _convert_head(cls, state: dict[str, Tensor]) -> dict[str, Tensor]:
         try:
-            return {f"head.{k}": w for k, w in head_from_transformers(theirs).items()}
+            return {f"head.{k}": w for k, w in head_from_transformers(state).items()}
         except KeyError:
             return {}
 
@@ -258,15 +261,15 @@ class AcnBertForMaskedLM(AcnBertPreTrainedModel):
         output_hidden_states: bool | None = None,
         num_items_in_batch: Tensor | int | None = None,
     ) -> MaskedLMOutput:
-        found = self.bert(
+        body = self.bert(
             input_ids, attention_mask, token_type_ids, output_hidden_states, return_dict=True
         )
-        logits = self.head(found.last_hidden_state)
+        logits = self.head(body.last_hidden_state)
         loss = None
         if labels is not None:  # -100: no loss of this token
-            said, right = logits.flatten(0, 1), labels.flatten()
+            flat, targets = logits.flatten(0, 1), labels.flatten()
             if num_items_in_batch is None:
-                loss = functional.cross_entropy(said, right)
+                loss = functional.cross_entropy(flat, targets)
             else:
-                loss = functional.cross_entropy(said, right, reduction="sum") / num_items_in_batch
-        return MaskedLMOutput(loss, logits, found.hidden_states)
+                loss = functional.cross_entropy(flat, targets, reduction="sum") / num_items_in_batch
+        return MaskedLMOutput(loss, logits, body.hidden_states)

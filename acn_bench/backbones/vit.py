@@ -1,18 +1,20 @@
 """Vision Transformer (Dosovitskiy et al. 2021): stem, blocks and readout, textbook and released.
 
-`plain` is the textbook block, pre-norm, with two branches that the wiring joins; the head reads the
+`plain` is the textbook block, pre-norm, with two branches that the wiring joins; the head's input is the
 LayerNorm of the CLS token. In the residual wiring it is timm's VisionTransformer, tensor for tensor.
 
 `released` is the block of the authors' code (`vit/vit_code/ac_vit.py`), which departs from the paper:
 1/√d is applied after the softmax, in either arm; the AC arm alone has a LayerNorm on the output of
 attention, and frozen identity ("Dirac") paths beside both layers of its MLP. CLS and positions start
-from N(0, 1), and the head reads the LayerNorm of the mean over all tokens. Dropout is 0, as there.
+from N(0, 1), and the head's input is the LayerNorm of the mean over all tokens. Dropout is 0, as there.
 """
 
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones.backbone import FirstToken, Parts, PatchEmbedding
+from acn_bench.backbones.backbone import Parts
+from acn_bench.backbones.patches import PatchEmbedding
+from acn_bench.backbones.readouts import FirstToken
 from acn_bench.backbones.sublayers import MLP, Attention, DiracMLP, hidden_width
 from acn_bench.backbones.wiring import Join
 from acn_bench.families.vit import ViTSpec
@@ -23,7 +25,7 @@ POSITION_STD = 0.02  # of CLS and positions, as in the original
 
 
 class ViTBlock(nn.Module):
-    """The textbook block: attention and joined, MLP and joined, each behind a LayerNorm."""
+    """The textbook block: LayerNorm, attention, join; then LayerNorm, MLP, join."""
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
@@ -38,7 +40,7 @@ class ViTBlock(nn.Module):
 
 
 class ReleasedViTBlock(nn.Module):
-    """The block of the authors' code; `auto_compressing` adds what only their AC arm has."""
+    """The block of the authors' code; `auto_compressing` adds the parts that only their AC arm has."""
 
     def __init__(self, width: int, heads: int, hidden: int, auto_compressing: bool) -> None:
         super().__init__()
@@ -85,7 +87,7 @@ class MeanReadout(nn.Module):
 
 
 def vit(spec: ViTSpec) -> Parts:
-    """The parts of a ViT. Plain modules, and so their initial weights, are the same in every wiring."""
+    """The parts of a ViT. Plain modules, and therefore their initial weights, are the same in every wiring."""
     hidden = hidden_width(spec.width, spec.mlp_ratio)
     patches = PatchEmbedding(spec.image_size, spec.in_channels, spec.patch_size, spec.width)
     released = spec.variant == "released"

@@ -1,8 +1,8 @@
-"""A network <-> one safetensors file that rebuilds it: weights, and in its header what they are weights of.
+"""A network <-> one safetensors file: its weights, and a header that describes how to build it.
 
-Tensors are named `backbone.…` and `head.…` (`head.<e>.…` with a head each), as the runs of the benchmarks
-name theirs; branches are part of the backbone, `backbone.branches.<block>.…`. The header holds the family,
-wiring and sizes as JSON, and to how many blocks it was cut.
+Tensors are named `backbone.…` and `head.…` (`head.<e>.…` in a multi-head network), as in the weights files of
+runs. Branches belong to the backbone: `backbone.branches.<block>.…`. The header holds family, wiring and
+sizes as JSON, and the number of blocks after a cut.
 """
 
 from collections.abc import Callable
@@ -29,19 +29,22 @@ Build = Callable[..., Backbone]  # from_spec
 
 
 class Header(msgspec.Struct, Generic[N], frozen=True):
-    """What the weights in a file are weights of."""
+    """The network of a weights file."""
 
     backbone: N  # as it was built, before any cut
-    depth: int  # blocks that are left of it
+    depth: int  # blocks after the cut
     precision: Precision = "fp32"
 
     def encoded(self) -> dict[str, str]:
-        """As a safetensors file keeps it: words only."""
+        """As safetensors metadata, which holds strings only."""
         return {"acn_bench": msgspec.json.encode(self).decode()}
 
 
-def write(model: Network, path: Path, more: dict[str, str] | None = None) -> None:
-    """Write weights and header, `more` words in it, whole or not at all. Raises ValueError for what `load` could not rebuild."""
+def write(model: Network, path: Path, extra: dict[str, str] | None = None) -> None:
+    """Write weights, header and `extra` metadata, atomically.
+
+    Raises ValueError for a network that `load` could not rebuild.
+    """
     if not isinstance(model, Backbone | MultiHead):
         raise ValueError(
             f"only a backbone or a MultiHead can be saved, not a {type(model).__name__}"
@@ -52,16 +55,16 @@ def write(model: Network, path: Path, more: dict[str, str] | None = None) -> Non
             "only a network that `build`, `from_spec` or `load` made can be saved, with a Linear or Heads "
             f"as its head; this head is a {type(head).__name__}"
         )
-    said = Header(backbone.spec, backbone.depth, backbone.precision)
+    header = Header(backbone.spec, backbone.depth, backbone.precision)
     body = {f"backbone.{k}": v for k, v in backbone.state_dict().items() if k[:5] != "head."}
     weights = body | {f"head.{k}": v for k, v in head.state_dict().items()}
-    kept = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     with atomic(path) as part:
-        part.write_bytes(safetensors.torch.save(kept, {**(more or {}), **said.encoded()}))
+        part.write_bytes(safetensors.torch.save(tensors, {**(extra or {}), **header.encoded()}))
 
 
 def about(path: Path) -> dict[str, str]:
-    """The words in a file's header. Raises LookupError for no file, ValueError for one of another kind."""
+    """The metadata of a safetensors file. Raises LookupError for no file, ValueError for another kind of file."""
     if not path.is_file():
         raise LookupError(f"there is no file at {path}")
     try:
@@ -72,14 +75,14 @@ def about(path: Path) -> dict[str, str]:
 
 
 def header(path: Path) -> Header:
-    """What the weights of a file are weights of. Raises as `about`, and ValueError where it does not say."""
-    words = about(path)
-    if "acn_bench" not in words:
+    """The header of a weights file. Raises as `about`, and ValueError for a file without a header."""
+    metadata = about(path)
+    if "acn_bench" not in metadata:
         raise ValueError(
-            f"{path} is not a finished network of acn_bench: it does not say what its weights are of"
+            f"{path} is not a finished network of acn_bench: it has no header that describes the network"
         )
     try:
-        raw = msgspec.json.decode(words["acn_bench"], type=dict[str, Any])
+        raw = msgspec.json.decode(metadata["acn_bench"], type=dict[str, Any])
         family = FAMILIES.load(FAMILIES.tag(raw.get("backbone"), "family", "$.backbone"))
         header: Header = msgspec.convert(raw, Header[family])  # type: ignore[valid-type]
         return header
@@ -92,16 +95,16 @@ def read(path: Path, build: Build) -> Network:
 
     Raises as `header`, and ValueError for a factory's network and for weights that do not fit the header.
     """
-    said = header(path)
-    if said.backbone.function:
+    described = header(path)
+    if described.backbone.function:
         raise ValueError(
-            f"{path} holds a network that {said.backbone.function} makes: build it there, and load the "
-            "file's tensors into it"
+            f"{path} holds a network of the factory {described.backbone.function}: call the factory, and load "
+            "the file's tensors into its network"
         )
     tensors = safetensors.torch.load_file(path)
     try:
         with torch.device("meta"):  # shapes alone: the values come from the file
-            network = _empty(said, tensors, build)
+            network = _empty(described, tensors, build)
         names = tensors if isinstance(network, MultiHead) else _without("backbone.", tensors)
         if wrong := state_dict_mismatch(network, names):
             raise ValueError(wrong)
@@ -111,37 +114,39 @@ def read(path: Path, build: Build) -> Network:
     return network.eval()
 
 
-def _empty(said: Header, tensors: dict[str, Tensor], build: Build) -> Network:
-    """The network that the header describes, with the heads that are there."""
+def _empty(header: Header, tensors: dict[str, Tensor], build: Build) -> Network:
+    """The network that the header describes, with the heads and branches of the file."""
     mean = tensors.get("backbone.normalise.mean")
     norms = (
         {"mean": None} if mean is None else {"mean": [0.0] * len(mean), "std": [1.0] * len(mean)}
     )
-    wide = {k: len(v) for k, v in tensors.items() if k.startswith("head.") and k.endswith("weight")}
+    widths = {
+        k: len(v) for k, v in tensors.items() if k.startswith("head.") and k.endswith("weight")
+    }
     others = {k.partition(".")[0] for k in tensors} - {"backbone", "head"}
     if others:
         raise ValueError(
-            f"beside backbone and head there is {', '.join(sorted(others))}, which its strategy predicts with"
+            f"besides backbone and head there is {', '.join(sorted(others))}, which its strategy needs to predict"
         )
-    if not wide:
-        raise ValueError("there is no head")
-    whole = build(said.backbone, max(wide.values()), precision=said.precision, **norms)
-    cut = truncate(whole, said.depth)
+    if not widths:
+        raise ValueError("the head is missing")
+    whole = build(header.backbone, max(widths.values()), precision=header.precision, **norms)
+    cut = truncate(whole, header.depth)
     cut.branches = _branches(tensors)
-    if list(wide) == ["head.weight"]:
+    if list(widths) == ["head.weight"]:
         return cut
     assert isinstance(cut.head, nn.Linear)
-    for e in range(len(wide)):
-        if f"head.{e}.weight" not in wide:
-            raise ValueError(f"there is no head.{e}.weight, and {len(wide)} heads")
+    for e in range(len(widths)):
+        if f"head.{e}.weight" not in widths:
+            raise ValueError(f"head.{e}.weight is missing, of {len(widths)} heads")
     width = cut.head.in_features
     return MultiHead(
-        cut, Heads([nn.Linear(width, wide[f"head.{e}.weight"]) for e in range(len(wide))])
+        cut, Heads([nn.Linear(width, widths[f"head.{e}.weight"]) for e in range(len(widths))])
     )
 
 
 def _branches(tensors: dict[str, Tensor]) -> Branches | None:
-    """Those whose weights are there: their names say after which blocks."""
+    """The branches of the file: names of weights hold the blocks that they follow."""
     prefix, ending = "backbone.branches.", ".fc2.weight"
     last = {k: t for k, t in tensors.items() if k.startswith(prefix) and k.endswith(ending)}
     if not last:

@@ -38,8 +38,11 @@ class Kind:
     inputs: Inputs  # what its networks take
     planning: str  # module: check(config, data), cost(config, data) -> Cost; never Avalanche
     protocol: str  # module: measure(run) -> RunOutput
-    figures: str  # module: LEAD, metrics of the first figure; draw(comparison), the other figures
+    sections: (
+        str  # "module:object", the ReportSections of its reports; the module may import matplotlib
+    )
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
+    example: str  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
     validate: Callable[[Any, Any], None]
     describe: Callable[[RunConfig], str]  # the protocol, in one line
@@ -52,6 +55,7 @@ class Kind:
     chance_varies: Callable[[Record], bool]
     practice: Callable[[Record], dict[str, str]]  # what its runs do where a preset does otherwise
     caveats: Callable[[Sequence["Group"]], list[str]]  # of this kind alone
+    distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
     matched: Callable[[Record], bool] = lambda _: True  # whether the protocol compares this run
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
     not_comparable: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
@@ -13,20 +13,22 @@ from acn_bench.data.data_set import DataSet
 from acn_bench.result import Guard, Result
 from acn_bench.training.resume import ResumeFile
 
-D = TypeVar("D", bound=DataSet, covariant=True, default=DataSet)  # what its protocol takes
+D = TypeVar("D", bound=DataSet, covariant=True, default=Any)  # the data that its protocol takes
 
 Progress = Callable[[float], None]  # the share of the run that is done, in [0, 1]
 
 
 @dataclass(frozen=True)
 class Run(Generic[B, D]):
-    """What a protocol's `measure` is given."""
+    """The input of a protocol's `measure`, in one of the processes of the run."""
 
     config: RunConfig[B]
     data: Sequence[D]  # in the protocol's order
-    device: torch.device
+    device: torch.device  # of this process, by index where there are several
     progress: Progress = lambda _: None
-    checkpoint: ResumeFile | None = None  # None: nothing is kept, nothing is resumed
+    checkpoint: ResumeFile | None = None  # None: no checkpoint is written or read
+    rank: int = 0  # of this process, in [0, world_size); rank 0 alone returns the output
+    world_size: int = 1  # processes of the run; above 1 only where `Kind.distributed`
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def by_exit(exits: "EarlyExit", *inputs: Tensor | None) -> dict[int, int]:
 
     `inputs` are those of one example; FLOPs as of `by_depth`. `metrics.flops_saved` reads them.
     """
-    passes = {k: partial(exits.leaving_after, k, *inputs) for k in exits.depths}
+    passes = {k: partial(exits.exit_after, k, *inputs) for k in exits.depths}
     return {k: _counted(exits.model, forward) for k, forward in passes.items()}
 
 

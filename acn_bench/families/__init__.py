@@ -1,1 +1,1 @@
-"""Backbone families: the sizes of each, and the module that builds it. Never torch."""
+"""Backbone families: the sizes of each, and the module that builds it. Imports no torch."""

@@ -6,7 +6,7 @@ from acn_bench.spec import Backbone, Count, Inputs, Positive, Share, Wiring
 
 
 class BertSpec(Backbone, frozen=True, kw_only=True, tag="bert"):
-    """BERT (Devlin et al. 2019); by default BERT-base but for its depth."""
+    """BERT (Devlin et al. 2019); by default BERT-base except for the depth."""
 
     title: ClassVar[str] = "BERT"
     parts: ClassVar[str] = "acn_bench.backbones.bert:bert"
@@ -18,5 +18,7 @@ class BertSpec(Backbone, frozen=True, kw_only=True, tag="bert"):
     width: Count = 768
     heads: Count = 12
     mlp_ratio: Positive = 4.0
-    dropout: Share = 0.0  # of the embeddings and of what each branch gives; the authors have none
+    dropout: Share = (
+        0.0  # of the embeddings and of the output of each branch; 0 in the authors' code
+    )
     attention_dropout: Share = 0.0  # of the attention weights

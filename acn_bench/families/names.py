@@ -1,4 +1,4 @@
-"""A backbone's name and sizes -> its spec. The one place that knows which combinations exist."""
+"""A backbone's name and sizes -> its spec. This module alone defines which combinations exist."""
 
 import re
 from importlib.util import find_spec
@@ -10,11 +10,11 @@ from acn_bench.registry import FAMILIES, closest, suggest_key
 from acn_bench.spec import VARIANTS, WIRINGS, Backbone, FactorySpec, Network
 
 WIRING_WORDS = {
-    "ac": "auto-compressing: the output of every block is summed into the final output",
+    "ac": "auto-compressing: the final output is the sum of the outputs of all blocks",
     "residual": "residual: every block adds to the stream",
     "feedforward": "feedforward: neither short nor long connections",
-    "densenet": "DenseNet: a block reads all earlier outputs, projected",
-    "denseformer": "DenseFormer: a block reads a learned combination of all earlier outputs",
+    "densenet": "DenseNet: the input of a block is a projection of all earlier outputs",
+    "denseformer": "DenseFormer: the input of a block is a learned combination of all earlier outputs",
 }
 BACKBONES = tuple(
     f"{wiring}_{family}" for family in FAMILIES if family != "factory" for wiring in WIRINGS
@@ -22,7 +22,7 @@ BACKBONES = tuple(
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The variants that exist of `<wiring>_<family>`: the authors released the code of some."""
+    """The variants of `<wiring>_<family>`: `released` exists where the authors released code."""
     wiring, _, family = name.partition("_")
     spec = FAMILIES.load(family)
     assert issubclass(spec, Backbone)
@@ -32,7 +32,7 @@ def variants(name: str) -> tuple[str, ...]:
 def backbone_spec(name: str, sizes: dict[str, Any]) -> Network:
     """`ac_mixer`, `ac_mixer:released` or `pkg.module:factory`, and its sizes -> a spec.
 
-    Raises LookupError for an unknown name or variant, ValueError for a size that cannot be.
+    Raises LookupError for an unknown name or variant, ValueError for an invalid size.
     """
     base, colon, variant = name.partition(":")
     if _is_factory(base, variant):
@@ -45,35 +45,35 @@ def backbone_spec(name: str, sizes: dict[str, Any]) -> Network:
     if variant not in variants(base):
         raise LookupError(f"{base} has no variant 'released': no code of it was released")
     wiring, _, family = base.partition("_")
-    said = {"wiring": wiring, "variant": variant, "family": family}
-    for key in said.keys() & sizes.keys():
-        raise ValueError(f"{name}: {key} is said by the name, and is no size")
+    from_name = {"wiring": wiring, "variant": variant, "family": family}
+    for key in from_name.keys() & sizes.keys():
+        raise ValueError(f"{name}: {key} is part of the name, not a size")
     spec = FAMILIES.load(family)
     try:
-        return msgspec.convert(said | sizes, spec)
+        return msgspec.convert(from_name | sizes, spec)
     except msgspec.ValidationError as e:
-        keys = [f.name for f in msgspec.structs.fields(spec) if f.name not in said]
+        keys = [f.name for f in msgspec.structs.fields(spec) if f.name not in from_name]
         raise ValueError(f"{name}: {_mistake(e, sizes, keys)}") from e
 
 
 def _mistake(error: msgspec.ValidationError, sizes: dict[str, Any], known: list[str]) -> str:
-    """What is wrong with which size."""
-    of_one = re.fullmatch(r"(?P<expected>.*) - at `\$\.(?P<key>\w+)`", str(error))
-    if of_one is None:
+    """The invalid size, its value and what was expected."""
+    match = re.fullmatch(r"(?P<expected>.*) - at `\$\.(?P<key>\w+)`", str(error))
+    if match is None:
         return suggest_key(error, known)
-    return f"{of_one['key']} is {sizes[of_one['key']]!r}: {of_one['expected']}"
+    return f"{match['key']} is {sizes[match['key']]!r}: {match['expected']}"
 
 
 def _is_factory(base: str, variant: str) -> bool:
-    """`pkg.module:factory`; or `module:factory`, where there is such a module."""
+    """Whether this is `pkg.module:factory`, or `module:factory` where such a module exists."""
     if "." in base:
         return True
-    ours = base in BACKBONES or variant in ("", *VARIANTS)
-    return not ours and base.isidentifier() and find_spec(base) is not None
+    is_ours = base in BACKBONES or variant in ("", *VARIANTS)
+    return not is_ours and base.isidentifier() and find_spec(base) is not None
 
 
 def descriptions() -> dict[str, str]:
-    """Every backbone's name -> its wiring in words, and its variants."""
+    """Every backbone's name -> a sentence on its wiring, and its variants."""
     return {
         name: f"{WIRING_WORDS[name.partition('_')[0]]} ({', '.join(variants(name))})"
         for name in BACKBONES

@@ -6,7 +6,7 @@ from acn_bench.spec import Count, ImageBackbone, Positive, Wiring
 
 
 class ViTSpec(ImageBackbone, frozen=True, kw_only=True, tag="vit"):
-    """Vision Transformer (Dosovitskiy et al. 2021); by default of the width of ViT-Tiny."""
+    """Vision Transformer (Dosovitskiy et al. 2021); by default as wide as ViT-Tiny."""
 
     title: ClassVar[str] = "ViT"
     parts: ClassVar[str] = "acn_bench.backbones.vit:vit"

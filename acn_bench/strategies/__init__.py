@@ -1,4 +1,4 @@
-"""A strategy's card -> an Avalanche learner; and what any Avalanche pipeline can log of a network."""
+"""A strategy's card -> an Avalanche learner; and metrics of a network for any Avalanche pipeline."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ _ON_FIRST_USE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load the metrics when they are asked for: importing Avalanche takes seconds."""
+    """Load the metrics on first use: importing Avalanche takes seconds."""
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return registry.load(_ON_FIRST_USE[name])

@@ -1,4 +1,4 @@
-"""Images or seconds -> the end of an experience's training, in whichever epoch that comes."""
+"""A budget of images or seconds -> a plug-in that ends the training of an experience, in any epoch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
@@ -9,60 +9,61 @@ from avalanche.core import SupervisedPlugin
 
 from acn_bench.training.resume import State
 
-UNTIL_STOPPED = 10**9  # epochs: more than any experience comes to
+UNTIL_STOPPED = 10**9  # epochs: more than any experience reaches
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What the training of one experience took, in images or seconds."""
+class SpentBudget:
+    """The budget of one experience and how much of it training used, in images or seconds."""
 
-    limit: float  # what it had
+    limit: float
     total: float
     last_step: float
     processor: float  # seconds in which this thread ran
 
 
 class Budget(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
-    """Ends the training of an experience with the step that uses up what it has.
+    """Stops the training of an experience after the step that reaches its limit.
 
-    `limits`: of each experience that is trained on, in turn. `spent()` counts up over the whole run.
+    `limits`: images or seconds of each experience, in order. `spent()` returns the total of the run so far.
+    `on_step` is called after each step with the share of the experience's limit that the step used.
     """
 
     def __init__(
         self,
         limits: Sequence[float],
         spent: Callable[[], float],
-        passed: Callable[[float], None] = lambda _: None,
+        on_step: Callable[[float], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.limits = limits
         self.spent = spent
-        self.passed = passed  # told after each step which share of a limit it took
-        self.experiences: list[Spent] = []
-        self._start = self._before = self._step = self._thread = 0.0
+        self.on_step = on_step
+        self.experiences: list[SpentBudget] = []
+        self._start = self._last = self._step = self._thread_start = 0.0
 
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
-        self._start = self._before = self.spent()
-        self._thread = thread_time()
+        self._start = self._last = self.spent()
+        self._thread_start = thread_time()
 
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         limit, now = self._limit(strategy), self.spent()
-        self._step, self._before = now - self._before, now
-        self.passed(self._step / limit)
+        self._step, self._last = now - self._last, now
+        self.on_step(self._step / limit)
         if now - self._start >= limit:
             strategy.stop_training()
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        total, processor = self._before - self._start, thread_time() - self._thread
-        self.experiences.append(Spent(self._limit(strategy), total, self._step, processor))
+        total, processor = self._last - self._start, thread_time() - self._thread_start
+        self.experiences.append(SpentBudget(self._limit(strategy), total, self._step, processor))
 
     def state(self) -> State:
-        """For a checkpoint between two experiences."""
+        """The state for a checkpoint between two experiences."""
         return {"experiences": [list(astuple(spent)) for spent in self.experiences]}
 
     def restore(self, state: State) -> None:
-        """Take back what `state` gave."""
-        self.experiences = [Spent(*spent) for spent in state["experiences"]]
+        """Set the state that `state` returned."""
+        self.experiences = [SpentBudget(*spent) for spent in state["experiences"]]
 
     def _limit(self, strategy: Any) -> float:
         number: int = strategy.clock.train_exp_counter

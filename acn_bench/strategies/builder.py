@@ -1,4 +1,4 @@
-"""The user's own strategy."""
+"""A strategy that a function of the user builds."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from acn_bench.spec import Strategy
 
 
 class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
-    """The user's own strategy: `pkg.module:builder`, called with (spec, heads, settings), makes the learner."""
+    """The user's own strategy: `pkg.module:builder`, called with (spec, heads, settings), returns the learner."""
 
-    builder: str
-    values: dict[str, Any] = {}  # its hyper-parameters
-    source: str = ""  # hash of the file that defines it, so that an edit is another run
+    builder: str  # pkg.module:function
+    values: dict[str, Any] = {}  # its hyper-parameters by name
+    source: str = ""  # hash of the file that defines it: an edit is another run
 
     @property
     def function(self) -> str:
         return self.builder
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
-        """Raises ValueError where the builder fails, or makes no learner."""
+        """Raises ValueError if the builder fails, or returns no Avalanche strategy."""
         from avalanche.training.templates import SupervisedTemplate
 
         from acn_bench import user_functions
@@ -25,7 +25,7 @@ class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
         make = user_functions.function(self.builder, "strategy builder")
         try:
             made = make(self, heads, settings)
-        except Exception as e:  # anybody's code
+        except Exception as e:  # the user's code may raise anything
             raise ValueError(f"{self.builder} failed: {type(e).__name__}: {e}") from e
         if not isinstance(made, SupervisedTemplate):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Training on each experience together with all earlier ones."""
+"""Cumulative training: each experience is trained on together with all earlier ones."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class CumulativeSpec(Strategy, frozen=True, kw_only=True, tag="cumulative"):
-    """Training on each experience together with all earlier ones."""
+    """Training on each experience together with all earlier ones; no hyper-parameters."""
 
     rank: ClassVar[int] = 1
 
@@ -24,7 +24,7 @@ class CumulativeSpec(Strategy, frozen=True, kw_only=True, tag="cumulative"):
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from avalanche.training.supervised import Cumulative
 
-        from acn_bench.strategies.plugins.cumulative import Gathered
+        from acn_bench.strategies.plugins.cumulative import CumulativeState
         from acn_bench.strategies.state import with_state
 
-        return with_state(Cumulative(**settings), Gathered())
+        return with_state(Cumulative(**settings), CumulativeState())

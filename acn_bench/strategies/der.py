@@ -1,21 +1,21 @@
-"""Dark Experience Replay, and DER++."""
+"""Dark Experience Replay and DER++: replay with distillation of stored logits."""
 
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, NotNegative, Strategy
-from acn_bench.strategies.replayed import beside
+from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
 class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
-    """Dark Experience Replay (Buzzega et al. 2020); with a beta it is DER++."""
+    """Dark Experience Replay (Buzzega et al. 2020); DER++ with beta > 0."""
 
-    memory: Count = 500  # examples in all
-    memory_batch_size: Count = 64  # examples of the memory beside each batch
-    alpha: NotNegative = 0.3  # weight of the distance to the logits of the memory
-    beta: NotNegative = 0.0  # weight of the labels of the memory
+    memory: Count = 500  # examples in total
+    memory_batch_size: Count = 64  # replayed examples added to each batch
+    alpha: NotNegative = 0.3  # weight of the squared distance to the stored logits
+    beta: NotNegative = 0.0  # weight of the cross-entropy on replayed examples
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
         from acn_bench.benchmarks.continual import compatibility
@@ -25,7 +25,7 @@ class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
         )
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
-        return 1 + beside(protocol, self.memory_batch_size)
+        return 1 + replay_passes(protocol, self.memory_batch_size)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from avalanche.training.supervised import DER
@@ -40,5 +40,5 @@ class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
             beta=self.beta,
             **settings,
         )
-        made.storage_policy = ClassMemoryWithLogits(self.memory)  # it knows task labels
+        made.storage_policy = ClassMemoryWithLogits(self.memory)  # Avalanche's ignores task labels
         return with_state(made, made.storage_policy)

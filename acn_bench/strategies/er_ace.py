@@ -1,19 +1,19 @@
-"""ER-ACE."""
+"""ER-ACE: experience replay with asymmetric cross-entropy."""
 
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, Strategy
-from acn_bench.strategies.replayed import beside
+from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
 class ErAceSpec(Strategy, frozen=True, kw_only=True, tag="er_ace"):
-    """ER-ACE (Caccia et al. 2022): new classes compete with each other alone."""
+    """ER-ACE (Caccia et al. 2022): the loss of new examples is over the new classes only."""
 
-    memory: Count = 500  # examples in all
-    memory_batch_size: Count = 64  # examples of the memory beside each batch
+    memory: Count = 500  # examples in total
+    memory_batch_size: Count = 64  # replayed examples added to each batch
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
         from acn_bench.benchmarks.continual import compatibility
@@ -28,7 +28,7 @@ class ErAceSpec(Strategy, frozen=True, kw_only=True, tag="er_ace"):
         )
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
-        return 1 + beside(protocol, self.memory_batch_size)
+        return 1 + replay_passes(protocol, self.memory_batch_size)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from avalanche.training.supervised import ER_ACE

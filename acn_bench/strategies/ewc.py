@@ -1,4 +1,4 @@
-"""Elastic Weight Consolidation."""
+"""Elastic Weight Consolidation: a quadratic penalty weighted by the Fisher information."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,18 +9,20 @@ if TYPE_CHECKING:
 
 
 class EwcSpec(Strategy, frozen=True, kw_only=True, tag="ewc"):
-    """Elastic Weight Consolidation (Kirkpatrick et al. 2017), as Avalanche has it."""
+    """Elastic Weight Consolidation (Kirkpatrick et al. 2017), with Avalanche's formulas."""
 
     cost_factor: ClassVar[float] = 1.15  # the penalty
 
-    strength: NotNegative = 1.0  # lambda
-    fisher_batch_size: Count = 64  # the squared gradient is of the mean over this many examples
+    strength: NotNegative = 1.0  # λ, the weight of the penalty
+    fisher_batch_size: Count = (
+        64  # examples; the Fisher squares the gradient of a batch's mean loss
+    )
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
         return 1 + self.after_each(protocol)
 
     def after_each(self, protocol: "ContinualSpec") -> float:
-        return 1 / protocol.epochs  # the importance, once an experience
+        return 1 / protocol.epochs  # the importances, once per experience
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from acn_bench.strategies.learner import with_plugin

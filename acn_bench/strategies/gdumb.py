@@ -1,4 +1,4 @@
-"""GDumb."""
+"""GDumb: greedy sampling of a balanced memory, and training from scratch on it."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class GdumbSpec(Strategy, frozen=True, kw_only=True, tag="gdumb"):
-    """GDumb (Prabhu et al. 2020): from scratch on a balanced memory, after each experience."""
+    """GDumb (Prabhu et al. 2020): after each experience, training from scratch on a class-balanced memory."""
 
     restarts: ClassVar[bool] = True
 
-    memory: Count = 500  # examples in all
+    memory: Count = 500  # examples in total
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
         from acn_bench.benchmarks.continual import compatibility

@@ -1,9 +1,9 @@
-"""Gradient Episodic Memory."""
+"""GEM: gradients are projected so that the loss on no earlier memory increases."""
 
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, NotNegative, Strategy
-from acn_bench.strategies.replayed import beside
+from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -13,7 +13,7 @@ class GemSpec(Strategy, frozen=True, kw_only=True, tag="gem"):
     """Gradient Episodic Memory (Lopez-Paz & Ranzato 2017)."""
 
     memory_per_experience: Count = 256  # examples
-    margin: NotNegative = 0.5  # gamma
+    margin: NotNegative = 0.5  # γ, lower limit of the dual variables of the projection
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
         from acn_bench.benchmarks.continual import compatibility
@@ -21,7 +21,7 @@ class GemSpec(Strategy, frozen=True, kw_only=True, tag="gem"):
         return compatibility.no_solver()
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
-        return 1 + beside(protocol, self.memory_per_experience * protocol.experiences / 2)
+        return 1 + replay_passes(protocol, self.memory_per_experience * protocol.experiences / 2)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from acn_bench.strategies.learner import with_plugin

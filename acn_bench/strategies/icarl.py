@@ -1,4 +1,4 @@
-"""iCaRL."""
+"""iCaRL: incremental classifier and representation learning."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
     """iCaRL (Rebuffi et al. 2017): herding, distillation and the nearest class mean."""
 
-    memory: Count = 500  # examples in all
+    memory: Count = 500  # exemplars in total
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
         from acn_bench.benchmarks.continual import compatibility
@@ -31,7 +31,7 @@ class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from avalanche.training.supervised import ICaRL
 
-        from acn_bench.strategies.plugins.icarl import Exemplars
+        from acn_bench.strategies.plugins.icarl import ExemplarState
         from acn_bench.strategies.prediction import NearestMeanPrediction
         from acn_bench.strategies.row_models import RowFeatures
         from acn_bench.strategies.state import with_state
@@ -42,9 +42,9 @@ class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
             feature_extractor=RowFeatures(model),
             classifier=model.head,
             memory_size=self.memory,
-            buffer_transform=int,  # a remembered row is a number like any other
+            buffer_transform=int,  # an exemplar is a row number
             fixed_memory=True,
             **others,
         )
         made.own_prediction = NearestMeanPrediction(made, model.head.out_features)
-        return with_state(made, Exemplars(made))
+        return with_state(made, ExemplarState(made))

@@ -1,4 +1,4 @@
-"""Training on all experiences at once."""
+"""Joint training: all experiences at once."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class JointSpec(Strategy, frozen=True, kw_only=True, tag="joint"):
-    """Training on all experiences at once: the ceiling."""
+    """Training on all experiences at once, the upper bound; no hyper-parameters."""
 
     bound: ClassVar[Literal["lower", "upper"] | None] = "upper"
     rank: ClassVar[int] = 2

@@ -18,7 +18,7 @@ from acn_bench.strategies.state import StrategyState, with_state
 
 
 def prediction(learner: SupervisedTemplate, model: Any) -> Prediction:
-    """What the learner predicts with: what its strategy brought (iCaRL: class means), or the model's head."""
+    """The prediction rule: the strategy's own (iCaRL: nearest class mean), or the model's head."""
     own: Prediction | None = getattr(learner, "own_prediction", None)
     return own or HeadPrediction(model.head)
 
@@ -30,7 +30,7 @@ def learner(
     device: torch.device,
     plugins: Sequence[SupervisedPlugin],
 ) -> SupervisedTemplate:
-    """The learner, ready to `train`; `plugins` come before the strategy's own."""
+    """The learner, ready to `train`; `plugins` run before the strategy's own plug-ins."""
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=protocol.learning_rate,
@@ -56,7 +56,7 @@ def learner(
 def with_plugin(
     plugin: SupervisedPlugin, settings: dict[str, Any], strategy_state: StrategyState
 ) -> SupervisedTemplate:
-    """Avalanche's plain learner with the plug-in, and the state that a checkpoint keeps of it."""
+    """Avalanche's plain learner with the plug-in, and the state for its checkpoints."""
     made = SupervisedTemplate(**settings | {"plugins": [*settings["plugins"], plugin]})
     return with_state(made, strategy_state)
 

@@ -1,4 +1,4 @@
-"""Learning without Forgetting."""
+"""Learning without Forgetting: distillation from the model before the experience."""
 
 from typing import Any, ClassVar
 
@@ -6,12 +6,12 @@ from acn_bench.spec import NotNegative, Positive, Strategy
 
 
 class LwfSpec(Strategy, frozen=True, kw_only=True, tag="lwf"):
-    """Learning without Forgetting (Li & Hoiem 2016): the model of before is the teacher."""
+    """Learning without Forgetting (Li & Hoiem 2016): the model before the experience is the teacher."""
 
     cost_factor: ClassVar[float] = 4 / 3  # the teacher's forward pass
 
-    alpha: NotNegative = 1.0  # weight of the distillation
-    temperature: Positive = 2.0
+    alpha: NotNegative = 1.0  # weight of the distillation loss
+    temperature: Positive = 2.0  # of the softmax in the distillation loss
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from acn_bench.strategies.learner import with_plugin

@@ -1,4 +1,4 @@
-"""Memory Aware Synapses."""
+"""Memory Aware Synapses: a quadratic penalty weighted by the sensitivity of the output."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,14 +13,14 @@ class MasSpec(Strategy, frozen=True, kw_only=True, tag="mas"):
 
     cost_factor: ClassVar[float] = 1.15  # the penalty
 
-    strength: NotNegative = 1.0  # lambda
-    decay: Share = 0.5  # share of the earlier importance that is kept after each experience
+    strength: NotNegative = 1.0  # λ, the weight of the penalty
+    decay: Share = 0.5  # weight of the earlier importance in the average with the new one
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
         return 1 + self.after_each(protocol)
 
     def after_each(self, protocol: "ContinualSpec") -> float:
-        return 1 / protocol.epochs  # the importance, once an experience
+        return 1 / protocol.epochs  # the importances, once per experience
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from acn_bench.strategies.learner import with_plugin

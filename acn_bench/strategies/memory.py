@@ -1,7 +1,7 @@
-"""Experiences -> a memory of examples: equal shares for every class, drawn by reservoir sampling.
+"""Experiences -> a memory of examples with an equal share for each class, drawn by reservoir sampling.
 
-Avalanche's class-balanced buffers tell classes by their label alone. With a head each, labels count
-from 0 in every experience, so that class 0 of all experiences would share one place.
+Avalanche's class-balanced buffers identify a class by its label only. In task-incremental runs (multi-head),
+labels start from 0 in every experience, and class 0 of all experiences would share one buffer.
 """
 
 from collections import defaultdict
@@ -25,50 +25,53 @@ from acn_bench.training.resume import State
 
 
 class ExperienceMemory(ExperienceBalancedBuffer):  # type: ignore[misc]  # Avalanche is untyped
-    """`max_size` examples, shared equally by the experiences; Avalanche's, by its newer entrance."""
+    """`max_size` examples, an equal share for each experience: Avalanche's buffer, by its newer method."""
 
-    inside = True  # it changes between two experiences alone
+    resumes_within_experience = True  # the memory changes only between experiences
 
     def update(self, strategy: Any, **kwargs: Any) -> None:
         self.post_adapt(strategy, strategy.experience)
 
     def state(self) -> State:
-        return {"groups": [_state(buffer) for buffer in self.buffer_groups.values()]}
+        return {"groups": [_buffer_state(buffer) for buffer in self.buffer_groups.values()]}
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        groups = [_buffer(kept, examples.of(kept["rows"])) for kept in state["groups"]]
+        groups = [_buffer(group, examples.of(group["rows"])) for group in state["groups"]]
         self.buffer_groups = dict(enumerate(groups))
         self._num_exps = len(groups)
 
 
 class ClassMemory(BalancedExemplarsBuffer):  # type: ignore[misc]
-    """`max_size` examples, shared equally by the classes seen; a class is (task label, label)."""
+    """`max_size` examples, an equal share for each class seen; a class is (task label, label)."""
 
-    inside = False  # an endless iterator over it lasts for an experience, and cannot be kept
+    # an endless iterator over the memory lasts for an experience, and cannot be saved
+    resumes_within_experience = False
 
     def update(self, strategy: Any, **kwargs: Any) -> None:
-        self.absorb(strategy.experience.dataset)
+        self.add(strategy.experience.dataset)
 
     def state(self) -> State:
         groups = self.buffer_groups.items()
-        return {"groups": [{"class": list(key), **self.group(buffer)} for key, buffer in groups]}
+        return {
+            "groups": [{"class": list(key), **self.group_state(buffer)} for key, buffer in groups]
+        }
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
         self.buffer_groups = {
-            tuple(kept["class"]): _buffer(kept, self.examples(kept, examples))
-            for kept in state["groups"]
+            tuple(group["class"]): _buffer(group, self.group_examples(group, examples))
+            for group in state["groups"]
         }
 
-    def group(self, buffer: ReservoirSamplingBuffer) -> State:
-        """What is kept of a class."""
-        return _state(buffer)
+    def group_state(self, buffer: ReservoirSamplingBuffer) -> State:
+        """The state of one class's buffer."""
+        return _buffer_state(buffer)
 
-    def examples(self, kept: State, examples: Examples) -> Any:
-        """The examples of a class, from what was kept of it."""
-        return examples.of(kept["rows"])
+    def group_examples(self, group: State, examples: Examples) -> Any:
+        """The stored examples of one class, from the state of its buffer."""
+        return examples.of(group["rows"])
 
-    def absorb(self, data: Any) -> None:
-        """Take in an experience's examples, and give way to them in equal parts."""
+    def add(self, data: Any) -> None:
+        """Add an experience's examples; the shares of earlier classes shrink equally."""
         members: dict[tuple[int, int], list[int]] = defaultdict(list)
         for index, key in enumerate(zip(data.targets_task_labels, data.targets, strict=True)):
             members[int(key[0]), int(key[1])].append(index)
@@ -83,52 +86,53 @@ class ClassMemory(BalancedExemplarsBuffer):  # type: ignore[misc]
 
 
 class ClassMemoryWithLogits(ClassMemory):
-    """The same, each example with the logits that the model of then gave it, through its own head."""
+    """A `ClassMemory` whose examples have the logits of the model at that time, through their own head."""
 
     def update(self, strategy: Any, **kwargs: Any) -> None:
         data = strategy.experience.dataset
-        self.absorb(_with_logits(data, _logits(strategy, data)))
+        self.add(_with_logits(data, _logits(strategy, data)))
 
-    def group(self, buffer: ReservoirSamplingBuffer) -> State:
+    def group_state(self, buffer: ReservoirSamplingBuffer) -> State:
         logits = [buffer.buffer[k][-1] for k in range(len(buffer.buffer))]
-        return _state(buffer) | {"logits": torch.stack(logits) if logits else torch.empty(0)}
+        return _buffer_state(buffer) | {"logits": torch.stack(logits) if logits else torch.empty(0)}
 
-    def examples(self, kept: State, examples: Examples) -> Any:
-        return _with_logits(super().examples(kept, examples), kept["logits"])
+    def group_examples(self, group: State, examples: Examples) -> Any:
+        return _with_logits(super().group_examples(group, examples), group["logits"])
 
 
-def _state(buffer: ReservoirSamplingBuffer) -> State:
-    """What a memory keeps of one experience or class: rows, and the chances that they were drawn by."""
+def _buffer_state(buffer: ReservoirSamplingBuffer) -> State:
+    """Row numbers, their random sampling weights and the largest size of one buffer."""
     return {
         "rows": rows(buffer.buffer),
-        "chances": buffer._buffer_weights,
+        "sampling_weights": buffer._buffer_weights,
         "size": buffer.max_size,
     }
 
 
-def _buffer(kept: State, examples: Any) -> ReservoirSamplingBuffer:
-    made = ReservoirSamplingBuffer(kept["size"])
-    made.buffer = examples
-    made._buffer_weights = kept["chances"]
-    return made
+def _buffer(state: State, examples: Any) -> ReservoirSamplingBuffer:
+    buffer = ReservoirSamplingBuffer(state["size"])
+    buffer.buffer = examples
+    buffer._buffer_weights = state["sampling_weights"]
+    return buffer
 
 
 def _with_logits(data: Any, logits: Tensor) -> Any:
-    """A dataset whose examples have logits (N, K) beside them."""
-    kept = FlatData([list(logits)], discard_elements_not_in_indices=True)  # one tensor an example
-    attribute = TensorDataAttribute(kept, name="logits", use_in_getitem=True)
+    """The dataset with logits (N, K) as an attribute of its examples."""
+    # one tensor for each example
+    values = FlatData([list(logits)], discard_elements_not_in_indices=True)
+    attribute = TensorDataAttribute(values, name="logits", use_in_getitem=True)
     return make_avalanche_dataset(data, data_attributes=[attribute])
 
 
 @torch.no_grad()
 def _logits(strategy: Any, data: Any) -> Tensor:
-    """(N, K) in evaluation mode; Avalanche's own function forgets the task labels."""
+    """Logits (N, K) in evaluation mode; Avalanche's own function ignores the task labels."""
     model, training = strategy.model, strategy.model.training
     model.eval()
     loader = DataLoader(data.eval(), batch_size=strategy.train_mb_size)
-    found = [
+    batches = [
         avalanche_forward(model, rows.to(strategy.device), tasks.to(strategy.device)).cpu()
         for rows, _, tasks in loader
     ]
     model.train(training)
-    return torch.cat(found)
+    return torch.cat(batches)

@@ -1,4 +1,4 @@
-"""A training run -> its loss per epoch, the images it saw, and news of how far it is."""
+"""A learner's training -> its loss per epoch, its number of images, and a callback for progress."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,17 +13,16 @@ from acn_bench.training.resume import State
 
 
 class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
-    """Keeps what a record needs of training; calls `trained(images)` after each step.
+    """Records the loss and the images of training; calls `on_step(images)` after each step.
 
-    Images are counted where the network is shown them, so that a memory's are counted, whichever way
-    a strategy brings them in.
+    Images are counted at the input of the network, so replayed images are counted for every strategy.
     """
 
-    def __init__(self, rows: Rows, trained: Callable[[int], None]) -> None:
+    def __init__(self, rows: Rows, on_step: Callable[[int], None]) -> None:
         super().__init__()
         self.rows = rows
-        self.trained = trained
-        self._told = 0
+        self.on_step = on_step
+        self._reported = 0  # images
         self.loss: list[list[float]] = []  # per experience and epoch
         self._sum: Tensor = torch.zeros(())  # on the device: no transfer a step
         self._steps = 0
@@ -37,12 +36,12 @@ class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ign
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         self._sum += strategy.loss.detach().squeeze()
         self._steps += 1
-        self.trained(self.images_seen - self._told)
-        self._told = self.images_seen
+        self.on_step(self.images_seen - self._reported)
+        self._reported = self.images_seen
 
     @property
     def images_seen(self) -> int:
-        """Forward and backward, those of memories included."""
+        """Images of all forward and backward passes, replayed ones included."""
         return self.rows.trained
 
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
@@ -50,11 +49,16 @@ class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ign
         self.loss[-1].append(finite(self._sum.item() / max(self._steps, 1), place))
 
     def state(self) -> State:
-        """For a checkpoint: what was seen so far, and the epoch that images are augmented by."""
-        seen = {"loss": self.loss, "told": self._told}
-        return seen | {"epoch": self.rows.epoch, "images": self.rows.trained}
+        """The state for a checkpoint: losses, images, and the epoch that seeds augmentation."""
+        return {
+            "loss": self.loss,
+            "reported": self._reported,
+            "epoch": self.rows.epoch,
+            "images": self.rows.trained,
+        }
 
     def restore(self, state: State) -> None:
-        """Take back what `state` gave."""
-        self.loss, self._told = [list(losses) for losses in state["loss"]], state["told"]
+        """Set the state that `state` returned."""
+        self.loss = [list(losses) for losses in state["loss"]]
+        self._reported = state["reported"]
         self.rows.epoch, self.rows.trained = state["epoch"], state["images"]

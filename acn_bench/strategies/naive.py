@@ -1,4 +1,4 @@
-"""Fine-tuning on one experience after the other."""
+"""Naive training: fine-tuning on each experience in turn."""
 
 from typing import Any, ClassVar, Literal
 
@@ -6,7 +6,7 @@ from acn_bench.spec import Strategy
 
 
 class NaiveSpec(Strategy, frozen=True, kw_only=True, tag="naive"):
-    """Fine-tuning on one experience after the other: the floor."""
+    """Fine-tuning on each experience in turn, the lower bound; no hyper-parameters."""
 
     bound: ClassVar[Literal["lower", "upper"] | None] = "lower"
     rank: ClassVar[int] = -1

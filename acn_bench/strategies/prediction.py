@@ -1,4 +1,4 @@
-"""A trained learner -> what it predicts from features: a head's logits, or how near each class mean is."""
+"""A trained learner -> its predictions from features: the logits of a head, or distances to class means."""
 
 from typing import Any, Protocol
 
@@ -10,24 +10,24 @@ from acn_bench.backbones import Heads
 
 
 class Prediction(Protocol):
-    """Features -> logits, as the strategy itself would have it."""
+    """Features -> logits, by the strategy's own rule."""
 
-    every_depth: bool  # whether what it learned is of use after fewer blocks than all
+    every_depth: bool  # whether it can classify the features of every depth, or of full depth only
 
     @property
     def ready(self) -> bool:
-        """Whether it can predict yet."""
+        """Whether it can predict already."""
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """What it predicts with, beside the network and its heads."""
+        """The tensors that it predicts with, in addition to the network and its heads."""
 
     def logits(self, features: Tensor, experience: int) -> Tensor:
-        """Features (…, D) -> (…, K): of an experience's own head; with one head for all, of all."""
+        """Features (…, D) -> logits (…, K) of the experience's head (multi-head) or the single head."""
 
 
 class HeadPrediction:
-    """The head says it: the experience's own one, or the one that there is."""
+    """Predicts with the head of the experience (multi-head) or with the single head."""
 
     every_depth = True
     ready = True
@@ -38,12 +38,12 @@ class HeadPrediction:
 
     def logits(self, features: Tensor, experience: int) -> Tensor:
         head = self.head[experience] if isinstance(self.head, Heads) else self.head
-        found: Tensor = head(features)
-        return found
+        logits: Tensor = head(features)
+        return logits
 
 
 class NearestMeanPrediction:
-    """The class whose mean lies nearest, among those that came; the means are of full depth alone."""
+    """Predicts the class with the nearest mean, among the classes seen; means exist at full depth only."""
 
     every_depth = False
 
@@ -61,9 +61,9 @@ class NearestMeanPrediction:
 
     def logits(self, features: Tensor, experience: int) -> Tensor:
         flat = self._means(features.flatten(0, -2))  # minus the distance
-        # a class that never came has a mean of zero, nearer than any mean that points away
-        came = self._means.class_means.ne(0).any(dim=1).to(flat.device)
-        return torch.where(came, flat, -torch.inf).view(*features.shape[:-1], self.classes)
+        # an unseen class has a zero mean, which can be nearer than the mean of a seen class
+        seen = self._means.class_means.ne(0).any(dim=1).to(flat.device)
+        return torch.where(seen, flat, -torch.inf).view(*features.shape[:-1], self.classes)
 
     @property
     def _means(self) -> NCMClassifier:

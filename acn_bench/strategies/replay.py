@@ -1,22 +1,22 @@
-"""Experience replay."""
+"""Experience replay: examples of a memory are added to each batch."""
 
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, Strategy
-from acn_bench.strategies.replayed import beside
+from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
 class ReplaySpec(Strategy, frozen=True, kw_only=True, tag="replay"):
-    """Experience replay from a memory balanced over experiences."""
+    """Experience replay (Rolnick et al. 2019) from a memory with an equal share for each experience."""
 
-    memory: Count = 500  # examples in all
-    memory_batch_size: Count = 64  # examples of the memory beside each batch
+    memory: Count = 500  # examples in total
+    memory_batch_size: Count = 64  # replayed examples added to each batch
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:
-        return 1 + beside(protocol, self.memory_batch_size)
+        return 1 + replay_passes(protocol, self.memory_batch_size)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from avalanche.training.plugins import ReplayPlugin

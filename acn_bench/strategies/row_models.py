@@ -1,7 +1,7 @@
 """A backbone -> a multi-head model that Avalanche can train on row numbers.
 
-Every strategy of Avalanche, unmodified, moves row numbers about; what it trains gathers and augments
-the images of these rows on the device. With a head each, all heads exist from the start.
+Avalanche's unmodified strategies pass row numbers in place of images; the model gathers and augments the
+images of these rows on the device. All heads exist from the start.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from acn_bench.training.row_model import RowModel, view
 
 
 class RowFeatures(nn.Module):
-    """Row numbers (B,) -> features (B, D): the part of a model that iCaRL keeps apart from its head."""
+    """Row numbers (B,) -> features (B, D): iCaRL's feature extractor, a model without its head."""
 
     def __init__(self, model: RowModel) -> None:
         super().__init__()
@@ -28,8 +28,8 @@ class RowFeatures(nn.Module):
 
 
 @dataclass
-class Kept:
-    """The features of a batch, while a strategy asks for it again through other heads."""
+class CachedFeatures:
+    """The features (B, D) of a batch of rows (B,), reused when the same batch passes through other heads."""
 
     rows: Tensor | None = None
     features: Tensor | None = None
@@ -45,23 +45,23 @@ class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is 
         self.head = head
         self.rows = rows
         self.max_class_label = head.width
-        self.kept: Kept | None = None
+        self.cache: CachedFeatures | None = None  # None: nothing is cached
 
     def forward(self, x: Tensor, task_labels: Tensor | int | None) -> Tensor | dict[int, Tensor]:
         features = self._features(x)
-        if task_labels is None:  # as Avalanche has it: every head that was trained
+        if task_labels is None:  # Avalanche's convention: every head that was trained
             return {task: self.head(features, task) for task in self.known_train_tasks_labels}
         logits: Tensor = self.head(features, task_labels)
         return logits
 
     def _features(self, rows: Tensor) -> Tensor:
-        """Rows (B,) -> features (B, D); those of the very batch that passed before, where they are kept."""
-        if self.kept is None:
+        """Rows (B,) -> features (B, D); with a cache, those of the last batch if it is the same tensor."""
+        if self.cache is None:
             return self.backbone(view(self, rows))  # type: ignore[no-any-return]
-        if self.kept.rows is not rows:
-            self.kept.rows, self.kept.features = rows, self.backbone(view(self, rows))
-        assert self.kept.features is not None
-        return self.kept.features
+        if self.cache.rows is not rows:
+            self.cache.rows, self.cache.features = rows, self.backbone(view(self, rows))
+        assert self.cache.features is not None
+        return self.cache.features
 
     def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
         logits: Tensor = self.head(self.backbone(view(self, x)), task_label)

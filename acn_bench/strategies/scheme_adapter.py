@@ -1,8 +1,8 @@
-"""An Avalanche learner and a training scheme -> the same learner, whose loss is the scheme's.
+"""An Avalanche learner and a training scheme -> the same learner, with the scheme's loss.
 
-The loop asks its learner for the output of a batch and for its loss. Both come from one pass that
-reads every depth; the output is that of full depth, so that whatever a strategy adds (penalties,
-distillation, replayed batches) is added to the scheme's loss as it would be to cross-entropy.
+Avalanche's loop calls `forward()` and then `criterion()`. Both use one pass that returns the logits of every
+depth; the output is that of full depth, so penalties, distillation and replayed batches of a strategy are
+added to the scheme's loss as they are to cross-entropy.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from acn_bench.training.schemes import DepthScheme, dropped
 
 
 class SchemeAdapter:
-    """Takes the place of two methods of a learner. Evaluation and copies of the model are as ever.
+    """Replaces the learner's `forward` and `criterion` in training; evaluation does not change.
 
-    Steps are counted in each experience. The first one is trained from scratch, so that rates rise over its
-    steps; the later ones fine-tune (`from_scratch`: the strategy starts each from scratch).
+    Steps are counted within each experience. The first experience is trained from scratch: the scheme's rates
+    rise over its steps. Later ones fine-tune, unless the strategy starts each from scratch (`from_scratch`).
     """
 
     def __init__(self, learner: Any, scheme: DepthScheme, *, from_scratch: bool = False) -> None:
@@ -31,12 +31,12 @@ class SchemeAdapter:
 
     @property
     def step(self) -> int:
-        """Of the experience, from 0."""
+        """Step within the experience, from 0."""
         return int(self.learner.clock.train_exp_iterations)
 
     @property
     def total_steps(self) -> int | None:
-        """Of the experience; None where it is fine-tuning."""
+        """Number of steps of the experience; None for fine-tuning."""
         if self.learner.clock.train_exp_counter and not self.from_scratch:
             return None
         return int(self.learner.train_epochs) * len(self.learner.dataloader)

@@ -1,7 +1,7 @@
-"""Seeds and a place in the stream -> the state of every generator that Avalanche draws from.
+"""A seed, experience and epoch -> the state of every global generator that Avalanche draws from.
 
-The state is set anew at each epoch, so that what is drawn there (batch order, replayed examples)
-depends on (seed, experience, epoch) alone: not on what was drawn before, and not on the arm.
+The generators are seeded again at each epoch. Batch order and replayed examples then depend only on
+(seed, experience, epoch): not on earlier draws, and not on the arm.
 """
 
 from typing import Any
@@ -15,16 +15,16 @@ __all__ = ["Seeded", "preserved_generators", "seed_everything"]
 
 
 class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
-    """Sets the generators, and the epoch that augmentation is keyed by, at each boundary."""
+    """Seeds the generators at the start and end of experiences and epochs; sets the epoch for augmentation."""
 
     def __init__(self, seed: int, rows: Rows, epochs: int) -> None:
         super().__init__()
         self.seed = seed
         self.rows = rows
-        self.epochs = epochs  # per experience, where nothing else ends it
+        self.epochs = epochs  # per experience, with budget = "epochs"
 
     def before_training(self, strategy: Any, **kwargs: Any) -> None:
-        # some strategies fill their memory before the experience begins
+        # some strategies fill their memory before an experience begins
         seed_everything("start", self.seed, strategy.clock.train_exp_counter)
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-
         seed_everything("epoch", self.seed, experience, epoch)
 
     def after_training_epoch(self, strategy: Any, **kwargs: Any) -> None:
-        # and some after its last epoch: whatever the network drew must not reach the memory
+        # others fill it after the last epoch: draws of the network (dropout) must not change the memory
         seed_everything("epoch's end", self.seed, strategy.clock.train_exp_counter)
 
     def after_training_exp(self, strategy: Any, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
-"""A learner between two epochs -> State: all that decides how it goes on; and back.
+"""A learner between two epochs <-> State: everything that decides the rest of its training.
 
-Weights, the optimizer's moments and the clock are the same for every strategy; what it keeps beside
-them, its builder declares as a `StrategyState`. A strategy that declares none is never kept: its runs begin anew.
+Every strategy has weights, the optimizer's moments and a clock. The builder declares whatever else its strategy
+stores as a `StrategyState`. A strategy without one has no checkpoints: an interrupted run starts from the beginning.
 """
 
 from typing import Any, Protocol
@@ -23,25 +23,25 @@ CLOCK = (
 
 
 class StrategyState(Protocol):
-    """What a strategy keeps beside weights and moments.
+    """What a strategy stores in addition to weights and moments: memories, teachers, importances.
 
-    `restore` comes before an experience begins; where it had begun, once more after its beginning, which
-    sets some things anew.
+    `restore` is called before an experience begins. For a checkpoint from within an experience it is called
+    again after `before_training_exp`, which resets part of the state.
     """
 
-    inside: bool  # it can go on between two epochs; if not, between two experiences alone
+    resumes_within_experience: bool  # False: checkpoints are written between experiences only
 
     def state(self) -> State:
-        """What it keeps, as of now."""
+        """The current state."""
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        """Take `state` back; weights, moments and clock of `learner` are restored."""
+        """Set the state; weights, moments and clock of `learner` are restored already."""
 
 
 class Stateless:
-    """A strategy that keeps nothing."""
+    """The state of a strategy that stores nothing."""
 
-    inside = True
+    resumes_within_experience = True
 
     def state(self) -> State:
         return {}
@@ -51,22 +51,22 @@ class Stateless:
 
 
 def with_state(learner: Any, strategy_state: StrategyState) -> Any:
-    """The learner, which now has its keeper."""
+    """Declare the state of the learner's strategy; returns the learner."""
     learner.strategy_state = strategy_state
     return learner
 
 
 def state_of(learner: Any) -> StrategyState | None:
-    """What the learner's builder declared; None where it declared nothing."""
-    found: StrategyState | None = getattr(learner, "keeper", None)
-    return found
+    """The state that the learner's builder declared; None where it declared none."""
+    strategy_state: StrategyState | None = getattr(learner, "strategy_state", None)
+    return strategy_state
 
 
 # ---------------------------------------------------------------- the whole learner
 
 
 def learner_state(learner: Any, model: nn.Module) -> State:
-    """Everything that decides the rest of training; `model` is the network that it trains."""
+    """Everything that decides the rest of training; `model` is the network that the learner trains."""
     return {
         "weights": weights(model),
         "tasks": tasks(model),
@@ -76,12 +76,12 @@ def learner_state(learner: Any, model: nn.Module) -> State:
             if learner.optimizer.state.get(p)
         },
         "clock": {name: getattr(learner.clock, name) for name in CLOCK},
-        "kept": learner.strategy_state.state(),
+        "strategy": learner.strategy_state.state(),
     }
 
 
 def restore_learner(learner: Any, model: nn.Module, state: State, examples: Examples) -> None:
-    """Make the learner what it was; parameters stay the same objects."""
+    """Restore the learner in place; parameters stay the same objects."""
     if learner.optimized_param_id is None:  # else the first experience would wipe the optimizer
         learner.make_optimizer(reset_optimizer_state=True)
     learner.optimizer.state.clear()
@@ -90,14 +90,14 @@ def restore_learner(learner: Any, model: nn.Module, state: State, examples: Exam
     for name, p in model.named_parameters():
         if name in state["moments"]:
             moments = state["moments"][name]
-            learner.optimizer.state[p] = {k: _copied(v, p.device) for k, v in moments.items()}
+            learner.optimizer.state[p] = {k: _copy(v, p.device) for k, v in moments.items()}
     for name in CLOCK:
         setattr(learner.clock, name, state["clock"][name])
-    learner.strategy_state.restore(state["kept"], learner, examples)
+    learner.strategy_state.restore(state["strategy"], learner, examples)
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers, those too that a state_dict leaves out."""
+    """Parameters and buffers, including buffers that a state_dict omits."""
     return {n: t.detach() for n, t in (*model.named_parameters(), *model.named_buffers())}
 
 
@@ -109,20 +109,20 @@ def set_weights(model: nn.Module, values: dict[str, Tensor]) -> None:
 
 
 def tasks(model: nn.Module) -> list[int]:
-    """The task labels that a model with a head each was trained on."""
+    """The task labels that a multi-head model was trained on; empty for a single head."""
     return sorted(getattr(model, "known_train_tasks_labels", ()))
 
 
 def set_tasks(model: Any, labels: list[int]) -> None:
-    """Set them, where the model has heads of experiences."""
+    """Set the task labels of a multi-head model; does nothing for a single head."""
     if hasattr(model, "known_train_tasks_labels"):
         model.known_train_tasks_labels = set(labels)
 
 
-def _copied(value: Any, device: torch.device) -> Any:
+def _copy(value: Any, device: torch.device) -> Any:
     return value.to(device, copy=True) if isinstance(value, Tensor) else value
 
 
 def copies(tensors: list[Tensor], device: torch.device) -> list[Tensor]:
-    """Tensors of a state, to be changed in place."""
+    """Copies on the device, which may be changed in place."""
     return [t.to(device, copy=True) for t in tensors]

@@ -1,4 +1,4 @@
-"""Rows and classes -> the stream of experiences that Avalanche trains on."""
+"""Rows and their classes -> the stream of experiences that Avalanche trains on."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,7 +14,7 @@ from acn_bench.strategies.seeding import preserved_generators
 
 
 class NumberedRows(Dataset[tuple[int, int]]):
-    """Row numbers and their labels: all that moves through Avalanche."""
+    """Row numbers and their labels: the data set that Avalanche handles in place of images."""
 
     def __init__(self, rows: Tensor, labels: Tensor) -> None:
         self.rows: list[int] = rows.tolist()
@@ -32,11 +32,11 @@ def class_stream(
 ) -> Any:
     """An Avalanche benchmark of new classes, in the order of their labels 0 … K-1.
 
-    K is divided evenly over the experiences. With heads of their own, experiences carry task labels,
-    and class ids count from 0 in each.
+    K is divided evenly over the experiences. Task-incremental experiences have task labels, and class ids
+    start from 0 in each.
     """
-    # nc_benchmark is what Avalanche's own Split benchmarks use, and what all its strategies run with;
-    # it draws from the global generator, which must not reach the weights.
+    # nc_benchmark is what Avalanche's own Split benchmarks use, and all its strategies support it;
+    # it draws from the global generator, which would change the initial weights.
     with preserved_generators():
         return nc_benchmark(
             train,
@@ -49,25 +49,25 @@ def class_stream(
 
 
 class Examples:
-    """The training examples of a stream, by row number: what a memory of rows is made of again."""
+    """The training examples of a stream by row number, to restore a memory from its rows."""
 
     def __init__(self, experiences: Iterable[Any]) -> None:
         self.datasets = [experience.dataset for experience in experiences]
 
     def first(self, experiences: int) -> Any:
-        """All examples of the first experiences, one after the other."""
+        """All examples of the first `experiences` experiences, concatenated."""
         return concat_datasets(self.datasets[:experiences])
 
     def of(self, rows: Tensor) -> Any:
         """The examples of these rows (N,), in this order."""
-        return self._all.subset([self._place[row] for row in rows.tolist()])
+        return self._all.subset([self._index[row] for row in rows.tolist()])
 
     @cached_property
     def _all(self) -> Any:
         return concat_datasets(self.datasets)
 
     @cached_property
-    def _place(self) -> dict[int, int]:
+    def _index(self) -> dict[int, int]:
         return {row: k for k, row in enumerate(rows(self._all).tolist())}
 
 

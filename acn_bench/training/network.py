@@ -3,7 +3,7 @@
 from torch import nn
 
 from acn_bench import backbones
-from acn_bench.backbones.backbone import MEAN, STD
+from acn_bench.backbones.patches import MEAN, STD
 from acn_bench.config import RunConfig
 from acn_bench.data.batches import Rows
 from acn_bench.data.generators import seed_everything

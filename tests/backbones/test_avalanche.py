@@ -117,10 +117,10 @@ def weights(model):
 def test_it_trains_under_naive_si_lwf_and_replay(learn, name, variant, task_incremental):
     with torch.enable_grad():
         learned = {s: learn(name, variant, s, task_incremental) for s in STRATEGIES}
-    found = {s: weights(model) for s, model in learned.items()}
+    trained = {s: weights(model) for s, model in learned.items()}
     # SI is left out: what Avalanche's has learned to be important is, on the CPU, nothing
-    assert not torch.allclose(found["naive"], found["lwf"], atol=1e-5)
-    assert not torch.allclose(found["naive"], found["replay"], atol=1e-5)
+    assert not torch.allclose(trained["naive"], trained["lwf"], atol=1e-5)
+    assert not torch.allclose(trained["naive"], trained["replay"], atol=1e-5)
     images, labels = mixed()
     for model in learned.values():
         depths = depth_logits(model, images, labels)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from acn_bench.backbones import build, depth_logits, from_factory, sublayers, truncate
-from acn_bench.backbones.backbone import Normalise
+from acn_bench.backbones.patches import Normalise
 
 ARMS = [
     ("ac_mixer", "plain"),
@@ -115,7 +115,7 @@ def test_by_default_images_are_moved_to_minus_one_to_one():
         (torch.rand(3, 32, 32), r"\(B, 3, 32, 32\), got \(3, 32, 32\)"),
         (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "floating point in .*, got torch.uint8"),
         (torch.zeros(2, 3, 32, 32, dtype=torch.int64), "floating point in .*, got torch.int64"),
-        (torch.rand(2, 3, 32, 32).double(), "in torch.float32, got torch.float64"),
+        (torch.rand(2, 3, 32, 32).double(), "of the weights, torch.float32, got torch.float64"),
         (torch.rand(2, 32, 32, 3), r"\(B, 3, 32, 32\), got \(2, 32, 32, 3\)"),
         (torch.rand(2, 3, 32, 32).numpy(), r"torch.Tensor \(B, 3, 32, 32\), got numpy.ndarray"),
         (None, r"torch.Tensor \(B, 3, 32, 32\), got builtins.NoneType"),
@@ -138,7 +138,7 @@ def test_images_that_do_not_fit_are_refused_in_one_sentence(
 
 
 def test_half_precision_is_refused_unless_autocast_casts_it(small, images):
-    with pytest.raises(ValueError, match=r"in torch\.float32, got torch\.float16"):
+    with pytest.raises(ValueError, match=r"of the weights, torch\.float32, got torch\.float16"):
         small("ac_mixer")(images.half())
     assert small("ac_mixer", precision="bf16")(images.half()).dtype == torch.float32
     assert small("ac_mixer").half()(images.half()).dtype == torch.float16
@@ -181,7 +181,7 @@ VIT = {"name": "ac_vit", "width": 24, "heads": 3}
         ),
         ({"name": None}, LookupError, "unknown backbone None. Known: ac_mixer, residual_mixer"),
         ({"variant": ""}, LookupError, "unknown variant '' of ac_mixer. Known: plain, released"),
-        ({"wiring": "residual"}, ValueError, "wiring is said by the name"),
+        ({"wiring": "residual"}, ValueError, "wiring is part of the name, not a size"),
         ({"depth": 0}, ValueError, "ac_mixer:plain: depth is 0: Expected `int` >= 1"),
         ({"depth": 2.5}, ValueError, "depth is 2.5: Expected `int`, got `float`"),
         ({"depth": True}, ValueError, "depth is True: Expected `int`, got `bool`"),

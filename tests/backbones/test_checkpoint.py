@@ -103,12 +103,12 @@ def test_a_file_that_is_something_else_is_refused_by_name(small, tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("kept", [0, 4, 100, 0.5, -1])
-def test_a_damaged_file_is_refused(small, tmp_path, kept):
+@pytest.mark.parametrize("size", [0, 4, 100, 0.5, -1])
+def test_a_damaged_file_is_refused(small, tmp_path, size):
     path = tmp_path / "n.safetensors"
     save(small("ac_mixer"), path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * kept) if isinstance(kept, float) else kept])
+    path.write_bytes(whole[: int(len(whole) * size) if isinstance(size, float) else size])
     with pytest.raises(ValueError, match=re.escape(f"{path} is not a whole safetensors file")):
         load(path)
 
@@ -118,18 +118,18 @@ def test_a_header_of_another_architecture_is_refused_with_a_place(small, tmp_pat
     save(small("ac_mixer"), path)
     weights = safetensors.torch.load_file(path)
     with safetensors.safe_open(path, "pt") as f:
-        said = f.metadata()["acn_bench"]
+        header = f.metadata()["acn_bench"]
     changes = {
         '"width":24->"width":32': "stem.proj.weight is (24, 3, 8, 8), expected (32, 3, 8, 8); and",
-        '"wiring":"ac"->"wiring":"densenet"': "there is no wiring.projections.0.weight; and 2 more",
+        '"wiring":"ac"->"wiring":"densenet"': "wiring.projections.0.weight is missing; and 2 more",
         '"precision":"fp32"->"precision":"fp16"': "Invalid enum value 'fp16' - at `$.precision`",
-        '"family":"mixer"->"family":"resnet"': "Invalid value 'resnet' - at `$.backbone.family`",
+        '"family":"mixer"->"family":"resnet"': "unknown backbone family 'resnet'. Known: mixer, vit, bert, factory. - at `$.backbone.family`",
         '"patch_size":8->"patch_size":5': "image_size 32 is not a multiple of patch_size 5",
     }
     for change, message in changes.items():
         old, new = change.split("->")
-        assert old in said
-        safetensors.torch.save_file(weights, path, {"acn_bench": said.replace(old, new)})
+        assert old in header
+        safetensors.torch.save_file(weights, path, {"acn_bench": header.replace(old, new)})
         with pytest.raises(ValueError, match=re.escape(message)) as error:
             load(path)
         assert str(error.value).startswith(f"{path}: ")
@@ -143,7 +143,7 @@ def test_heads_with_a_gap_between_them_are_refused(small, tmp_path):
     weights = safetensors.torch.load_file(path)
     gap = {name.replace("head.1.", "head.2."): tensor for name, tensor in weights.items()}
     safetensors.torch.save_file(gap, path, words)
-    with pytest.raises(ValueError, match=r"there is no head.1.weight, and 2 heads"):
+    with pytest.raises(ValueError, match=r"head.1.weight is missing, of 2 heads"):
         load(path)
 
 

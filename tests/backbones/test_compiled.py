@@ -23,8 +23,8 @@ def trained(network, function, given):
     torch.manual_seed(3)
     logits = function(*given)
     loss = sum(part.square().sum() for part in logits)
-    found = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
-    return logits, [g for g in found if g is not None]
+    gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
+    return logits, [g for g in gradients if g is not None]
 
 
 def check(network, given, *, fullgraph=True, backend="eager", **tolerance):
@@ -114,6 +114,6 @@ def test_one_that_was_cut_exports_without_gradients_and_in_either_precision(
 
 def test_checkpointing_leaves_no_trace_in_a_program(small, images):
     network = small("ac_vit", depth=1).eval()
-    ours = str(torch.export.export(network, (images,)).graph)
+    graph = str(torch.export.export(network, (images,)).graph)
     network.checkpointing = True
-    assert str(torch.export.export(network, (images,)).graph) == ours
+    assert str(torch.export.export(network, (images,)).graph) == graph

@@ -1,4 +1,4 @@
-"""A dropped block is absent: the network says what it would say without it."""
+"""A dropped block is absent: the network computes what it would compute without it."""
 
 import pytest
 import torch
@@ -33,14 +33,14 @@ FIRST = {
 
 
 @pytest.mark.parametrize("name", WIRINGS)
-def test_the_reads_are_those_of_the_network_without_the_block(name):
+def test_the_hidden_states_are_those_of_the_network_without_the_block(name):
     wires = WIRINGS[name](3, 1).double()
     x = torch.ones(4, 1, dtype=torch.float64)
-    there = torch.tensor(
+    active = torch.tensor(
         [[True, True, True, False], [False, True, True, True], [True, True, False, True]]
     )
-    reads = dropping.reads(wires, x, [times(f) for f in (2, 3, 5)], there)
-    second, none, last, first = torch.cat(list(reads), dim=1).tolist()
+    states = dropping.hidden_states(wires, x, [times(f) for f in (2, 3, 5)], active)
+    second, none, last, first = torch.cat(list(states), dim=1).tolist()
     assert second == BY_HAND[name]
     assert none[-1] == {"residual": 72, "ac": 39, "feedforward": 30}.get(name, 60)
     assert last[-1] == last[-2] == LAST[name]
@@ -73,34 +73,36 @@ def test_in_a_real_network_too(small, inputs, name, per_example):
 
 
 @pytest.mark.parametrize("name", [f"{wiring}_mixer" for wiring in WIRINGS])
-def test_each_example_draws_for_itself_and_says_what_it_would_say_alone(small, images, name):
+def test_each_example_draws_for_itself_and_gets_the_logits_that_it_would_get_alone(
+    small, images, name
+):
     network = small(name)
     network.dropping = Dropping((0.5, 0.5, 0.5))
     torch.manual_seed(3)
     logits = network.forward_depths(images)
     torch.manual_seed(3)
-    there = network.dropping.draw(len(images))
-    assert not there.all()
-    assert len({tuple(column) for column in there.T.tolist()}) > 1
+    active = network.dropping.draw(len(images))
+    assert not active.all()
+    assert len({tuple(column) for column in active.T.tolist()}) > 1
     for e in range(len(images)):
-        network.dropping = Dropping(tuple(float(not t) for t in there[:, e].tolist()))
+        network.dropping = Dropping(tuple(float(not t) for t in active[:, e].tolist()))
         torch.testing.assert_close(
             network.forward_depths(images[e : e + 1])[:, 0], logits[:, e], rtol=1e-4, atol=1e-5
         )
 
 
 def test_a_batch_drops_together_where_examples_do_not_draw(small, images):
-    there = Dropping((0.5,) * 40, per_example=False).draw(6)
-    assert (there == there[:, :1]).all()
-    assert 5 < there[:, 0].sum() < 35
+    active = Dropping((0.5,) * 40, per_example=False).draw(6)
+    assert (active == active[:, :1]).all()
+    assert 5 < active[:, 0].sum() < 35
 
 
 def test_a_rate_is_how_often_a_block_is_dropped():
     torch.manual_seed(0)
-    there = Dropping((0.0, 0.1, 0.8, 1.0)).draw(20_000)
-    assert there[0].all()
-    assert not there[3].any()
-    shares = (~there).float().mean(dim=1)
+    active = Dropping((0.0, 0.1, 0.8, 1.0)).draw(20_000)
+    assert active[0].all()
+    assert not active[3].any()
+    shares = (~active).float().mean(dim=1)
     torch.testing.assert_close(shares, torch.tensor([0, 0.1, 0.8, 1]), rtol=0, atol=0.01)
 
 
@@ -120,15 +122,15 @@ def test_a_dropped_block_is_not_called_and_gets_no_gradient(small, images, name,
     assert network.blocks[2].get_parameter(mlp).grad.abs().max() > 0
 
 
-def test_only_the_examples_for_which_a_block_is_there_move_it(small, images):
+def test_only_the_examples_for_which_a_block_is_active_train_it(small, images):
     network = small("ac_mixer")
     network.dropping = Dropping((0.0, 0.5, 0.0))
     torch.manual_seed(1)
-    there = network.dropping.draw(len(images))[1]
-    assert there.any()
-    assert not there.all()
+    active = network.dropping.draw(len(images))[1]
+    assert active.any()
+    assert not active.all()
     torch.manual_seed(1)
-    network(images)[~there].square().sum().backward()
+    network(images)[~active].square().sum().backward()
     assert all(p.grad.abs().max() == 0 for p in network.blocks[1].parameters())
 
 

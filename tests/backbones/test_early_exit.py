@@ -1,4 +1,4 @@
-"""Early exit: who leaves where, what they get, and that nothing more is computed for them."""
+"""Early exit: where each example exits, its logits, and that no later block runs for it."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ EVERY = [f"{wiring}_{family}" for wiring in WIRINGS for family in ("mixer", "vit
 
 @pytest.fixture
 def sharp(small):
-    """Makes a network that is sure of some examples and not of others, with branches after blocks 1 and 3."""
+    """Makes a network with low entropy for some examples and high for others, with branches after blocks 1 and 3."""
 
     def make(name, *, depth=4, **sizes):
         network = small(name, depth=depth, **sizes).eval()
@@ -32,14 +32,14 @@ def sharp(small):
 
 def counted(network):
     """Counts calls and examples of each block, counted from 1."""
-    seen = Counter()
+    counts = Counter()
     for i, block in enumerate(network.blocks, start=1):
-        block.register_forward_hook(lambda _, given, __, i=i: seen.update({i: len(given[0])}))
-    return seen
+        block.register_forward_hook(lambda _, given, __, i=i: counts.update({i: len(given[0])}))
+    return counts
 
 
 def by_hand(network, given, exits, threshold):
-    """Logits and depths from one whole pass, read at every exit: the first that is sure, else the end."""
+    """Logits and depths from one whole pass, read at every exit: the first with low entropy, else the last."""
     if exits == "head":
         rows = dict(enumerate(network.forward_depths(*given)))
         del rows[0]
@@ -53,30 +53,34 @@ def by_hand(network, given, exits, threshold):
 
 
 def between(network, given, exits):
-    """A threshold in the widest gap of the first exits' entropies, so that some leave there and some don't."""
+    """A threshold in the widest gap of the first exits' entropies, so that some examples exit there and some do not."""
     first = network.forward_depths(*given)[1] if exits == "head" else network.exit_logits(*given)[1]
-    found = entropy(first.detach()).sort().values
-    widest = (found[1:] - found[:-1]).argmax()
-    return float(found[widest : widest + 2].mean())
+    entropies = entropy(first.detach()).sort().values
+    widest = (entropies[1:] - entropies[:-1]).argmax()
+    return float(entropies[widest : widest + 2].mean())
 
 
-# ---------------------------------------------------------------- who gets what
+# ---------------------------------------------------------------- the exit of each example
 
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("exits", ["head", "branches"])
-def test_each_example_gets_what_the_first_exit_says_that_is_sure(sharp, inputs, name, exits):
+def test_each_example_gets_the_logits_of_the_first_exit_below_the_threshold(
+    sharp, inputs, name, exits
+):
     network, given = sharp(name), inputs(name)
     with torch.no_grad():
         threshold = between(network, given, exits)
         logits, depth = by_hand(network, given, exits, threshold)
-        seen = counted(network)
-        left = EarlyExit(network, threshold, exits)(*given)
-    assert left.depth.tolist() == depth.tolist()
+        counts = counted(network)
+        output = EarlyExit(network, threshold, exits)(*given)
+    assert output.depth.tolist() == depth.tolist()
     assert len(set(depth.tolist())) > 1
-    torch.testing.assert_close(left.logits, logits, rtol=1e-4, atol=1e-4)
-    # the computation is really skipped: a block sees those who left after it or later
-    assert seen == Counter({k: int((depth >= k).sum()) for k in range(1, 5) if (depth >= k).any()})
+    torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-4)
+    # later blocks do not run for an example that has exited
+    assert counts == Counter(
+        {k: int((depth >= k).sum()) for k in range(1, 5) if (depth >= k).any()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,9 +92,9 @@ def test_the_authors_blocks_exit_too(sharp, images, name):
     with torch.no_grad():
         for exits in ("head", "branches"):
             logits, depth = by_hand(network, (images,), exits, 0.7)
-            left = EarlyExit(network, 0.7, exits)(images)
-            assert torch.equal(left.depth, depth)
-            torch.testing.assert_close(left.logits, logits, rtol=1e-4, atol=1e-4)
+            output = EarlyExit(network, 0.7, exits)(images)
+            assert torch.equal(output.depth, depth)
+            torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["ac_mixer", "densenet_vit", "residual_bert", "ac_bert"])
@@ -100,10 +104,10 @@ def test_in_bf16_logits_are_float32_and_those_of_the_whole_pass(sharp, inputs, n
     with torch.no_grad():
         threshold = between(network, given, exits)
         logits, depth = by_hand(network, given, exits, threshold)
-        left = EarlyExit(network, threshold, exits)(*given)
-    assert left.logits.dtype == torch.float32
-    assert torch.equal(left.depth, depth)
-    torch.testing.assert_close(left.logits, logits, rtol=0.05, atol=0.1)
+        output = EarlyExit(network, threshold, exits)(*given)
+    assert output.logits.dtype == torch.float32
+    assert torch.equal(output.depth, depth)
+    torch.testing.assert_close(output.logits, logits, rtol=0.05, atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["ac_mixer", "denseformer_vit", "residual_bert"])
@@ -130,22 +134,22 @@ def test_the_mask_of_a_text_goes_with_it(sharp, inputs):
     named = exits(ids, attention_mask=mask, token_type_ids=types)
     assert torch.equal(named.logits, exits(ids, mask, types).logits)
     other = ids.clone()
-    other[mask == 0] = 7  # what is masked is not seen, before and after the batch has shrunk
+    other[mask == 0] = 7  # masked tokens have no effect, before and after the batch shrinks
     assert torch.equal(exits(other, mask, types).logits, named.logits)
     assert exits(ids).logits.shape == named.logits.shape
 
 
-def test_at_threshold_0_nobody_leaves_early_and_without_a_bound_all_do_at_once(sharp, images):
+def test_at_threshold_0_no_example_exits_early_and_without_a_bound_all_exit_at_once(sharp, images):
     network = sharp("ac_mixer")
-    seen = counted(network)
+    counts = counted(network)
     for exits in ("head", "branches"):
         late = EarlyExit(network, 0, exits)(images)
         torch.testing.assert_close(late.logits, network(images))
         assert late.depth.tolist() == [4] * 4
-        seen.clear()
+        counts.clear()
         early = EarlyExit(network, float("inf"), exits)(images)
         assert early.depth.tolist() == [1] * 4
-        assert seen == {1: 4}
+        assert counts == {1: 4}
     assert not early.logits.requires_grad
 
 
@@ -160,28 +164,28 @@ def test_only_the_exits_that_are_asked_for_are(sharp, images):
     assert EarlyExit(network, after=(4,)).depths == (4,)
     assert EarlyExit(network).depths == (1, 2, 3, 4)
     assert EarlyExit(network, by="branches").depths == (1, 3, 4)
-    left = EarlyExit(network, float("inf"), "branches", after=(3,))(images)
-    assert left.depth.tolist() == [3] * 4
+    output = EarlyExit(network, float("inf"), "branches", after=(3,))(images)
+    assert output.depth.tolist() == [3] * 4
 
 
-def test_an_empty_batch_leaves_at_once(sharp, images):
-    left = EarlyExit(sharp("ac_vit"))(images[:0])
-    assert left.logits.shape == (0, 7)
-    assert left.depth.shape == (0,)
+def test_an_empty_batch_has_an_empty_output(sharp, images):
+    output = EarlyExit(sharp("ac_vit"))(images[:0])
+    assert output.logits.shape == (0, 7)
+    assert output.depth.shape == (0,)
 
 
 # ---------------------------------------------------------------- branches
 
 
-def test_a_branch_reads_the_pooled_token_before_any_norm(sharp, images):
+def test_the_input_of_a_branch_is_the_pooled_token_before_any_norm(sharp, images):
     network = sharp("ac_mixer")
     with torch.no_grad():
-        read = truncate(network, 3).read(images)  # x_0 + x_1 + x_2 + x_3
+        state = truncate(network, 3).hidden_state(images)  # x_0 + x_1 + x_2 + x_3
         branch = network.branches["3"]
-        hidden = nn.functional.gelu(branch.fc1(read.mean(dim=1)))
+        hidden = nn.functional.gelu(branch.fc1(state.mean(dim=1)))
         torch.testing.assert_close(network.exit_logits(images)[3], branch.fc2(hidden))
         vit = sharp("residual_vit")
-        first = truncate(vit, 1).read(images)[:, 0]
+        first = truncate(vit, 1).hidden_state(images)[:, 0]
         torch.testing.assert_close(vit.exit_logits(images)[1], vit.branches["1"](first))
     assert branch.fc1.weight.shape == (48, 24)
     assert branch.fc2.weight.shape == (7, 48)
@@ -194,18 +198,18 @@ def test_a_cut_network_keeps_the_branches_before_its_end(sharp, inputs, name):
         threshold = between(network, given, "branches")
         for k in range(4):
             small = truncate(network, k)
-            kept = [b for b in (1, 3) if b < k]
-            assert (list(small.branches.depths) if small.branches else []) == kept
+            earlier = [b for b in (1, 3) if b < k]
+            assert (list(small.branches.depths) if small.branches else []) == earlier
             torch.testing.assert_close(small(*given), network.forward_depths(*given)[k])
-            if kept:
+            if earlier:
                 logits, depth = by_hand(small, given, "branches", threshold)
-                left = EarlyExit(small, threshold, "branches")(*given)
-                assert torch.equal(left.depth, depth)
-                torch.testing.assert_close(left.logits, logits, rtol=1e-4, atol=1e-4)
+                output = EarlyExit(small, threshold, "branches")(*given)
+                assert torch.equal(output.depth, depth)
+                torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-4)
             logits, depth = by_hand(small, given, "head", threshold) if k else (small(*given), 0)
-            left = EarlyExit(small, threshold)(*given)
-            assert (left.depth == depth).all()
-            torch.testing.assert_close(left.logits, logits, rtol=1e-4, atol=1e-4)
+            output = EarlyExit(small, threshold)(*given)
+            assert (output.depth == depth).all()
+            torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-4)
     assert network.branches.depths == (1, 3)
 
 
@@ -227,7 +231,7 @@ def test_branches_travel_with_the_network(sharp, images, tmp_path):
 def test_state_dicts_need_the_same_branches(sharp, small, images):
     network = sharp("residual_mixer")
     other = small("residual_mixer", depth=4, seed=5).eval()
-    with pytest.raises(ValueError, match=r"branches\.1\.\S+\.weight is none of its weights"):
+    with pytest.raises(ValueError, match=r"branches\.1\.\S+\.weight is not expected"):
         other.load_state_dict(network.state_dict())
     add_branches(other, after=(3, 1))
     other.load_state_dict(network.state_dict())
@@ -252,11 +256,11 @@ def test_branches_change_nothing_else_and_are_moved_with_the_network(sharp, smal
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"after": (2, 5)}, "there is no block 5 to leave after: the network has 4"),
-        ({"after": (0,)}, "there is no block 0"),
+        ({"after": (2, 5)}, "no exit can come after block 5: the network has 4"),
+        ({"after": (0,)}, "no exit can come after block 0"),
         (
             {"by": "branches", "after": (2,)},
-            "there is no branch after block 2; there are after 1, 3",
+            "no branch comes after block 2; branches come after 1, 3",
         ),
         ({"threshold": -0.1}, "an entropy, 0 or more, not -0.1"),
         ({"threshold": float("nan")}, "not nan"),
@@ -269,7 +273,9 @@ def test_exits_that_cannot_be_are_refused(sharp, options, message):
 
 
 def test_missing_branches_are_named_with_what_makes_them(small):
-    with pytest.raises(ValueError, match=r"has no branches: add_branches\(model, after=\(…\)\)"):
+    with pytest.raises(
+        ValueError, match=r"has no branches: add them with add_branches\(model, after=\(…\)\)"
+    ):
         EarlyExit(small("ac_mixer"), by="branches")
 
 
@@ -288,10 +294,12 @@ def test_the_papers_branches_need_more_than_12_blocks(small):
 
 
 def test_a_network_without_one_head_has_no_exits(small, images):
-    with pytest.raises(TypeError, match="a Linear has no exits"):
+    with pytest.raises(TypeError, match="needs a Backbone with a single head, not a Linear"):
         EarlyExit(nn.Linear(2, 2))
     network = MultiHead(small("ac_mixer"), Heads([nn.Linear(24, 2), nn.Linear(24, 3)]))
-    with pytest.raises(TypeError, match=r"Of a MultiHead, set `backbone.head = heads\[e\]`"):
+    with pytest.raises(
+        TypeError, match=r"For head e of a MultiHead, set `backbone.head = heads\[e\]`"
+    ):
         EarlyExit(network)
     with pytest.raises(ValueError, match="a Linear, not a Identity"):
         add_branches(network.backbone, after=(1,))
@@ -302,5 +310,5 @@ def test_a_network_without_one_head_has_no_exits(small, images):
 def test_a_head_of_another_width_than_the_branches_is_refused(sharp):
     network = sharp("ac_mixer")
     network.head = nn.Linear(24, 5)
-    with pytest.raises(ValueError, match="branches say 7 classes, and the head 5"):
+    with pytest.raises(ValueError, match="the branches have 7 classes, and the head has 5"):
         EarlyExit(network, by="branches")

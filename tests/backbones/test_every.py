@@ -12,7 +12,7 @@ EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(("name", "variant"), EVERY)
-def test_it_trains_reads_every_depth_truncates_and_comes_back_from_a_file(
+def test_it_trains_has_every_depth_truncates_and_comes_back_from_a_file(
     small, inputs, tmp_path, name, variant, precision
 ):
     network, given = small(name, variant=variant, precision=precision), inputs(name)

@@ -19,7 +19,7 @@ EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
 
 
 class Times(nn.Module):
-    """A block of one branch that multiplies what it sees."""
+    """A block of one branch that multiplies its input."""
 
     def __init__(self, factor):
         super().__init__()
@@ -35,11 +35,11 @@ class Chain(Backbone):
     def __init__(self, name, factors):
         nothing = nn.Identity()
         parts = Parts((1,), nothing, [Times(f) for f in factors], nothing, 1)
-        wires = WIRINGS[name](len(factors), 1).double()
-        super().__init__(parts=parts, wires=wires, head=nothing, precision="fp32")
+        wiring = WIRINGS[name](len(factors), 1).double()
+        super().__init__(parts=parts, wiring=wiring, head=nothing, precision="fp32")
 
-    def _reads(self, x):
-        return self._wired(x, self.blocks)
+    def _hidden_states(self, x):
+        return self._run_blocks(x, self.blocks)
 
 
 def product(factors):
@@ -103,7 +103,7 @@ def objective(network, given):
 
 
 def constant_after(network, i):
-    """The blocks after block i say what they say, and no gradient passes their branches."""
+    """The blocks after block i compute the same, and no gradient passes through their branches."""
 
     def still(block, x, join, **named):
         if join is add:
@@ -135,9 +135,9 @@ def test_direct_is_what_is_left_when_all_later_branches_are_held_constant(
         objective(slow, given)().backward()
         pairs = zip(network.blocks[i].parameters(), slow.blocks[i].parameters(), strict=True)
         for fast, brute in pairs:
-            found = torch.zeros_like(fast) if fast.grad is None else fast.grad
-            wanted = torch.zeros_like(brute) if brute.grad is None else brute.grad
-            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-8)
+            direct = torch.zeros_like(fast) if fast.grad is None else fast.grad
+            expected = torch.zeros_like(brute) if brute.grad is None else brute.grad
+            torch.testing.assert_close(direct, expected, rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
@@ -163,7 +163,7 @@ def test_the_stem_keeps_its_long_connection_or_its_stream_and_nothing_else(small
     objective(network, (images,))().backward()
     reached = network.stem.proj.weight.grad is not None
     assert reached == name.startswith(("ac", "residual"))
-    if reached:  # as if there were no blocks but for what they say
+    if reached:  # as if the branches of all blocks were constants
         alone = small(name)
         constant_after(alone, -1)
         objective(alone, (images,))().backward()
@@ -196,10 +196,10 @@ def test_dg_only_changes_nothing_without_gradients_and_survives_truncation(small
 def test_bf16_splits_too(small, images):
     network = small("residual_mixer", variant="released", precision="bf16")
     exact = small("residual_mixer", variant="released")
-    found = split(network, objective(network, (images,)))
-    wanted = split(exact, objective(exact, (images,)))
-    for ours, theirs in zip(found, wanted, strict=True):
-        assert ours.ratio == pytest.approx(theirs.ratio, rel=0.05)
+    layers = split(network, objective(network, (images,)))
+    expected = split(exact, objective(exact, (images,)))
+    for layer, exact_layer in zip(layers, expected, strict=True):
+        assert layer.ratio == pytest.approx(exact_layer.ratio, rel=0.05)
 
 
 # ---------------------------------------------------------------- what it leaves alone, what it holds
@@ -264,7 +264,7 @@ def test_two_passes_and_two_sets_of_gradients_whatever_the_depth(small, images, 
     split(network, lambda: passes.append(1) or objective(network, (images,))())
     blocks = sum(p.numel() for p in network.blocks.parameters())
     assert len(passes) == 2
-    assert [sum(g.numel() for g in found) for found in calls] == [blocks, blocks]
+    assert [sum(g.numel() for g in gradients) for gradients in calls] == [blocks, blocks]
 
 
 def test_one_weight_of_each_block_can_be_looked_at(small, images):

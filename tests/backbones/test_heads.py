@@ -26,9 +26,9 @@ def test_an_example_goes_through_the_head_of_its_experience_and_has_no_other_cla
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (2, "there is no head 2: there are heads 0 to 1"),
-        (-1, "there is no head -1: there are heads 0 to 1"),  # no last one of a list
-        (torch.tensor([0, -1, 0]), "there is no head -1"),
+        (2, "unknown head 2: the heads are 0 to 1"),
+        (-1, "unknown head -1: the heads are 0 to 1"),  # no last one of a list
+        (torch.tensor([0, -1, 0]), "unknown head -1"),
         (torch.tensor([0, 1]), r"expected task labels \(3,\) of integers .* got \(2,\)"),
         (torch.tensor([0.0, 1.0, 0.0]), r"got \(3,\) of torch.float32"),
         (torch.tensor(1), r"got \(\) of torch.int64"),

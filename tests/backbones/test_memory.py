@@ -89,9 +89,9 @@ def a_block_more(name, *, checkpointing):
 
 @pytest.mark.parametrize("family", SIZES)
 @pytest.mark.parametrize("wiring", WIRINGS)
-def test_checkpointing_holds_what_blocks_saw_and_little_more(wiring, family):
-    kept = a_block_more(f"{wiring}_{family}", checkpointing=False)
+def test_checkpointing_stores_the_inputs_of_blocks_and_little_more(wiring, family):
+    stored = a_block_more(f"{wiring}_{family}", checkpointing=False)
     again = a_block_more(f"{wiring}_{family}", checkpointing=True)
-    assert again < kept / 3
+    assert again < stored / 3
     if wiring in ("ac", "residual", "feedforward"):  # the others hold every output, too
-        assert again < 2 < kept
+        assert again < 2 < stored

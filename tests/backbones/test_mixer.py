@@ -17,7 +17,7 @@ STEM = (48 + 1) * 128
 NORM = 2 * 128
 HEAD = (128 + 1) * 10
 CHANNEL = (128 + 1) * 512 + (512 + 1) * 128
-# What a wiring has beside the blocks: block i of DenseNet sees i outputs through a Linear without bias,
+# What a wiring has beside the blocks: the input of block i of DenseNet combines i outputs through a Linear without bias,
 # that of DenseFormer through i scalars. The paper's DenseNet has 10 blocks, its DenseFormer 16.
 PROJECTIONS = (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10) * 128 * 128
 SCALARS = 16 * 17 // 2
@@ -134,8 +134,8 @@ def test_the_released_mixer_is_the_block_of_the_authors_code(small, images, wiri
         tail = h @ block.tail.weight.T + block.tail.bias + x
         x = layer_norm(tail.clamp(min=0), block.tail_norm)
         total = total + x
-    read = total if wiring == "ac" else x
-    features = layer_norm(read[:, 0], network.readout.norm)
+    state = total if wiring == "ac" else x
+    features = layer_norm(state[:, 0], network.readout.norm)
     expected = features @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(images.double()), expected, rtol=0, atol=1e-10)
 
@@ -144,17 +144,17 @@ def test_the_released_mixer_is_the_block_of_the_authors_code(small, images, wiri
 def test_the_plain_residual_mixer_gives_the_logits_of_timm(small, images):
     timm = pytest.importorskip("timm", reason="timm is no dependency")
     network = randomised(small("residual_mixer", mean=None))
-    theirs = timm.models.mlp_mixer.MlpMixer(
+    timm_mixer = timm.models.mlp_mixer.MlpMixer(
         num_classes=7, img_size=32, patch_size=8, num_blocks=3, embed_dim=24
     )
-    for block in theirs.blocks:
+    for block in timm_mixer.blocks:
         block.mlp_tokens = timm.layers.Mlp(16, 12)
         block.mlp_channels = timm.layers.Mlp(24, 32)
-    theirs.double().eval()
+    timm_mixer.double().eval()
     weights = [p for name, p in network.named_parameters() if not name.startswith("blocks.")]
     copied = [*weights[:2], *(p for b in network.blocks for p in b.parameters()), *weights[2:]]
-    for mine, other in zip(copied, theirs.parameters(), strict=True):
-        other.copy_(mine)
+    for weight, other in zip(copied, timm_mixer.parameters(), strict=True):
+        other.copy_(weight)
     torch.testing.assert_close(
-        network(images.double()), theirs(images.double()), rtol=0, atol=1e-10
+        network(images.double()), timm_mixer(images.double()), rtol=0, atol=1e-10
     )

@@ -14,12 +14,12 @@ import timm
 import timm.data
 import timm.optim
 
-import acn_bench.backbones.timm as ours
+import acn_bench.backbones.timm as acn_timm
 from acn_bench.backbones import build, load, save, truncate
 from acn_bench.families.names import BACKBONES, variants
 from acn_bench.spec import WIRINGS
 
-TIMMS_OWN = [size for size in ours.SIZES if size.endswith("_224")]
+TIMMS_OWN = [size for size in acn_timm.SIZES if size.endswith("_224")]
 TINY = {
     "vit": {"patch_size": 8, "embed_dim": 24, "num_heads": 3, "depth": 2},
     "mixer": {
@@ -49,31 +49,31 @@ def create():
 def test_timm_lists_every_wiring_at_every_size():
     for wiring in WIRINGS:
         listed = timm.list_models(f"{wiring}_*")
-        assert sorted(listed) == sorted(f"{wiring}_{size}" for size in ours.SIZES)
-        assert all(inspect.isfunction(getattr(ours, name)) for name in listed)
-    assert not any(name in ours.default_cfgs for name in timm.list_models(pretrained=True))
+        assert sorted(listed) == sorted(f"{wiring}_{size}" for size in acn_timm.SIZES)
+        assert all(inspect.isfunction(getattr(acn_timm, name)) for name in listed)
+    assert not any(name in acn_timm.default_cfgs for name in timm.list_models(pretrained=True))
 
 
 @pytest.mark.parametrize("size", TIMMS_OWN)
 def test_the_residual_one_has_the_tensors_of_timms_own_of_that_name(size):
     with torch.device("meta"):
-        theirs = timm.create_model(size, num_classes=10)
+        timms = timm.create_model(size, num_classes=10)
         residual, ac = (
             timm.create_model(f"{w}_{size}", num_classes=10) for w in ("residual", "ac")
         )
     for model in (residual, ac):
         assert sorted(p.shape for p in model.parameters()) == sorted(
-            p.shape for p in theirs.parameters()
+            p.shape for p in timms.parameters()
         )
     for key in ("input_size", "mean", "std", "crop_pct", "interpolation"):
-        assert residual.default_cfg[key] == theirs.default_cfg[key]
+        assert residual.default_cfg[key] == timms.default_cfg[key]
 
 
 def test_the_small_mixer_is_that_of_the_paper():
     with torch.device("meta"):
-        theirs = timm.create_model("ac_mixer_t4_32", num_classes=10)
+        timms = timm.create_model("ac_mixer_t4_32", num_classes=10)
         papers = build("ac_mixer", num_classes=10, depth=16, mean=None)
-    assert theirs.spec == papers.spec
+    assert timms.spec == papers.spec
 
 
 @every
@@ -89,7 +89,7 @@ def test_a_seed_gives_the_weights_that_build_gives(create, name, variant):
 
 
 def test_the_package_and_the_module_of_that_name_are_two():
-    assert sys.modules["timm"] is timm is not ours
+    assert sys.modules["timm"] is timm is not acn_timm
     assert timm.__name__ == "timm"
 
 
@@ -105,7 +105,7 @@ def test_without_timm_one_sentence_names_what_to_install(monkeypatch):
 
 
 @every
-def test_it_trains_and_reads_every_depth(create, images, name, variant):
+def test_it_trains_and_has_every_depth(create, images, name, variant):
     model = create(name, num_classes=4, variant=variant)
     optimizer = timm.optim.create_optimizer_v2(model, opt="adamw", lr=3e-3)
     losses = []
@@ -146,29 +146,29 @@ def test_each_step_of_the_residual_one_gives_what_timms_gives(create, images, fa
     ratios = {"mlp_ratio": 4.0} if family == "vit" else {"mlp_ratio": (0.5, 2.0)}
     sizes = {"patch_size": 8, "embed_dim": 24, "img_size": 32, "num_classes": 5}
     if family == "vit":
-        theirs = timm.models.VisionTransformer(depth=2, num_heads=3, **sizes, **ratios)
-        mine = create("residual_vit", num_classes=5)
+        timms = timm.models.VisionTransformer(depth=2, num_heads=3, **sizes, **ratios)
+        network = create("residual_vit", num_classes=5)
     else:
-        theirs = timm.models.MlpMixer(num_blocks=2, **sizes, **ratios)
-        mine = create("residual_mixer", num_classes=5, token_width=12, channel_width=48)
-    mine, theirs = mine.double().eval(), theirs.double().eval()
-    for p in mine.parameters():
+        timms = timm.models.MlpMixer(num_blocks=2, **sizes, **ratios)
+        network = create("residual_mixer", num_classes=5, token_width=12, channel_width=48)
+    network, timms = network.double().eval(), timms.double().eval()
+    for p in network.parameters():
         p.normal_(std=0.3)
-    theirs.load_state_dict(as_timm_names(mine.state_dict(), family))
+    timms.load_state_dict(as_timm_names(network.state_dict(), family))
     x = images.double()
     close = {"atol": 1e-10, "rtol": 0}
-    tokens = mine.forward_features(x)
-    torch.testing.assert_close(tokens, theirs.forward_features(x), **close)
+    tokens = network.forward_features(x)
+    torch.testing.assert_close(tokens, timms.forward_features(x), **close)
     for pre_logits in (True, False):
-        theirs_head = theirs.forward_head(tokens, pre_logits=pre_logits)
-        torch.testing.assert_close(mine.forward_head(tokens, pre_logits), theirs_head, **close)
-    torch.testing.assert_close(mine(x), theirs(x), **close)
+        timm_head = timms.forward_head(tokens, pre_logits=pre_logits)
+        torch.testing.assert_close(network.forward_head(tokens, pre_logits), timm_head, **close)
+    torch.testing.assert_close(network(x), timms(x), **close)
     for asked in ({}, {"indices": [0], "output_fmt": "NLC", "norm": True}, {"stop_early": True}):
-        (last, found), (expected, others) = (
-            m.forward_intermediates(x, **asked) for m in (mine, theirs)
+        (last, maps), (expected, timm_maps) = (
+            m.forward_intermediates(x, **asked) for m in (network, timms)
         )
         torch.testing.assert_close(last, expected, **close)
-        torch.testing.assert_close(found, others, **close)
+        torch.testing.assert_close(maps, timm_maps, **close)
 
 
 @every
@@ -203,8 +203,8 @@ def test_features_only_gives_maps_of_the_sum_so_far(create, images):
     maps = create("ac_vit", features_only=True, out_indices=(0, 1)).eval()
     assert [tuple(m.shape) for m in maps(images)] == [(4, 24, 4, 4)] * 2
     assert (maps.feature_info.channels(), maps.feature_info.reduction()) == ([24, 24], [8, 8])
-    reads = list(create("ac_vit").eval()._reads(images))
-    torch.testing.assert_close(maps(images)[0].flatten(2).transpose(1, 2), reads[1][:, 1:])
+    states = list(create("ac_vit").eval()._hidden_states(images))
+    torch.testing.assert_close(maps(images)[0].flatten(2).transpose(1, 2), states[1][:, 1:])
     first = create("ac_vit", features_only=True, out_indices=(0,))
     assert len(first.model.blocks) == 1
 
@@ -308,12 +308,12 @@ def test_the_first_convolution_and_the_classifier_are_where_timm_looks(create, n
 
 
 @torch.no_grad()
-def test_a_checkpoint_of_timm_and_one_of_ours_are_both_loaded(create, images, tmp_path):
+def test_a_checkpoint_of_timm_and_one_of_acn_bench_are_both_loaded(create, images, tmp_path):
     model = create("ac_vit", num_classes=3).eval()
-    torch.save(model.state_dict(), tmp_path / "theirs.pth")
-    save(model, tmp_path / "ours.safetensors")
-    assert torch.equal(load(tmp_path / "ours.safetensors")(images), model(images))
-    for file in ("theirs.pth", "ours.safetensors"):
+    torch.save(model.state_dict(), tmp_path / "timm.pth")
+    save(model, tmp_path / "acn_bench.safetensors")
+    assert torch.equal(load(tmp_path / "acn_bench.safetensors")(images), model(images))
+    for file in ("timm.pth", "acn_bench.safetensors"):
         path = str(tmp_path / file)
         other = create("ac_vit", seed=1, num_classes=3, checkpoint_path=path).eval()
         assert torch.equal(other(images), model(images))
@@ -344,4 +344,4 @@ def test_timms_switch_for_checkpointing_is_ours(create, images):
         model.zero_grad()
         model(images).square().sum().backward()
         gradients.append([p.grad for p in model.parameters()])
-    assert all(torch.equal(kept, again) for kept, again in zip(*gradients, strict=True))
+    assert all(torch.equal(stored, again) for stored, again in zip(*gradients, strict=True))

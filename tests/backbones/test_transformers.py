@@ -12,7 +12,7 @@ from acn_bench.spec import WIRINGS
 
 transformers = pytest.importorskip("transformers", reason="transformers is an extra")
 
-from acn_bench.backbones import transformers as ours  # noqa: E402
+from acn_bench.backbones import transformers as acn_transformers  # noqa: E402
 
 SIZES = {
     "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3,
@@ -58,15 +58,15 @@ def randomised(model):
     return model
 
 
-def theirs(kind, **changes):
+def transformers_model(kind, **changes):
     torch.manual_seed(1)
     return randomised(kind(transformers.BertConfig(**SIZES | changes))).eval()
 
 
 def outputs(model, batch, **more):
     """Every tensor that a model gives."""
-    found = model(**batch, **more)
-    return [t for v in found.to_tuple() for t in (v if isinstance(v, tuple) else (v,))]
+    output = model(**batch, **more)
+    return [t for v in output.to_tuple() for t in (v if isinstance(v, tuple) else (v,))]
 
 
 # ---------------------------------------------------------------- all wirings
@@ -103,27 +103,27 @@ def test_it_is_the_backbone_that_build_makes(made, small, batch, wiring):
 
 @torch.no_grad()
 @pytest.mark.parametrize("wiring", WIRINGS)
-def test_hidden_states_are_what_the_head_reads_after_each_block(made, batch, wiring):
+def test_hidden_states_are_the_heads_input_after_each_block(made, batch, wiring):
     model = made("classification", wiring=wiring)
-    found = model(**batch, output_hidden_states=True)
-    assert len(found.hidden_states) == 4
-    assert torch.equal(found.logits, model(**batch).logits)
-    pooled = torch.stack([model.bert.backbone.readout(read) for read in found.hidden_states])
+    output = model(**batch, output_hidden_states=True)
+    assert len(output.hidden_states) == 4
+    assert torch.equal(output.logits, model(**batch).logits)
+    pooled = torch.stack([model.bert.backbone.readout(state) for state in output.hidden_states])
     assert torch.equal(model.classifier(pooled), model.forward_depths(**batch))
 
 
 @torch.no_grad()
 def test_the_hidden_states_of_ac_are_sums(made, batch):
     model = made("masked", wiring="ac")
-    said = []
+    outputs_of_blocks = []
     for block in model.bert.backbone.blocks:
-        block.register_forward_hook(lambda _, __, out: said.append(out))
-    found = model(**batch, output_hidden_states=True)
-    expected = found.hidden_states[0]
-    for read, block in zip(found.hidden_states[1:], said, strict=True):
+        block.register_forward_hook(lambda _, __, out: outputs_of_blocks.append(out))
+    output = model(**batch, output_hidden_states=True)
+    expected = output.hidden_states[0]
+    for state, block in zip(output.hidden_states[1:], outputs_of_blocks, strict=True):
         expected = expected + block
-        assert torch.equal(read, expected)
-    assert torch.equal(model.head(expected), found.logits)
+        assert torch.equal(state, expected)
+    assert torch.equal(model.head(expected), output.logits)
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
@@ -136,8 +136,8 @@ def test_initial_weights_are_those_of_bert_and_wirings_start_as_sums(wiring):
     assert not backbone.blocks[1].mlp.fc1.bias.any()
     with torch.device("cpu"):
         fresh = build(f"{wiring}_bert", 2, depth=3, width=24, heads=3, vocab_size=50).wiring
-    for ours_, other in zip(backbone.wiring.parameters(), fresh.parameters(), strict=True):
-        assert torch.equal(ours_, other)
+    for weight, other in zip(backbone.wiring.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(weight, other)
 
 
 @pytest.mark.parametrize("wiring", ["densenet", "denseformer"])
@@ -159,23 +159,23 @@ def test_weights_that_a_checkpoint_lacks_start_as_they_do_in_a_new_model(made, t
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["classification", "masked", "bare"])
 def test_the_residual_model_gives_what_transformers_gives(batch, tmp_path, kind):
-    model = {"classification": ours.AcnBertForSequenceClassification,
-             "masked": ours.AcnBertForMaskedLM, "bare": ours.AcnBertModel}[kind]  # fmt: skip
-    other = theirs(model.theirs, num_labels=5).double()
+    model = {"classification": acn_transformers.AcnBertForSequenceClassification,
+             "masked": acn_transformers.AcnBertForMaskedLM, "bare": acn_transformers.AcnBertModel}[kind]  # fmt: skip
+    other = transformers_model(model.transformers_class, num_labels=5).double()
     other.save_pretrained(tmp_path)
     loaded = model.from_bert(tmp_path)
     assert loaded.config.wiring == "residual"
     assert loaded.dtype == torch.float64
-    seen = batch["attention_mask"].bool()  # what stands behind the mask is nobody's business
-    for mine, its in zip(
+    unmasked = batch["attention_mask"].bool()  # outputs of masked tokens are not defined
+    for output, other_output in zip(
         outputs(loaded, batch, output_hidden_states=True),
         outputs(other, batch, output_hidden_states=True),
         strict=True,
     ):
-        where = seen if mine.shape[:2] == seen.shape else slice(None)
-        torch.testing.assert_close(mine[where], its[where], rtol=0, atol=1e-10)
-    mine, its = loaded(batch["input_ids"])[0], other(batch["input_ids"])[0]
-    torch.testing.assert_close(mine, its, rtol=0, atol=1e-10)
+        where = unmasked if output.shape[:2] == unmasked.shape else slice(None)
+        torch.testing.assert_close(output[where], other_output[where], rtol=0, atol=1e-10)
+    output, other_output = loaded(batch["input_ids"])[0], other(batch["input_ids"])[0]
+    torch.testing.assert_close(output, other_output, rtol=0, atol=1e-10)
 
 
 PROBLEMS = {
@@ -189,11 +189,13 @@ PROBLEMS = {
 @torch.no_grad()
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_loss_of_classification_is_that_of_transformers(batch, tmp_path, problem):
-    other = theirs(transformers.BertForSequenceClassification, num_labels=5, problem_type=problem)
+    other = transformers_model(
+        transformers.BertForSequenceClassification, num_labels=5, problem_type=problem
+    )
     other.save_pretrained(tmp_path)
-    model = ours.AcnBertForSequenceClassification.from_bert(tmp_path)
-    mine, its = (m(**batch, labels=PROBLEMS[problem]).loss for m in (model, other))
-    torch.testing.assert_close(mine, its)
+    model = acn_transformers.AcnBertForSequenceClassification.from_bert(tmp_path)
+    output, other_output = (m(**batch, labels=PROBLEMS[problem]).loss for m in (model, other))
+    torch.testing.assert_close(output, other_output)
     assert model.config.problem_type == other.config.problem_type
 
 
@@ -201,24 +203,26 @@ def test_the_loss_of_classification_is_that_of_transformers(batch, tmp_path, pro
 def test_one_label_is_regression_and_masked_tokens_alone_have_a_loss(batch, tmp_path):
     labels = batch["input_ids"].where(batch["token_type_ids"] == 1, -100)
     for model, target in (
-        (ours.AcnBertForSequenceClassification, torch.rand(4)),
-        (ours.AcnBertForMaskedLM, labels),
+        (acn_transformers.AcnBertForSequenceClassification, torch.rand(4)),
+        (acn_transformers.AcnBertForMaskedLM, labels),
     ):
-        other = theirs(model.theirs, num_labels=1)
+        other = transformers_model(model.transformers_class, num_labels=1)
         other.save_pretrained(tmp_path)
-        mine, its = (
+        output, other_output = (
             m(**batch, labels=target).loss for m in (model.from_bert(tmp_path), other.eval())
         )
-        torch.testing.assert_close(mine, its)
+        torch.testing.assert_close(output, other_output)
 
 
 @torch.no_grad()
 def test_dropout_falls_where_it_does_in_transformers(batch, tmp_path):
     drops = {"hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.2}
     for more in ({}, {"classifier_dropout": 0.6}):
-        other = theirs(transformers.BertForSequenceClassification, **drops, **more).train()
+        other = transformers_model(
+            transformers.BertForSequenceClassification, **drops, **more
+        ).train()
         other.save_pretrained(tmp_path)
-        model = ours.AcnBertForSequenceClassification.from_bert(tmp_path).train()
+        model = acn_transformers.AcnBertForSequenceClassification.from_bert(tmp_path).train()
         torch.manual_seed(1)
         its = other(**batch).logits
         torch.manual_seed(1)  # and of the same seed the same units fall
@@ -232,12 +236,12 @@ def test_there_is_no_dropout_unless_the_config_says_so(made, batch):
 
 
 def test_of_a_checkpoint_comes_what_it_has_and_the_rest_is_drawn(batch, tmp_path):
-    whole = theirs(transformers.BertForPreTraining, hidden_dropout_prob=0.25)
+    whole = transformers_model(transformers.BertForPreTraining, hidden_dropout_prob=0.25)
     whole.save_pretrained(tmp_path)
-    masked = ours.AcnBertForMaskedLM.from_bert(tmp_path)
+    masked = acn_transformers.AcnBertForMaskedLM.from_bert(tmp_path)
     torch.testing.assert_close(masked(**batch).logits, whole(**batch).prediction_logits)
     assert masked.head.decoder.weight is masked.get_input_embeddings().weight
-    classifier = ours.AcnBertForSequenceClassification.from_bert(tmp_path, num_labels=3)
+    classifier = acn_transformers.AcnBertForSequenceClassification.from_bert(tmp_path, num_labels=3)
     assert classifier.config.num_labels == 3
     assert classifier.config.hidden_dropout_prob == 0.25
     torch.testing.assert_close(
@@ -245,25 +249,29 @@ def test_of_a_checkpoint_comes_what_it_has_and_the_rest_is_drawn(batch, tmp_path
     )
     assert 0 < classifier.classifier.weight.std() < 0.05
 
-    classifier.save_pretrained(tmp_path / "ours")
-    again = AUTO["classification"].from_pretrained(tmp_path / "ours")
+    classifier.save_pretrained(tmp_path / "acn_bert")
+    again = AUTO["classification"].from_pretrained(tmp_path / "acn_bert")
     assert torch.equal(again(**batch).logits, classifier(**batch).logits)
 
-    theirs(transformers.BertForMaskedLM).save_pretrained(tmp_path / "masked")  # no pooler
-    pooled = ours.AcnBertModel.from_bert(tmp_path / "masked").backbone.readout.dense.weight
+    transformers_model(transformers.BertForMaskedLM).save_pretrained(
+        tmp_path / "masked"
+    )  # no pooler
+    pooled = acn_transformers.AcnBertModel.from_bert(
+        tmp_path / "masked"
+    ).backbone.readout.dense.weight
     assert 0 < pooled.std() < 0.05
 
 
 def test_a_checkpoint_of_something_else_is_refused(made, tmp_path):
     made("masked").save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="model_type is 'acn_bert', expected 'bert'"):
-        ours.AcnBertForMaskedLM.from_bert(tmp_path)
-    theirs(transformers.BertModel, hidden_act="relu").save_pretrained(tmp_path)
+        acn_transformers.AcnBertForMaskedLM.from_bert(tmp_path)
+    transformers_model(transformers.BertModel, hidden_act="relu").save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="hidden_act is 'relu', expected 'gelu'"):
-        ours.AcnBertModel.from_bert(tmp_path)
+        acn_transformers.AcnBertModel.from_bert(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"vocab_size": 5}))
     with pytest.raises(ValueError, match="model_type is None, expected 'bert'"):
-        ours.AcnBertModel.from_bert(tmp_path)
+        acn_transformers.AcnBertModel.from_bert(tmp_path)
 
 
 # ---------------------------------------------------------------- at home in Transformers
@@ -279,8 +287,8 @@ import acn_bench.backbones.transformers
 from transformers import AutoConfig, AutoModel
 model = AutoModel.from_pretrained(sys.argv[1])
 print(AutoConfig.from_pretrained(sys.argv[1]).wiring, type(model).__name__, model.training)
-found = model(**torch.load(sys.argv[1] + "/batch"))
-torch.save((model.state_dict(), found.pooler_output), sys.argv[1] + "/found")
+output = model(**torch.load(sys.argv[1] + "/batch"))
+torch.save((model.state_dict(), output.pooler_output), sys.argv[1] + "/found")
 """
     torch.save(batch, tmp_path / "batch")
     done = subprocess.run(
@@ -296,10 +304,10 @@ torch.save((model.state_dict(), found.pooler_output), sys.argv[1] + "/found")
 
 def test_without_transformers_one_sentence_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    again = importlib.util.spec_from_file_location("again", ours.__file__)
+    again = importlib.util.spec_from_file_location("again", acn_transformers.__file__)
     with pytest.raises(ImportError) as e:
         again.loader.exec_module(importlib.util.module_from_spec(again))
-    assert "makes BERT known to Transformers 5.10 or newer, which is not installed" in str(e.value)
+    assert "registers BERT with Transformers 5.10 or newer, which is not installed" in str(e.value)
     assert "pip install 'acn_bench[transformers]'" in str(e.value)
 
 
@@ -476,7 +484,7 @@ def test_a_batch_in_parts_trains_masked_tokens_as_the_whole_does(tmp_path):
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_checkpointing_gives_the_same_gradients(made, batch, wiring):
     model = made("masked", wiring=wiring, hidden_dropout_prob=0.2).train()
-    found = []
+    gradients = []
     for turn in (
         None,
         model.activation_checkpointing_enable,
@@ -494,9 +502,9 @@ def test_checkpointing_gives_the_same_gradients(made, batch, wiring):
             is model.bert.backbone.checkpointing
             is (turn == model.activation_checkpointing_enable)
         )
-        found.append([p.grad.clone() for p in model.parameters()])
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    for other in gradients[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(gradients[0], other, strict=True))
     with pytest.raises(ValueError, match="all blocks are checkpointed or none, not every 2th"):
         model.activation_checkpointing_enable(every_n_layers=2)
 
@@ -507,7 +515,7 @@ def test_pipelines_of_transformers_take_it_with_the_tokenizer_of_bert(tmp_path):
     for kind in ("classification", "masked"):
         fresh(kind, **sizes).save_pretrained(tmp_path / kind)
         (tmp_path / kind / "vocab.txt").write_text("\n".join(words))
-    said = transformers.pipeline("text-classification", str(tmp_path / "classification"))
-    assert said("a very good film")[0]["label"] in ("LABEL_0", "LABEL_1")
+    classify = transformers.pipeline("text-classification", str(tmp_path / "classification"))
+    assert classify("a very good film")[0]["label"] in ("LABEL_0", "LABEL_1")
     filled = transformers.pipeline("fill-mask", str(tmp_path / "masked"), top_k=3)
     assert [w["token_str"] in words for w in filled("a very [MASK] film")] == [True] * 3

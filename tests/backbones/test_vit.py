@@ -16,8 +16,8 @@ def randomised(network):
 @torch.no_grad()
 def test_the_plain_residual_vit_gives_the_logits_of_timm(small, images):
     timm = pytest.importorskip("timm", reason="timm is no dependency")
-    ours = randomised(small("residual_vit", mean=None))
-    theirs = timm.models.VisionTransformer(
+    network = randomised(small("residual_vit", mean=None))
+    timm_vit = timm.models.VisionTransformer(
         img_size=32, patch_size=8, embed_dim=24, depth=3, num_heads=3, num_classes=7
     )
     names = {
@@ -27,13 +27,13 @@ def test_the_plain_residual_vit_gives_the_logits_of_timm(small, images):
         "readout.norm": "norm",
     }
     state = {}
-    for name, weight in ours.state_dict().items():
-        for mine, other in names.items():
-            name = name.replace(mine, other)
+    for name, weight in network.state_dict().items():
+        for name_here, name_there in names.items():
+            name = name.replace(name_here, name_there)
         state[name] = weight
-    theirs.double().eval().load_state_dict(state)
+    timm_vit.double().eval().load_state_dict(state)
     x = images.double()
-    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-10)
+    torch.testing.assert_close(network(x), timm_vit(x), rtol=0, atol=1e-10)
 
 
 def test_parameters_at_the_papers_size():
@@ -49,7 +49,9 @@ def test_parameters_at_the_papers_size():
         return sum(p.numel() for p in model.parameters())
 
     assert {count(f"{w}_vit") for w in ("ac", "residual", "feedforward")} == {plain}
-    assert count("densenet_vit") == plain + L * (L + 1) // 2 * D * D  # block i sees i outputs
+    assert (
+        count("densenet_vit") == plain + L * (L + 1) // 2 * D * D
+    )  # the input of block i combines i outputs
     assert count("denseformer_vit") == plain + L * (L + 1) // 2  # a scalar for each of them
     assert count("residual_vit", "released", heads=8) == plain
     norms = L * 2 * D  # one on each attention's output
@@ -59,10 +61,10 @@ def test_parameters_at_the_papers_size():
 def test_the_plain_residual_vit_has_as_many_parameters_as_timms():
     timm = pytest.importorskip("timm", reason="timm is no dependency")
     with torch.device("meta"):
-        theirs = timm.create_model("vit_base_patch16_224")
-        ours = build("residual_vit", 1000, depth=12, image_size=224, patch_size=16,
+        timm_vit = timm.create_model("vit_base_patch16_224")
+        network = build("residual_vit", 1000, depth=12, image_size=224, patch_size=16,
                      width=768, heads=12)  # fmt: skip
-    sizes = [sorted(tuple(p.shape) for p in model.parameters()) for model in (ours, theirs)]
+    sizes = [sorted(tuple(p.shape) for p in model.parameters()) for model in (network, timm_vit)]
     assert sizes[0] == sizes[1]
 
 

@@ -12,15 +12,15 @@ from acn_bench.families.names import BACKBONES, variants
 
 
 class Times(nn.Module):
-    """A block of one branch that multiplies what it sees."""
+    """A block of one branch that multiplies its input."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.tensor(factor, dtype=torch.float64))
-        self.saw = torch.tensor(torch.nan)
+        self.input = torch.tensor(torch.nan)
 
     def forward(self, x, join):
-        self.saw = x.detach().clone()
+        self.input = x.detach().clone()
         return join(x, x * self.weight)
 
 
@@ -47,37 +47,36 @@ def wired(name, depth=3):
         ("denseformer", [1, 1 * 2, (1 + 2) * 3, (1 + 2 + 9) * 5]),
     ],
 )
-def test_the_head_reads_what_hand_arithmetic_says(name, by_hand):
-    reads = wired(name).reads(one(), times(2, 3, 5))
-    assert [r.item() for r in reads] == by_hand
-    assert wiring.last(wired(name).reads(one(), times(2, 3, 5))) == by_hand[-1]
-    assert wiring.stacked(wired(name).reads(one(), times(2, 3, 5))).flatten().tolist() == by_hand
+def test_the_hidden_states_are_those_of_hand_arithmetic(name, by_hand):
+    states = wired(name).hidden_states(one(), times(2, 3, 5))
+    assert [x.item() for x in states] == by_hand
+    assert wiring.last(wired(name).hidden_states(one(), times(2, 3, 5))) == by_hand[-1]
 
 
-def test_ac_blocks_never_see_the_sum():
+def test_the_sum_is_never_the_input_of_an_ac_block():
     blocks = times(2, 3, 5)
-    wiring.last(wired("ac").reads(one(), blocks))
-    assert [b.saw.item() for b in blocks] == [1, 2, 6]
+    wiring.last(wired("ac").hidden_states(one(), blocks))
+    assert [b.input.item() for b in blocks] == [1, 2, 6]
 
 
-def test_residual_blocks_see_the_stream():
+def test_the_input_of_a_residual_block_is_the_stream():
     blocks = times(2, 3, 5)
-    wiring.last(wired("residual").reads(one(), blocks))
-    assert [b.saw.item() for b in blocks] == [1, 3, 12]
+    wiring.last(wired("residual").hidden_states(one(), blocks))
+    assert [b.input.item() for b in blocks] == [1, 3, 12]
 
 
 @pytest.mark.parametrize("name", WIRINGS)
-def test_a_network_without_blocks_reads_the_embedding(name):
-    assert [r.item() for r in wired(name, 0).reads(one(), [])] == [1]
+def test_without_blocks_the_hidden_state_is_the_embedding(name):
+    assert [x.item() for x in wired(name, 0).hidden_states(one(), [])] == [1]
 
 
 @pytest.mark.parametrize("name", WIRINGS)
-def test_reading_changes_neither_the_embedding_nor_an_earlier_read(name):
+def test_a_pass_changes_neither_the_embedding_nor_an_earlier_hidden_state(name):
     x = one()
-    reads = list(wired(name).reads(x, times(2, 3, 5)))
+    states = list(wired(name).hidden_states(x, times(2, 3, 5)))
     assert x.item() == 1
-    assert reads[0].item() == 1
-    assert len({r.item() for r in reads}) == 4
+    assert states[0].item() == 1
+    assert len({x.item() for x in states}) == 4
 
 
 def product(factors):
@@ -106,7 +105,7 @@ CLOSED_FORMS = {  # paper, Table 1: forward, and ∂y/∂w_i = backward term x f
 def test_a_linear_chain_has_the_gradient_of_the_papers_table_1(name):
     w = [0.5, -1.5, 2.0, 0.7, 3.0]
     blocks = times(*w)
-    y = wiring.last(wired(name).reads(one(), blocks))
+    y = wiring.last(wired(name).hidden_states(one(), blocks))
     y.backward()
     forward, gradient = CLOSED_FORMS[name]
     assert y.item() == pytest.approx(forward(w))
@@ -128,16 +127,16 @@ def test_in_ac_plain_a_block_zeroed_zeroes_all_that_is_after_it(small, images):
     other = torch.rand(images.shape, generator=torch.Generator().manual_seed(2))
     network = small("ac_mixer", depth=4).eval()
     kill(network.blocks[1])
-    seen = []
+    values = []
     for block in network.blocks[2:]:
-        block.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
-        block.register_forward_hook(lambda _, _args, out: seen.append(out.clone()))
+        block.register_forward_pre_hook(lambda _, args: values.append(args[0].clone()))
+        block.register_forward_hook(lambda _, _args, out: values.append(out.clone()))
     with torch.no_grad():
         a, b = network.feature_depths(images), network.feature_depths(other)
-    half = len(seen) // 2
-    for first, second in zip(seen[:half], seen[half:], strict=True):
+    half = len(values) // 2
+    for first, second in zip(values[:half], values[half:], strict=True):
         assert torch.equal(first, second)  # whatever the image
-    assert seen[0].abs().max() == 0
+    assert values[0].abs().max() == 0
     assert torch.equal(a[1], a[2])  # the block itself adds nothing
     assert not torch.equal(a[1], b[1])
 
@@ -165,7 +164,7 @@ def test_gradients_reach_every_weight(small, inputs, name, variant):
             assert weight.grad.abs().max() > 0, weight_name
 
 
-def test_the_read_of_ac_is_the_sum_of_the_embedding_and_of_every_block(small, images):
+def test_the_hidden_state_of_ac_is_the_sum_of_the_embedding_and_of_every_block(small, images):
     network = small("ac_mixer").eval()
     outputs = []
     for part in (network.stem, *network.blocks):
@@ -191,9 +190,11 @@ def test_the_weights_of_densenet_and_denseformer_act():
     for name, by_hand in (("densenet", [1, 2, 6, 10]), ("denseformer", [1, 2, 6, 10])):
         wires = wired(name)
         with torch.no_grad():
-            list(wires.parameters())[1].copy_(torch.tensor([0.0, 1.0]))  # block 2 sees x_1 alone
+            list(wires.parameters())[1].copy_(
+                torch.tensor([0.0, 1.0])
+            )  # the input of block 2 is x_1 alone
             list(wires.parameters())[2].copy_(torch.tensor([0.0, 1.0, 0.0]))
-        assert [r.item() for r in wires.reads(one(), times(2, 3, 5))] == by_hand
+        assert [x.item() for x in wires.hidden_states(one(), times(2, 3, 5))] == by_hand
 
 
 def test_every_wiring_of_a_family_can_be_built():

@@ -6,7 +6,7 @@ import torch
 from acn_bench.benchmarks.continual.cost import work
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.evaluation import cost, guards
-from acn_bench.strategies.budget import Budget, Spent
+from acn_bench.strategies.budget import Budget, SpentBudget
 from acn_bench.strategies.cumulative import CumulativeSpec
 from acn_bench.strategies.der import DerSpec
 from acn_bench.strategies.ewc import EwcSpec
@@ -101,7 +101,7 @@ def test_the_clock_of_the_cpu_goes_on():
 def test_the_guard_fires_where_an_experience_is_cut_short_or_goes_on(run):
     made = run(budget="images")
     assert guards.budget([], "images").passed is False
-    made.budget.passed = lambda _: made.learner.stop_training()  # whoever stops it
+    made.budget.on_step = lambda _: made.learner.stop_training()  # whoever stops it
     measured = made.measure()
     (guard,) = (g for g in measured.guards if g.name == "every experience ended with its budget")
     assert not guard.passed
@@ -115,8 +115,8 @@ def test_the_guard_fires_where_an_experience_is_cut_short_or_goes_on(run):
 
 
 def test_the_guard_fires_where_another_process_had_the_processor():
-    alone = Spent(limit=2.0, total=2.1, last_step=0.1, processor=2.0)
-    shared = Spent(limit=2.0, total=2.1, last_step=0.1, processor=1.0)
+    alone = SpentBudget(limit=2.0, total=2.1, last_step=0.1, processor=2.0)
+    shared = SpentBudget(limit=2.0, total=2.1, last_step=0.1, processor=1.0)
     assert guards.processor([alone]).passed
     assert not guards.processor([alone, shared]).passed
     assert not guards.processor([]).passed
@@ -125,7 +125,7 @@ def test_the_guard_fires_where_another_process_had_the_processor():
 def test_a_budget_tells_which_share_of_an_experience_a_step_took(run):
     told = []
     made = run(budget="images")
-    made.budget.passed = told.append
+    made.budget.on_step = told.append
     made.measure()
     assert sum(told) == pytest.approx(2.0, abs=0.2)
     assert isinstance(made.budget, Budget)

@@ -18,9 +18,9 @@ def test_it_prints_a_table_for_each_wiring_and_draws_them(example, tmp_path, cap
     figure = tmp_path / "split.png"
     words = ["--depth", "2", "--steps", "3", "--every", "2", "--batch-size", "4"]
     example.main([*words, "--figure", str(figure)])
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for wiring in ("ac", "residual", "feedforward"):
-        assert f"{wiring}: |FG|" in said
-        assert f"{wiring}: |DG| / |FG|" in said
-    assert said.count("  step        1       2\n     0 ") == 6
+        assert f"{wiring}: |FG|" in printed
+        assert f"{wiring}: |DG| / |FG|" in printed
+    assert printed.count("  step        1       2\n     0 ") == 6
     assert figure.read_bytes().startswith(b"\x89PNG")

@@ -11,6 +11,14 @@ import pytest
 from acn_bench import catalog
 from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
 from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.transfer.result import (
+    Accuracy,
+    Probed,
+    RowCounts,
+    Trained,
+    TransferResult,
+)
+from acn_bench.benchmarks.transfer.spec import TransferSpec
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
@@ -198,6 +206,81 @@ def make_records(
     ]
 
 
+# (fine-tuned, cut to, source accuracy)
+TRANSFER_HABITS = {
+    ("ac", "plain"): (0.85, 3, 0.41),
+    ("residual", "plain"): (0.83, 5, 0.41),
+    ("residual", "aligned"): (0.80, 4, 0.42),
+    ("residual", "layerskip"): (0.78, 5, 0.36),
+}
+
+
+def make_transfer(
+    wiring="ac", scheme="plain", seed=0, *, depth=5, canonical=False, cut=..., **protocol
+):
+    """A record as a run of `transfer_cifar` would leave it."""
+    finetuned, used, held_out = TRANSFER_HABITS.get((wiring, scheme), (0.7, 5, 0.4))
+    draw = random.Random(f"{wiring} {scheme} {seed}")
+    finetuned += random.Random(seed).uniform(-0.01, 0.01) + draw.uniform(-0.004, 0.004)
+    used = used if cut is ... else cut
+    config = RunConfig(
+        benchmark=TransferSpec(
+            name="transfer_cifar", scheme=scheme, **{"source_accuracy": 0.4} | protocol
+        ),
+        strategy=None,
+        backbone=MixerSpec(wiring=wiring, depth=depth),
+        seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+        fingerprint="aaaa+bbbb",
+    )
+
+    def accuracy(full):
+        curve = [round(full * (k + 1) / (depth + 1), 4) for k in range(depth)] + [round(full, 4)]
+        return Accuracy(validation=curve, test=curve)
+
+    def trained(full, epochs):
+        return Trained(
+            train_loss=[1.0 / (e + 1) for e in range(epochs)],
+            held_out=[round(full * (e + 1) / epochs, 4) for e in range(epochs)],
+            accuracy=accuracy(full),
+            changes=[[10 * (depth - k), 0] for k in range(depth + 1)],
+        )
+
+    rows = RowCounts(train=45_000, validation=5_000, test=10_000)
+    data = [
+        DataProvenance(
+            name=name, fingerprint=print_, canonical=canonical, train=50_000, test=10_000
+        )
+        for name, print_ in (("cifar100", "aaaa"), ("cifar10", "bbbb"))
+    ]
+    return RunRecord(
+        schema=SCHEMA,
+        run_id=config.run_id,
+        config=config,
+        result=TransferResult(
+            source=trained(held_out, 4 + draw.randrange(3)),
+            cut=used,
+            probed=Probed(accuracy=accuracy(finetuned - 0.1), penalties=[1e-3] * (depth + 1)),
+            finetuned=trained(finetuned, 3),
+            finetuned_cut=None if used is None else trained(finetuned - 0.01, 3),
+            source_rows=rows,
+            target_rows=rows,
+            source_classes=100,
+            target_classes=10,
+            parameters=[1000 * (k + 1) for k in range(depth + 1)],
+            flops=[10**6 * (k + 1) for k in range(depth + 1)],
+            seconds=Seconds(train=100.0, evaluate=10.0),
+            peak_memory=10**9,
+            images_seen=10**6,
+            precision="fp32",
+        ),
+        provenance=Provenance(
+            code="c0de5eed", commit=None, versions={"torch": "2.9.1"}, device="cpu, 1 thread",
+            time="2026-01-02T03:04:05Z", data=data[0], further=data[1:], comparable=canonical,
+            why_not=[] if canonical else ["a part"], guards=[],
+        ),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def record() -> Callable[..., RunRecord]:
     return make_record
@@ -206,6 +289,11 @@ def record() -> Callable[..., RunRecord]:
 @pytest.fixture
 def records() -> Callable[..., list[RunRecord]]:
     return make_records
+
+
+@pytest.fixture(scope="session")
+def transfer_record() -> Callable[..., RunRecord]:
+    return make_transfer
 
 
 @pytest.fixture(scope="session")

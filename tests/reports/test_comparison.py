@@ -289,7 +289,7 @@ def test_an_arm_that_learned_less_is_named_and_forgetting_stands_beside_its_shar
     share = {w: group.cell(w, "relative_forgetting").values for w in ("ac", "residual")}
     assert share["ac"][(0, 0, 0, 0)] == pytest.approx(0.5)  # of 0.4 above guessing, 0.2 are lost
     assert share["residual"][(0, 0, 0, 0)] == pytest.approx(0.5)  # and of 0.6, 0.3
-    (said,) = (c for c in caveats(comparison) if "did not learn alike" in c)
+    (said,) = (c for c in caveats(comparison) if "did not learn the same" in c)
     assert f"{group.label}: −20.0 points" in said
 
 

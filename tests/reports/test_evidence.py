@@ -52,8 +52,8 @@ def figures(folder: Path) -> dict:
         ],
         "published": [
             [key(entry.group), row.published.metric, row.published.wiring, row.published.mean,
-             rounded(row.ours.mean), entry.same_stream]
-            for entry in published.beside(comparison)
+             rounded(row.measured.mean), entry.same_stream]
+            for entry in published.published_comparisons(comparison)
             for row in entry.rows
         ],
     }  # fmt: skip

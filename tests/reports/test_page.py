@@ -3,9 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from acn_bench import reports
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual.figures import noise
-from acn_bench.reports import page
 
 
 class Reader(HTMLParser):
@@ -47,7 +47,7 @@ def html():
     from acn_bench import catalog
 
     made = run_path(str(Path(__file__).with_name("conftest.py")))["make_records"]()
-    return page.render(compare(made, catalog.benchmark("split_cifar100")))
+    return reports.render(compare(made, catalog.benchmark("split_cifar100")), "html")
 
 
 def test_the_page_asks_for_nothing_outside_itself(html):
@@ -62,7 +62,7 @@ def test_the_page_asks_for_nothing_outside_itself(html):
 
 
 def test_the_same_records_give_the_same_bytes(html, records, card):
-    assert page.render(compare(records()[::-1], card)) == html
+    assert reports.render(compare(records()[::-1], card), "html") == html
 
 
 def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(html):
@@ -92,12 +92,12 @@ def test_the_page_speaks_in_its_order(html, card):
     order = [
         card.intent,
         "Verdicts",
-        "Read with care",
-        "AC beside residual Mean ±",
+        "Caveats",
+        "AC compared with residual Mean ±",
         "Forgetting, seed by seed",
-        "Published figures beside ours",
-        "Cost beside quality Mean ±",
-        "Definitions T experiences",
+        "Published and measured figures",
+        "Cost Mean ±",
+        "Metrics T experiences",
         "Provenance Runs",
         "Every run Seeds",
     ]
@@ -115,16 +115,16 @@ def test_reasons_against_comparing_stand_at_the_top(html):
 
 
 def test_one_seed_and_one_arm_still_make_a_page(records, card):
-    text = read(page.render(compare(records(("naive",), ("ac",), (0,)), card))).text
+    text = read(reports.render(compare(records(("naive",), ("ac",), (0,)), card), "html")).text
 
     assert "residual not run" in text
     assert "nan" not in text.lower().split()
 
 
 def test_a_page_needs_no_card(records):
-    text = read(page.render(compare(records(("joint",), seeds=(0,)), None))).text
+    text = read(reports.render(compare(records(("joint",), seeds=(0,)), None), "html")).text
 
-    assert "AC beside residual on split_cifar100" in text
+    assert "AC compared with residual on split_cifar100" in text
     assert "Verdicts" not in text
 
 
@@ -142,13 +142,13 @@ def test_somebodys_own_network_stands_in_a_group_of_its_own(record):
     comparison = compare([own, record()])
 
     assert [g.label for g in comparison.groups] == ["naive · mixer plain", "naive · my.nets:small"]
-    assert "my.nets:small" in read(page.render(comparison)).text
+    assert "my.nets:small" in read(reports.render(comparison, "html")).text
 
 
 def test_the_page_escapes_what_records_say(record):
     hostile = record(provenance={"device": "<script>alert(1)</script>"})
 
-    assert "<script>" not in page.render(compare([hostile], None))
+    assert "<script>" not in reports.render(compare([hostile], None), "html")
 
 
 def test_figures_scale_with_the_page(html):
@@ -168,7 +168,7 @@ def test_the_groups_of_a_figure_share_their_scale(records, card):
 
 
 def test_one_seed_has_one_dash_where_interval_and_p_would_stand(records, card):
-    html = page.render(compare(records(("naive",), seeds=(0,)), card))
+    html = reports.render(compare(records(("naive",), seeds=(0,)), card), "html")
 
     assert '<td class="number">–</td><td class="middle"' in html
     assert "–<br>" not in html

@@ -2,11 +2,10 @@
 
 from msgspec.structs import replace
 
-from acn_bench import catalog
+from acn_bench import catalog, reports
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import metrics
 from acn_bench.benchmarks.continual.figures import curves
-from acn_bench.reports.page import render
 
 TEST = [[0.2, 0.6, 0.90, 0.91, 0.9, 0.9], [0.2, 0.4, 0.70, 0.69, 0.7, 0.7]]
 HELD = [[0.2, 0.6, 0.88, 0.91, 0.9, 0.9], [0.2, 0.4, 0.71, 0.69, 0.7, 0.7]]
@@ -38,7 +37,7 @@ def test_the_figure_and_the_table_show_it_where_it_was_measured(records, card):
     assert "Thin lines" not in without.caption
     assert with_.parts[0].svg.count("<path") > without.parts[0].svg.count("<path")
     title = "Utilised depth by linear probe, blocks"
-    assert render(found).count(title) > render(plain).count(title)
+    assert reports.render(found, "html").count(title) > reports.render(plain, "html").count(title)
 
 
 def test_asking_for_it_is_another_run_and_not_asking_is_the_old_one(record):

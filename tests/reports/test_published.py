@@ -3,12 +3,12 @@ import pytest
 
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare
-from acn_bench.analysis.published import beside
-from acn_bench.reports.experiment import description
+from acn_bench.analysis.published import published_comparisons
+from acn_bench.reports.sections.setting import description
 
 
 def published(records, card):
-    return beside(compare(records, card))
+    return published_comparisons(compare(records, card))
 
 
 def test_figures_of_the_same_stream_stand_beside_ours(records, card):
@@ -21,7 +21,7 @@ def test_figures_of_the_same_stream_stand_beside_ours(records, card):
         ("residual", "forgetting"),
         ("residual", "average_accuracy"),
     }
-    assert all(r.published.depth == 5 and r.ours.n == 3 for r in entries[0].rows)
+    assert all(r.published.depth == 5 and r.measured.n == 3 for r in entries[0].rows)
 
 
 def test_another_stream_keeps_published_figures_away_and_says_why(records, card):
@@ -127,7 +127,7 @@ def test_full_data_and_three_seeds_are_warned_of_for_their_intervals_alone(recor
     found = caveats(compare(made, card))
 
     assert len(found) == 3
-    assert "did not learn alike" in found[0]
+    assert "did not learn the same" in found[0]
     assert "the interval is a point" in found[1]
     assert "interval of its own" in found[2]
 

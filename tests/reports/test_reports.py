@@ -86,7 +86,7 @@ def test_dates_are_taken_out_of_a_chromium_pdf():
 
 
 @pytest.mark.parametrize(
-    "module", ["acn_bench.reports", "acn_bench.reports.page", "acn_bench.reports.tables"]
+    "module", ["acn_bench.reports", "acn_bench.reports.html", "acn_bench.reports.tables"]
 )
 def test_reports_never_load_torch(module):
     code = (

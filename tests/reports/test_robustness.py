@@ -1,11 +1,12 @@
 import pytest
 
+from acn_bench import reports
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import metrics
+from acn_bench.benchmarks.continual.figures import draw
 from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.benchmarks.continual.result import NoiseResult
-from acn_bench.reports import figures, page
 
 MILD = [[0.7, None, None], [0.5, 0.6, None], [0.4, 0.5, 0.8]]  # forgets (0.3 + 0.1) / 2
 HARD = [[0.4, None, None], [0.3, 0.5, None], [0.3, 0.4, 0.6]]  # forgets (0.1 + 0.1) / 2
@@ -35,12 +36,12 @@ def test_noise_at_the_end_alone_says_how_to_measure_forgetting_under_it(record):
 
 def test_forgetting_under_noise_is_drawn_where_it_was_measured(record):
     every = [noisy(record, MILD, HARD, wiring=w) for w in ("ac", "residual")]
-    found = [f.name for f in figures.draw(compare(every))]
-    at_the_end = [f.name for f in figures.draw(compare([record()]))]
+    found = [f.name for f in draw(compare(every))]
+    at_the_end = [f.name for f in draw(compare([record()]))]
 
     assert {"robust_forgetting-pairs", "noise-forgetting"} <= set(found)
     assert not {"robust_forgetting-pairs", "noise-forgetting"} & set(at_the_end)
-    assert "Forgetting under noise, points" in page.render(compare(every))
+    assert "Forgetting under noise, points" in reports.render(compare(every), "html")
 
 
 # ---------------------------------------------------------------- cut to fewer blocks
@@ -79,9 +80,9 @@ def test_forgetting_cut_to_utilised_depth_is_that_of_its_depth(record):
 
 
 def test_depths_over_the_stream_are_drawn_for_what_learns_in_turn(record):
-    found = {f.name: f for f in figures.draw(compare([record(), record("joint")]))}
+    found = {f.name: f for f in draw(compare([record(), record("joint")]))}
 
     assert len(found["depth-stream"].parts) == 1
     assert found["depth-stream"].parts[0].heading == "naive · plain"
     assert "forgetting-depth" in found
-    assert "depth-stream" not in {f.name for f in figures.draw(compare([record("joint")]))}
+    assert "depth-stream" not in {f.name for f in draw(compare([record("joint")]))}

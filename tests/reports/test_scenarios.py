@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
-from acn_bench import catalog
+from acn_bench import catalog, reports
 from acn_bench.analysis import presets
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import class_orders, definitions, metrics
 from acn_bench.benchmarks.continual.kind import KIND
-from acn_bench.reports import page, tables, views
-from acn_bench.reports.experiment import description
+from acn_bench.reports import views
+from acn_bench.reports.sections import overview
+from acn_bench.reports.sections.setting import description
 
 T = 3
 FULL = [[0.8, 0.0, 0.0], [0.3, 0.7, 0.0], [0.1, 0.4, 0.9]]
@@ -40,7 +41,7 @@ def replace(made, **config):
     return msgspec.structs.replace(made, config=changed, run_id=changed.run_id)
 
 
-def test_guessing_is_among_all_classes_and_masked_among_those_of_the_experience(classes):
+def test_chance_is_among_all_classes_and_masked_among_those_of_the_experience(classes):
     assert definitions.chance(classes()) == pytest.approx(1 / 15)
     assert metrics.masked_chance(classes()) == pytest.approx(1 / 5)
 
@@ -62,31 +63,34 @@ def test_forgetting_masked_accuracy_and_forward_transfer_by_hand(classes):
 def test_chance_stands_beside_each_accuracy_of_a_class_incremental_table(classes, record):
     comparison = compare([classes(), classes(wiring="residual")])
     titles = [row.metric for row in views.quality(comparison, comparison.groups[0])]
-    assert any(t.startswith("Accuracy at the end") and t.endswith("guessing 6.7") for t in titles)
-    assert any(t.startswith("Masked accuracy") and t.endswith("guessing 20.0") for t in titles)
+    assert any(
+        t.startswith("Accuracy at the end") and t.endswith("chance level 6.7") for t in titles
+    )
+    assert any(t.startswith("Masked accuracy") and t.endswith("chance level 20.0") for t in titles)
     setting = dict(description(comparison))
-    assert setting["Guessing"] == "6.67 % accuracy; 20 % masked to the experience"
+    assert setting["Chance level"] == "6.67 % accuracy; 20 % masked to the experience"
     assert "class-incremental" in setting["Stream"]
     with_heads = compare([record(), record(wiring="residual")])
     rows = views.quality(with_heads, with_heads.groups[0])
-    assert not any("guessing" in row.metric for row in rows)
+    assert not any("chance level" in row.metric for row in rows)
 
 
-def test_floor_and_ceiling_stand_around_the_others_in_one_table(classes):
+def test_lower_and_upper_bound_stand_around_the_others_in_one_table(classes):
     found = [classes(s, w) for s in ("joint", "si", "naive") for w in ("ac", "residual")]
     comparison = compare(found, catalog.benchmark("split_cifar100"))
-    headings, rows = views.overview(comparison)
-    assert [(label.split()[0], part) for label, part, _ in rows] == [
-        ("naive", "floor"),
+    (table,) = overview.build(comparison).tables
+    rows = [row for _, row in table.rows]
+    assert [(row[0].text.split()[0], row[0].detail) for row in rows] == [
+        ("naive", "lower bound"),
         ("si", ""),
-        ("joint", "ceiling"),
+        ("joint", "upper bound"),
     ]
-    assert all(len(cells) == 2 * len(headings) for *_, cells in rows)
-    assert headings[0].endswith("guessing 6.7")
-    html = page.render(comparison)
+    assert all(len(row) == len(table.columns) for row in rows)
+    assert table.columns[1].group.endswith("chance level 6.7")
+    html = reports.render(comparison, "html")
     assert "Strategies side by side" in html
     assert "masked to the experience" in html
-    assert views.overview(compare([classes()])) == ([], [])
+    assert overview.build(compare([classes()])) is None
 
 
 def test_a_fixed_order_of_classes_is_named_with_its_hash(classes):
@@ -108,7 +112,7 @@ def test_a_preset_lists_what_was_done_otherwise(classes):
         s.startswith("backbone: ResNet-18 as published; here ac_mixer") for s in departure.sentences
     )
     assert not any(s.startswith("heads:") for s in departure.sentences)
-    assert "epochs: 10 instead of 50" in page.render(comparison)
-    assert "- epochs: 10 instead of 50" in tables.markdown(comparison)
+    assert "epochs: 10 instead of 50" in reports.render(comparison, "html")
+    assert "- epochs: 10 instead of 50" in reports.render(comparison, "md")
     plain = compare([classes()], card)
     assert presets.departures(plain) == []

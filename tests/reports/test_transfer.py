@@ -1,102 +1,19 @@
 """The report of a transfer: arms by wiring and scheme, AC beside each, and how alike they were on the source."""
 
-import random
-
 import pytest
 
-from acn_bench import catalog, records
+from acn_bench import catalog, records, reports
 from acn_bench.analysis import depth_metrics, published
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare
 from acn_bench.analysis.groups import arm_order, arm_title
 from acn_bench.benchmarks.transfer.kind import KIND
-from acn_bench.benchmarks.transfer.result import (
-    Accuracy,
-    Probed,
-    RowCounts,
-    Trained,
-    TransferResult,
-)
-from acn_bench.benchmarks.transfer.spec import TransferSpec
-from acn_bench.config import RunConfig, Seeds
-from acn_bench.families.mixer import MixerSpec
-from acn_bench.records import SCHEMA, RunRecord
-from acn_bench.reports import page, tables, views
+from acn_bench.reports import csv as csv_report
+from acn_bench.reports import tables, views
 from acn_bench.reports.figures.style import look
-from acn_bench.result import DataProvenance, Provenance, Seconds
 
-# (fine-tuned, cut to, source accuracy)
-HABITS = {
-    ("ac", "plain"): (0.85, 3, 0.41),
-    ("residual", "plain"): (0.83, 5, 0.41),
-    ("residual", "aligned"): (0.80, 4, 0.42),
-    ("residual", "layerskip"): (0.78, 5, 0.36),
-}
+PARTS = [("ac", "plain"), ("residual", "plain"), ("residual", "aligned"), ("residual", "layerskip")]
 ARMS = ["ac", "residual", "residual+aligned", "residual+layerskip"]
-
-
-def make(wiring="ac", scheme="plain", seed=0, *, depth=5, canonical=False, cut=..., **protocol):
-    """A record as a run of `transfer_cifar` would leave it."""
-    finetuned, used, held_out = HABITS.get((wiring, scheme), (0.7, 5, 0.4))
-    draw = random.Random(f"{wiring} {scheme} {seed}")
-    finetuned += random.Random(seed).uniform(-0.01, 0.01) + draw.uniform(-0.004, 0.004)
-    used = used if cut is ... else cut
-    config = RunConfig(
-        benchmark=TransferSpec(
-            name="transfer_cifar", scheme=scheme, **{"source_accuracy": 0.4} | protocol
-        ),
-        strategy=None,
-        backbone=MixerSpec(wiring=wiring, depth=depth),
-        seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
-        fingerprint="aaaa+bbbb",
-    )
-
-    def accuracy(full):
-        curve = [round(full * (k + 1) / (depth + 1), 4) for k in range(depth)] + [round(full, 4)]
-        return Accuracy(validation=curve, test=curve)
-
-    def trained(full, epochs):
-        return Trained(
-            train_loss=[1.0 / (e + 1) for e in range(epochs)],
-            held_out=[round(full * (e + 1) / epochs, 4) for e in range(epochs)],
-            accuracy=accuracy(full),
-            changes=[[10 * (depth - k), 0] for k in range(depth + 1)],
-        )
-
-    rows = RowCounts(train=45_000, validation=5_000, test=10_000)
-    data = [
-        DataProvenance(
-            name=name, fingerprint=print_, canonical=canonical, train=50_000, test=10_000
-        )
-        for name, print_ in (("cifar100", "aaaa"), ("cifar10", "bbbb"))
-    ]
-    return RunRecord(
-        schema=SCHEMA,
-        run_id=config.run_id,
-        config=config,
-        result=TransferResult(
-            source=trained(held_out, 4 + draw.randrange(3)),
-            cut=used,
-            probed=Probed(accuracy=accuracy(finetuned - 0.1), penalties=[1e-3] * (depth + 1)),
-            finetuned=trained(finetuned, 3),
-            finetuned_cut=None if used is None else trained(finetuned - 0.01, 3),
-            source_rows=rows,
-            target_rows=rows,
-            source_classes=100,
-            target_classes=10,
-            parameters=[1000 * (k + 1) for k in range(depth + 1)],
-            flops=[10**6 * (k + 1) for k in range(depth + 1)],
-            seconds=Seconds(train=100.0, evaluate=10.0),
-            peak_memory=10**9,
-            images_seen=10**6,
-            precision="fp32",
-        ),
-        provenance=Provenance(
-            code="c0de5eed", commit=None, versions={"torch": "2.9.1"}, device="cpu, 1 thread",
-            time="2026-01-02T03:04:05Z", data=data[0], further=data[1:], comparable=canonical,
-            why_not=[] if canonical else ["a part"], guards=[],
-        ),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +22,8 @@ def card():
 
 
 @pytest.fixture(scope="module")
-def made():
-    return [make(w, s, seed) for w, s in HABITS for seed in range(3)]
+def made(transfer_record):
+    return [transfer_record(w, s, seed) for w, s in PARTS for seed in range(3)]
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +57,8 @@ def test_each_claim_is_of_ac_and_the_arm_that_it_names(comparison):
     assert aligned.n == 3
 
 
-def test_a_claim_whose_arm_was_not_run_has_no_verdict(card):
-    some = [make(w, "plain", s) for w in ("ac", "residual") for s in range(3)]
+def test_a_claim_whose_arm_was_not_run_has_no_verdict(card, transfer_record):
+    some = [transfer_record(w, "plain", s) for w in ("ac", "residual") for s in range(3)]
     found = {v.claim.name: v for v in compare(some, card).verdicts}
     assert found["transfers_better"].outcome == "holds"
     missing = found["transfers_better_than_layerskip"]
@@ -173,8 +90,8 @@ def test_arms_that_never_reached_the_source_accuracy_are_named(comparison):
     assert "at 36.0 %" in said
 
 
-def test_where_nothing_could_be_cut_the_report_says_so(card):
-    some = [make(w, "plain", s, cut=None) for w in ("ac", "residual") for s in range(2)]
+def test_where_nothing_could_be_cut_the_report_says_so(card, transfer_record):
+    some = [transfer_record(w, "plain", s, cut=None) for w in ("ac", "residual") for s in range(2)]
     made = compare(some, card)
     assert any("no depth could be chosen to cut to" in s for s in caveats(made))
     assert made.groups[0].cell("ac", "finetuned_cut_accuracy").n == 0
@@ -182,37 +99,43 @@ def test_where_nothing_could_be_cut_the_report_says_so(card):
     assert "has no value in any pair: no depth could be chosen" in depth.reason
 
 
-def test_the_papers_table_stands_beside_ours_on_its_data_alone(card):
-    full = [make(w, s, n, depth=16, canonical=True) for w, s in HABITS for n in range(2)]
-    (entry,) = published.beside(compare(full, card))
+def test_the_papers_table_stands_beside_ours_on_its_data_alone(card, transfer_record):
+    full = [transfer_record(w, s, n, depth=16, canonical=True) for w, s in PARTS for n in range(2)]
+    (entry,) = published.published_comparisons(compare(full, card))
     assert entry.same_stream
     assert [r.published.wiring for r in entry.rows] == ["ac", "residual+aligned", "residual+layerskip"]  # fmt: skip
     gaps = {g.against: g.published for g in entry.gaps("finetuned_accuracy")}
     assert gaps["residual+aligned"] == pytest.approx(0.0248)
     assert any(word.startswith("finetune epochs") for word in entry.open)
-    digits = [make("ac", "plain", 0, depth=16, data="digits100", target="digits10")]
-    (other,) = published.beside(compare(digits, card))
+    digits = [transfer_record("ac", "plain", 0, depth=16, data="digits100", target="digits10")]
+    (other,) = published.published_comparisons(compare(digits, card))
     assert not other.same_stream
 
 
 def test_the_page_and_the_tables_are_whole(comparison):
-    html = page.render(comparison)
+    html = reports.render(comparison, "html")
     for words in (
         "AC − residual + aligned", "residual + layerskip", "How the arms were matched",
         "Accuracy by depth, before and after", "by source accuracy: an arm stops", "cifar10",
     ):  # fmt: skip
         assert words in html, words
-    assert 'id="ledger"' not in html
-    assert page.render(comparison) == html
-    for text in (tables.plain(comparison), tables.markdown(comparison), tables.latex(comparison)):
+    assert 'id="definitions"' not in html
+    assert reports.render(comparison, "html") == html
+    for text in (
+        tables.plain(comparison),
+        reports.render(comparison, "md"),
+        reports.render(comparison, "latex"),
+    ):
         assert "Target accuracy, linear probe" in text
-    lines = tables.comma_separated(comparison).splitlines()
+    lines = csv_report.runs(comparison).splitlines()
     assert sum("finetuned_accuracy" in line for line in lines) == 12
     assert not any(",forgetting," in line for line in lines)
 
 
-def test_a_record_of_a_transfer_is_loaded_as_it_was_saved(tmp_path, made):
+def test_a_record_of_a_transfer_is_loaded_as_it_was_saved(tmp_path, made, transfer_record):
     path = records.save(made[0], tmp_path)
     assert records.load(path) == made[0]
     assert made[1].run_id.startswith("ac_mixer-plain-d5-s1-")
-    assert make("residual", "aligned").run_id.startswith("residual_mixer-plain-d5-aligned-s0-")
+    assert transfer_record("residual", "aligned").run_id.startswith(
+        "residual_mixer-plain-d5-aligned-s0-"
+    )

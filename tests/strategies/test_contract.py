@@ -25,7 +25,7 @@ from acn_bench.strategies.joint import JointSpec
 from acn_bench.strategies.lwf import LwfSpec
 from acn_bench.strategies.mas import MasSpec
 from acn_bench.strategies.replay import ReplaySpec
-from acn_bench.strategies.row_models import Kept
+from acn_bench.strategies.row_models import CachedFeatures
 from acn_bench.strategies.seeding import preserved_generators
 from acn_bench.strategies.si import SiSpec
 
@@ -216,7 +216,7 @@ def test_the_teacher_of_lwf_sees_the_image_that_its_pupil_sees(small):
 def test_lwf_reads_all_heads_from_one_pass_by_the_gradients_of_two(small):
     run = small(LWF)
     trained(run, 2)
-    assert run.model.kept is None
+    assert run.model.cache is None
     assert run.rows.trained == 2 * sum(len(rows) for rows in run.split.train[:2])  # two epochs
     with torch.no_grad():
         for weight in run.model.parameters():
@@ -224,16 +224,16 @@ def test_lwf_reads_all_heads_from_one_pass_by_the_gradients_of_two(small):
     run.model.train()
     x, tasks = run.split.train[2][:16], torch.full((16,), 2)
 
-    def gradients(kept):
+    def gradients(cache):
         run.model.zero_grad()
-        run.model.kept, before = kept, run.rows.trained
+        run.model.cache, before = cache, run.rows.trained
         logits = run.model(x, tasks)
         loss = logits.logsumexp(dim=1).mean() + plugin(run, LwFPlugin).lwf(x, logits, run.model)
         loss.backward()
         found = [p.grad.flatten() for p in run.model.backbone.parameters() if p.grad is not None]
         return torch.cat(found), run.rows.trained - before
 
-    (one_pass, once), (two_passes, twice) = gradients(Kept()), gradients(None)
+    (one_pass, once), (two_passes, twice) = gradients(CachedFeatures()), gradients(None)
     assert (once, twice) == (16, 32)
     assert torch.allclose(one_pass, two_passes, rtol=1e-4, atol=1e-6)
 

@@ -29,10 +29,10 @@ def checked(root, folder, made, *, report=True):
 def test_a_stream_that_is_learned_and_forgotten_is_enough_and_the_report_is_named(
     root, tmp_path, made
 ):
-    code, said, missed = checked(root, tmp_path, made(("naive", "si", "joint"), experiences=3))
+    code, printed, missed = checked(root, tmp_path, made(("naive", "si", "joint"), experiences=3))
     assert (code, missed) == (0, "")
-    assert said.count("ac_mixer:plain") == said.count("residual_mixer:plain") == 3
-    assert said.endswith(f"Report: {tmp_path / 'report.html'}\n")
+    assert printed.count("ac_mixer:plain") == printed.count("residual_mixer:plain") == 3
+    assert printed.endswith(f"Report: {tmp_path / 'report.html'}\n")
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_a_stream_that_is_learned_and_forgotten_is_enough_and_the_report_is_name
 )
 def test_a_stream_that_shows_nothing_is_told(root, tmp_path, made, R, why):
     nothing = {"accuracy": R, "depth_accuracy": None}
-    found = made(("naive",), ("ac",), (0,), experiences=2, result=nothing)
-    code, _, missed = checked(root, tmp_path, found)
+    records = made(("naive",), ("ac",), (0,), experiences=2, result=nothing)
+    code, _, missed = checked(root, tmp_path, records)
     assert code == 1
     assert why in missed
 

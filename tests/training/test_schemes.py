@@ -174,8 +174,8 @@ def test_the_loss_is_the_weighted_sum_of_the_losses_of_all_depths(small, batch):
         "layerskip": (0.2 * by_depth[2] + 2.2 * by_depth[3]) / 2.4,
     }
     for name, loss in expected.items():
-        found = scheme(name).loss(network.train(name != "layerskip"), x, y, 1, 100)
-        torch.testing.assert_close(found, loss)
+        result = scheme(name).loss(network.train(name != "layerskip"), x, y, 1, 100)
+        torch.testing.assert_close(result, loss)
 
 
 def test_any_loss_will_do_and_so_will_the_heads_of_anybody(small, batch):
@@ -198,9 +198,9 @@ def test_any_loss_will_do_and_so_will_the_heads_of_anybody(small, batch):
     def squares(rows, labels):
         return (rows - nn.functional.one_hot(labels, 7)).square().mean()
 
-    found = scheme("aligned", criterion=squares).of_depths(logits, y)
+    result = scheme("aligned", criterion=squares).of_depths(logits, y)
     expected = sum((k / 6) * squares(logits[k], y) for k in range(1, 4))
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
 
 
 def test_blocks_drop_in_the_loss_and_only_there(small, batch):
@@ -218,18 +218,20 @@ def test_blocks_drop_in_the_loss_and_only_there(small, batch):
     assert network.dropping is None
 
 
-def test_the_loss_of_branches_is_the_outputs_and_theirs_by_fixed_weights(small, batch):
+def test_the_loss_of_branches_is_that_of_the_output_plus_those_of_the_branches_by_fixed_weights(
+    small, batch
+):
     x, y = batch
     network = small("ac_mixer", depth=5)
     add_branches(network, after=(4, 1, 2))
     ce = {k: cross_entropy(row, y) for k, row in network.exit_logits(x).items()}
     assert list(ce) == [1, 2, 4, 5]
     torch.testing.assert_close(ce[5], cross_entropy(network(x), y))
-    found = scheme("branches").loss(network, x, y)
-    torch.testing.assert_close(found, ce[5] + 0.8 * ce[1] + 0.6 * ce[2] + 0.4 * ce[4])
+    total = scheme("branches").loss(network, x, y)
+    torch.testing.assert_close(total, ce[5] + 0.8 * ce[1] + 0.6 * ce[2] + 0.4 * ce[4])
     other = scheme("branches", exit_weights=(0, 0, 2)).loss(network, x, y)
     torch.testing.assert_close(other, ce[5] + 2 * ce[4])
-    found.backward()
+    total.backward()
     assert all(p.grad.abs().max() > 0 for p in network.branches.parameters())
 
 

@@ -10,7 +10,7 @@ from acn_bench import metrics
 from acn_bench.analysis.metric import Metric
 from acn_bench.benchmarks.continual.record import ContinualRecord
 
-_NOBODY = "none of Avalanche, mammoth, PyCIL and FACIL"
+_NONE = "none of Avalanche, mammoth, PyCIL and FACIL"
 _JOINT = "joint training learns all experiences at once and has only its end"
 _ONE = "there is one experience"
 
@@ -22,7 +22,7 @@ def _not_in_turn(record: ContinualRecord) -> str:
     return _ONE if len(record.result.accuracy) == 1 else _JOINT
 
 
-def _not_ahead(record: ContinualRecord) -> str:
+def _no_forward_transfer(record: ContinualRecord) -> str:
     if record.config.benchmark.heads == "each":
         return (
             "each experience has a head of its own, and that of one yet to be learned is untrained"
@@ -32,17 +32,17 @@ def _not_ahead(record: ContinualRecord) -> str:
     return _not_in_turn(record)
 
 
-def _not_beside_joint(record: ContinualRecord) -> str:
+def _no_joint(record: ContinualRecord) -> str:
     if record.config.strategy and record.config.strategy.at_once:
         return "this is joint training"
     return "joint training was not run with the same network, seeds and settings"
 
 
-# ---------------------------------------------------------------- what they read
+# ---------------------------------------------------------------- the matrix and its chance level
 
 
 def chance(record: ContinualRecord) -> float:
-    """The accuracy of guessing: among an experience's classes with a head each, else among all."""
+    """The chance level of an accuracy: task-incremental among an experience's classes, else among all."""
     sizes = [len(classes) for classes in record.result.classes]
     if record.config.benchmark.heads == "each":
         return sum(1 / size for size in sizes) / len(sizes)
@@ -50,12 +50,12 @@ def chance(record: ContinualRecord) -> float:
 
 
 def learned_in_turn(record: ContinualRecord) -> bool:
-    """Whether the accuracy was measured more than once along the stream; joint has its end only."""
+    """Whether the accuracy was measured more than once along the stream; joint training has one row."""
     return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
 
 
 def highest_accuracy(record: ContinualRecord) -> float:
-    """The top of what was measured along the stream: of figures that share a scale."""
+    """The highest accuracy of the matrix: the top of a scale that figures share."""
     return max(v for row in record.result.accuracy for v in row if v is not None)
 
 
@@ -106,7 +106,7 @@ _ACCURACY = [
         lambda r: metrics.learning_accuracy(r.result.accuracy),
         _not_in_turn,
         chance,
-        _NOBODY,
+        _NONE,
     ),
     Metric(
         "average_incremental_accuracy",
@@ -131,7 +131,7 @@ _ACCURACY = [
         lambda r: metrics.anytime_accuracy(r.result.accuracy),
         _not_in_turn,
         chance,
-        _NOBODY,
+        _NONE,
     ),
 ]
 _FORGETTING = [
@@ -151,11 +151,11 @@ _FORGETTING = [
         "Forgetting, of what was learned",
         "%",
         "lower",
-        "forgetting, first − last, divided by the mean over j < T−1 of R[j][j] − g, g: the accuracy of guessing",
-        "ours: who learns less has less to forget, and this takes that out",
+        "forgetting, first − last, divided by the mean over j < T−1 of R[j][j] − g, g: the chance level",
+        "this project: an arm that learns less has less to forget, and this takes that out",
         lambda r: metrics.relative_forgetting(r.result.accuracy, chance(r)),
         _not_in_turn,
-        printed_by=_NOBODY,
+        printed_by=_NONE,
     ),
     Metric(
         "forgetting_chaudhry",
@@ -199,10 +199,10 @@ _FORGETTING = [
         "Díaz-Rodríguez et al. 2018",
         lambda r: metrics.backward_transfer(r.result.accuracy, "diaz_rodriguez"),
         _not_in_turn,
-        printed_by=_NOBODY,
+        printed_by=_NONE,
     ),
 ]
-_AHEAD = [
+_TRANSFER = [
     Metric(
         "forward_transfer",
         "Forward transfer",
@@ -211,7 +211,7 @@ _AHEAD = [
         "mean over j ≥ 1 of R[j−1][j] − b[j], b: before any training",
         "Lopez-Paz & Ranzato 2017 (GEM)",
         lambda r: metrics.forward_transfer(r.result.accuracy, r.result.initial_accuracy),
-        _not_ahead,
+        _no_forward_transfer,
         printed_by="Avalanche (StreamForwardTransfer), mammoth (fwt)",
     ),
     Metric(
@@ -222,8 +222,8 @@ _AHEAD = [
         "mean over j ≥ 1 of R[j−1][j]",
         "as Lopez-Paz & Ranzato 2017, without b",
         lambda r: metrics.forward_transfer(r.result.accuracy, kind="no_initial"),
-        _not_ahead,
-        printed_by=_NOBODY,
+        _no_forward_transfer,
+        printed_by=_NONE,
     ),
     Metric(
         "forward_transfer_every_row",
@@ -233,8 +233,8 @@ _AHEAD = [
         "mean over every i < j of R[i][j]",
         "Díaz-Rodríguez et al. 2018",
         lambda r: metrics.forward_transfer(r.result.accuracy, kind="diaz_rodriguez"),
-        _not_ahead,
-        printed_by=_NOBODY,
+        _no_forward_transfer,
+        printed_by=_NONE,
     ),
     Metric(
         "intransigence",
@@ -244,9 +244,9 @@ _AHEAD = [
         "J[T−1] − R[T−1][T−1], J: joint training on all experiences, of the same wiring and seeds",
         "Chaudhry et al. 2018 (RWalk), section 3, after the last experience",
         lambda _: None,
-        _not_beside_joint,
-        printed_by=_NOBODY,
-        beside=lambda r, joint: _intransigence("last", r, joint),
+        _no_joint,
+        printed_by=_NONE,
+        against_joint=lambda r, joint: _intransigence("last", r, joint),
     ),
     Metric(
         "intransigence_mean",
@@ -256,10 +256,10 @@ _AHEAD = [
         "mean over j of J[j] − R[j][j]; the publication would train a joint network for each j",
         "after Chaudhry et al. 2018 (RWalk), section 3",
         lambda _: None,
-        _not_beside_joint,
-        printed_by=_NOBODY,
-        beside=lambda r, joint: _intransigence("mean", r, joint),
+        _no_joint,
+        printed_by=_NONE,
+        against_joint=lambda r, joint: _intransigence("mean", r, joint),
     ),
 ]
 
-DEFINITIONS: tuple[Metric, ...] = (*_ACCURACY, *_FORGETTING, *_AHEAD)
+DEFINITIONS: tuple[Metric, ...] = (*_ACCURACY, *_FORGETTING, *_TRANSFER)

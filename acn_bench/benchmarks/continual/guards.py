@@ -17,7 +17,7 @@ from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split, hold_out
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
-from acn_bench.strategies.budget import Spent
+from acn_bench.strategies.budget import SpentBudget
 from acn_bench.strategies.prediction import Prediction
 
 UNDISTURBED = 0.75  # share of the seconds in which a thread runs that waits for its helpers alone
@@ -129,7 +129,7 @@ def masked(right: Sequence[Correct]) -> Guard:
     )
 
 
-def budget(experiences: Sequence[Spent], what: str) -> Guard:
+def budget(experiences: Sequence[SpentBudget], what: str) -> Guard:
     """Every experience had what it was to have, and its last step alone went beyond."""
     apart = [e for e in experiences if not e.limit <= e.total < e.limit + max(e.last_step, 1e-9)]
     most = max((e.total / e.limit for e in experiences), default=0.0)
@@ -141,7 +141,7 @@ def budget(experiences: Sequence[Spent], what: str) -> Guard:
     )
 
 
-def processor(experiences: Sequence[Spent]) -> Guard:
+def processor(experiences: Sequence[SpentBudget]) -> Guard:
     """While seconds were counted, nothing else took the processor away."""
     total = sum(e.total for e in experiences)
     share = sum(e.processor for e in experiences) / total if total else 0.0

@@ -49,7 +49,7 @@ def truncated_forgetting(record: ContinualRecord) -> float | None:
 
 
 def masked_chance(record: ContinualRecord) -> float | None:
-    """The accuracy of guessing among an experience's own classes; None with a head each, where it is `chance`."""
+    """The chance level among an experience's own classes; None where a run is task-incremental: it is `chance`."""
     sizes = [len(classes) for classes in record.result.classes]
     if record.config.benchmark.heads == "each":
         return None
@@ -57,7 +57,7 @@ def masked_chance(record: ContinualRecord) -> float | None:
 
 
 def masked_accuracy(record: ContinualRecord) -> float | None:
-    """At the end of a class-incremental stream, each experience among its own classes alone."""
+    """Accuracy at the end of a class-incremental stream, each experience among its own classes alone."""
     R = record.result.masked_accuracy
     return None if R is None else metrics.average_accuracy(R)
 
@@ -72,7 +72,7 @@ def probe_curve(
 
 
 def probed_depth(record: ContinualRecord) -> int | None:
-    """Blocks after which a linear probe reads all that it reads at the end, chosen on held-out rows."""
+    """The utilised depth of linear probes: chosen on held-out rows; None where they are not above chance."""
     model, curve = final_model(record), probe_curve(record, "validation")
     if curve is None or not metrics.above_chance(curve[-1], model.chance, model.held_out):
         return None
@@ -85,10 +85,10 @@ MASKED = Metric(
     "%",
     "higher",
     "class-incremental training, masked to the experience: mean over j of the accuracy on experience j at "
-    "the end when only its own classes may be said; it is not task-incremental training",
-    "van de Ven et al. 2022 tell the scenarios apart",
+    "the end when only its own classes may be predicted; it is not task-incremental training",
+    "van de Ven et al. 2022 define the scenarios",
     masked_accuracy,
-    "with a head each nothing else can be said",
+    "task-incremental runs predict nothing else",
     chance=masked_chance,
     printed_by="mammoth ([Task-IL]), FACIL (TAw Acc, Avg. of the last row)",
 )

@@ -19,7 +19,7 @@ def noise_drop(record: ContinualRecord) -> float | None:
 
 
 def noise_kept(record: ContinualRecord) -> float | None:
-    """What noise leaves of the accuracy above guessing; None where there is none to speak of."""
+    """The share of the accuracy above the chance level that noise leaves; None where it is not above it."""
     clean, noisy = metrics.average_accuracy(record.result.accuracy), noisy_accuracy(record)
     chance, count = definitions.chance(record), sum(record.result.test_counts)
     if clean is None or noisy is None or not metrics.above_chance(clean, chance, count):
@@ -68,11 +68,11 @@ NOISE: tuple[Metric, ...] = (
         "Accuracy kept under noise",
         "%",
         "higher",
-        "(accuracy under noise − g) ÷ (accuracy at the end − g), g: the accuracy of guessing; no value unless the "
+        "(accuracy under noise − g) ÷ (accuracy at the end − g), g: the chance level; no value unless the "
         "accuracy at the end is above g by two standard errors",
-        "ours: a share, since who has less above guessing has less to lose; levels of the ACN paper, section 5.1",
+        "this project: a share, since an arm with less above the chance level has less to lose; levels of the ACN paper, section 5.1",
         noise_kept,
-        "no noise was measured, or the accuracy at the end is not above guessing",
+        "no noise was measured, or the accuracy at the end is not above the chance level",
     ),
     Metric(
         "robust_forgetting",

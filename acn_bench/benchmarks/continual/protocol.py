@@ -264,7 +264,7 @@ class ContinualRun:
         self._count_seconds("train")
         strategy_state = state_of(self.learner)
         if (
-            strategy_state and strategy_state.inside and not self.budget
+            strategy_state and strategy_state.resumes_within_experience and not self.budget
         ):  # a budget may end within an epoch
             self._keep()
 

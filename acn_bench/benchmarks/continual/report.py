@@ -12,8 +12,8 @@ from acn_bench.data.data_set import DataSet
 from acn_bench.metrics import average_accuracy, forgetting
 from acn_bench.wording import each, plural
 
-SIMILAR = 0.01  # arms that learned within a point of each other are said to have learned alike
-COARSE = 0.05  # of what a network has above guessing
+SIMILAR = 0.01  # arms within a point of each other learned similarly
+COARSE = 0.05  # of the accuracy above the chance level
 
 
 # ---------------------------------------------------------------- one run
@@ -24,7 +24,7 @@ def describe(config: ContinualConfig) -> str:
     protocol = config.benchmark
     return (
         f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes, "
-        f"{'a head each' if protocol.heads == 'each' else 'one head'}, {_budget(protocol)}, "
+        f"{'task-incremental' if protocol.task_incremental else 'class-incremental'}, {_budget(protocol)}, "
         f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}"
         f"{'' if protocol.scheme == 'plain' else f', trained by {protocol.scheme}'}"
     )
@@ -48,7 +48,7 @@ def summary(record: ContinualRecord) -> str:
 
 
 def practice(record: ContinualRecord) -> dict[str, str]:
-    """What its runs do where a preset's publication does something that they cannot."""
+    """What a run does in place of the published settings that it cannot have."""
     p = record.config.benchmark
     return {
         "optimizer": f"AdamW at {p.learning_rate:g}, weight decay {p.weight_decay:g}",
@@ -76,7 +76,7 @@ def not_comparable(config: ContinualConfig, data: Sequence[DataSet]) -> list[str
 
 
 def setting(records: Sequence[ContinualRecord]) -> list[tuple[str, str]]:
-    """Stream, order of the classes and training; where runs differ, each way of it once."""
+    """Stream, order of the classes and training; where runs differ, each value once."""
     specs = [r.config.benchmark for r in records]
     return [
         ("Stream", each(_stream(spec) for spec in specs)),
@@ -87,32 +87,32 @@ def setting(records: Sequence[ContinualRecord]) -> list[tuple[str, str]]:
 
 
 def _budgets(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
-    """What was kept equal, where an experience may end otherwise than with its epochs."""
+    """What is equal for all arms, where a run has another budget than epochs."""
     budgets = [spec.budget for spec in specs]
-    return [("Fair by", each(map(labels.fair, budgets)))] if set(budgets) - {"epochs"} else []
+    return [("Fair by", each(map(labels.equal, budgets)))] if set(budgets) - {"epochs"} else []
 
 
 def _stream(spec: ContinualSpec) -> str:
     heads = (
-        "a head each (task-incremental: the experience is known when tested)"
-        if spec.heads == "each"
-        else "one head for all (class-incremental: the experience is not known when tested; the head holds "
+        "task-incremental (multi-head: the experience is known when tested)"
+        if spec.task_incremental
+        else "class-incremental (single head: the experience is not known when tested; the head holds "
         "all classes from the start, and the loss is over all of them)"
     )
     return f"{spec.experiences} experiences of {spec.classes_per_experience} classes, {heads}"
 
 
 def _order(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
-    """The order of the classes, where it is not each seed's own."""
-    said = []
+    """The order of the classes, where it is the same for every seed."""
+    orders = []
     for spec in specs:
         if ":" in spec.data:
-            said.append("the benchmark's own, the same for every seed")
+            orders.append("the benchmark's own, the same for every seed")
         fixed = class_orders.fixed(spec.class_order)
         if fixed is not None:
             name = spec.class_order if isinstance(spec.class_order, str) else "given as a list"
-            said.append(f"{name}, the same for every seed (hash {class_orders.digest(fixed)})")
-    return [("Class order", each(said))] if said else []
+            orders.append(f"{name}, the same for every seed (hash {class_orders.digest(fixed)})")
+    return [("Class order", each(orders))] if orders else []
 
 
 def _training(spec: ContinualSpec) -> str:
@@ -131,39 +131,41 @@ def _training(spec: ContinualSpec) -> str:
 
 
 def chance_level(record: ContinualRecord) -> str:
-    """The accuracy of guessing."""
-    said = f"{100 * definitions.chance(record):.3g} % accuracy"
+    """The chance level of an accuracy."""
+    level = f"{100 * definitions.chance(record):.3g} % accuracy"
     masked = metrics.masked_chance(record)
-    return said if masked is None else f"{said}; {100 * masked:.3g} % masked to the experience"
+    return level if masked is None else f"{level}; {100 * masked:.3g} % masked to the experience"
 
 
-# ---------------------------------------------------------------- read with care
+# ---------------------------------------------------------------- caveats
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
-    """Where a metric alone would mislead."""
+    """Sentences where a metric alone would mislead."""
     return [*_learned(groups), *_coarse(groups)]
 
 
 def _learned(groups: Sequence[Group]) -> Iterator[str]:
     """Arms that did not learn the same: what was not learned cannot be forgotten."""
-    found = [(g.label, g.difference("learning_accuracy")) for g in groups]
-    apart = [(label, d) for label, d in found if d is not None and abs(d.mean) >= SIMILAR]
-    said = [
+    differences = [(g.label, g.difference("learning_accuracy")) for g in groups]
+    dissimilar = [
+        (label, d) for label, d in differences if d is not None and abs(d.mean) >= SIMILAR
+    ]
+    words = [
         f"{label}: {wording.change('%', d.mean, d.interval)} points"
         + (f" {wording.bracket('%', d.mean, d.interval)}" if d.interval else "")
-        for label, d in apart
+        for label, d in dissimilar
     ]
-    if said:
+    if words:
         title = groups[0].kind.metric("relative_forgetting").title
         yield (
-            f"AC and residual did not learn alike, just after each experience, AC less residual: {'; '.join(said)}. "
-            f"What was not learned cannot be forgotten: read forgetting beside “{title}”, which takes that out."
+            f"AC and residual did not learn the same, just after each experience, AC − residual: {'; '.join(words)}. "
+            f"What was not learned cannot be forgotten: read forgetting together with “{title}”, which takes that out."
         )
 
 
 def _coarse(groups: Sequence[Group]) -> Iterator[str]:
-    """Where one point, the tolerance of utilised depth, is much of what a network knows."""
+    """Where one point, the tolerance of utilised depth, is a large share of the accuracy above the chance level."""
     above = [
         curve[-1] - definitions.chance(r)
         for group in groups
@@ -176,6 +178,6 @@ def _coarse(groups: Sequence[Group]) -> Iterator[str]:
         low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
         yield (
             f"One point, the tolerance of utilised depth, is {high if low == high else f'{low} to {high}'} % of what "
-            "the final networks have above guessing, and a mean over experiences: a cut can cost much of what is "
-            "left of one of them. “Accuracy cut to utilised depth” and the depth curves show what it costs."
+            "the accuracy of the final networks above the chance level, and a mean over experiences: a cut can cost "
+            "much of what is left of one of them. “Accuracy cut to utilised depth” and the depth curves show what it costs."
         )

@@ -9,11 +9,12 @@ from acn_bench.analysis.groups import Group, arm_order, arm_title
 from acn_bench.record import Record
 from acn_bench.reports.figures import pairs, panels, style, sweeps
 from acn_bench.reports.figures.panels import SHADE
-from acn_bench.reports.figures.style import QUIET, WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import QUIET, WIDTH
+from acn_bench.reports.model import Drawing, Figure
 
 Read = Callable[[Record], Sequence[float]]
 
-# (title of a panel, what it shows after 0 … L blocks, what guessing would have)
+# (title of a panel, what it shows after 0 … L blocks, its classes)
 _DEPTHS: tuple[tuple[str, Read, Callable[[Record], int]], ...] = (
     ("source, before", lambda r: r.result.source.accuracy.test, lambda r: r.result.source_classes),
     ("target, probes before", lambda r: r.result.probed.accuracy.test, lambda r: r.result.target_classes),
@@ -24,7 +25,7 @@ _DEPTHS: tuple[tuple[str, Read, Callable[[Record], int]], ...] = (
 LEAD = ("finetuned_accuracy",)  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Drawing | None]:
+def draw(comparison: Comparison) -> Iterator[Figure | None]:
     """All figures but the first; None where the records have no measurements for one."""
     yield sweeps.draw(comparison, "finetuned_accuracy")
     yield pairs.draw(comparison, "finetuned_cut_accuracy")
@@ -35,7 +36,7 @@ def draw(comparison: Comparison) -> Iterator[Drawing | None]:
     yield pairs.draw(comparison, "cut_depth")
 
 
-def depths(comparison: Comparison) -> Drawing | None:
+def depths(comparison: Comparison) -> Figure | None:
     """Test accuracy by depth: of the source's network on the source and probed on the target, and fine-tuned."""
     groups = [
         g
@@ -47,16 +48,16 @@ def depths(comparison: Comparison) -> Drawing | None:
         "Test accuracy with the head reading after 0, 1, … blocks. Left: the network as the source left it, through "
         "the head that was trained there. Middle: the same network on the target, each depth through a linear probe "
         "of its own. Right: the whole network after fine-tuning on the target, each depth through its one head; "
-        f"nothing is trained again. {SHADE} Dotted: guessing."
+        f"nothing is trained again. {SHADE} Dotted: chance level."
     )
     return (
-        Drawing("transfer-depth", "Accuracy by depth, before and after", caption, parts)
+        Figure("transfer-depth", "Accuracy by depth, before and after", caption, parts)
         if parts
         else None
     )
 
 
-def _depths(group: Group, name: str) -> Part:
+def _depths(group: Group, name: str) -> Drawing:
     with style.canvas(WIDTH, 2.4) as figure:
         axes = style.panels(figure, len(_DEPTHS), len(_DEPTHS), sharey=False)
         for ax, (title, read, classes) in zip(axes, _DEPTHS, strict=True):
@@ -70,7 +71,7 @@ def _depths(group: Group, name: str) -> Part:
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes[0].set_ylabel("accuracy, %")
         style.legend(figure, sorted(group.arms, key=arm_order))
-        return Part(
+        return Drawing(
             group.label,
             style.svg(figure, name),
             f"Accuracy by depth, {group.label}: {_ends(group)}.",
@@ -85,7 +86,7 @@ def _ends(group: Group) -> str:
     return ", ".join(said)
 
 
-def epochs(comparison: Comparison) -> Drawing | None:
+def epochs(comparison: Comparison) -> Figure | None:
     """Held-out accuracy after each epoch: on the source until the arm stopped, and of the fine-tuning."""
     parts = tuple(_epochs(g, f"transfer-epochs-{k}") for k, g in enumerate(comparison.groups))
     caption = (
@@ -94,12 +95,10 @@ def epochs(comparison: Comparison) -> Drawing | None:
         "arm stops; one that ends below it never reached it. Right: on the target while the whole network is "
         "fine-tuned; its last epoch counts, nothing is selected."
     )
-    return (
-        Drawing("transfer-epochs", "How the arms were matched", caption, parts) if parts else None
-    )
+    return Figure("transfer-epochs", "How the arms were matched", caption, parts) if parts else None
 
 
-def _epochs(group: Group, name: str) -> Part:
+def _epochs(group: Group, name: str) -> Drawing:
     wanted = group.config.benchmark.source_accuracy
     with style.canvas(WIDTH, 2.3) as figure:
         left, right = style.panels(figure, 2, 2, sharey=False)
@@ -127,7 +126,7 @@ def _epochs(group: Group, name: str) -> Part:
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         left.set_ylabel("held-out accuracy, %")
         style.legend(figure, sorted(group.arms, key=arm_order))
-        return Part(
+        return Drawing(
             group.label,
             style.svg(figure, name),
             f"Held-out accuracy over epochs, {group.label}: {_stops(group)}.",

@@ -10,7 +10,7 @@ from acn_bench.benchmarks.transfer.record import TransferRecord
 from acn_bench.benchmarks.transfer.result import Trained
 
 _SECTION = "ACN paper, section 7"
-_NO_CUT = "no depth could be chosen: no depths, or not above guessing on the source"
+_NO_CUT = "no depth could be chosen: no depths, or not above the chance level on the source"
 
 
 def reached(record: TransferRecord) -> bool | None:
@@ -89,8 +89,8 @@ TRANSFERRED: tuple[Metric, ...] = (
         "Blocks in use on the source",
         "blocks",
         "lower",
-        "smallest k with a[k] ≥ a[L] − tolerance (the protocol's; 1 point unless it says otherwise), a = accuracy on held-out source rows; what the "
-        "cut network keeps",
+        "smallest k with a[k] ≥ a[L] − tolerance (the protocol's; 1 point unless it says otherwise), a = accuracy on held-out source rows; the "
+        "depth of the cut network",
         "cut-off layer, ACN paper, appendix E, which states no tolerance",
         lambda r: None if r.result.cut is None else float(r.result.cut),
         _NO_CUT,

@@ -9,7 +9,7 @@ from acn_bench.benchmarks.transfer.record import TransferRecord
 from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.wording import each, plural
 
-SIMILAR = 0.02  # arms whose source accuracies differ by more are said to be unlike
+SIMILAR = 0.02  # arms whose source accuracies differ by more are dissimilar
 
 
 # ---------------------------------------------------------------- one run
@@ -43,7 +43,7 @@ def _share(value: float) -> str:
 
 
 def practice(record: TransferRecord) -> dict[str, str]:
-    """What its runs do where a preset's publication does something that they cannot."""
+    """What a run does in place of the published settings that it cannot have."""
     p = record.config.benchmark
     return {
         "optimizer": f"AdamW at {p.learning_rate:g}, weight decay {p.weight_decay:g}",
@@ -57,7 +57,7 @@ def practice(record: TransferRecord) -> dict[str, str]:
 
 
 def setting(records: Sequence[TransferRecord]) -> list[tuple[str, str]]:
-    """Source, matching and target; where runs differ, each way of it once."""
+    """Source, matching and target; where runs differ, each value once."""
     specs = [r.config.benchmark for r in records]
     return [
         ("Source", each(_source(spec) for spec in specs)),
@@ -99,21 +99,21 @@ def _schemes(records: Sequence[TransferRecord]) -> Iterator[str]:
     rates = ""
     if "layerskip" in named:
         matched = {r.config.benchmark.source_accuracy is not None for r in records}
-        said = {
+        words = {
             True: "at their full rates from the first step",
             False: "at rates that rise over the steps",
         }
-        rates = f"; layerskip drops blocks {each(said[m] for m in sorted(matched))}"
+        rates = f"; layerskip drops blocks {each(words[m] for m in sorted(matched))}"
     yield f"{wording.listed(list(named))}, on the source; an arm that names none is plain{rates}"
 
 
 def chance_level(record: TransferRecord) -> str:
-    """The accuracy of guessing."""
+    """The chance levels of source and target."""
     result = record.result
     return f"{100 / result.source_classes:.3g} % on the source, {100 / result.target_classes:.3g} % on the target"
 
 
-# ---------------------------------------------------------------- read with care
+# ---------------------------------------------------------------- caveats
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
@@ -121,7 +121,7 @@ def caveats(groups: Sequence[Group]) -> list[str]:
     return [
         sentence
         for group in groups
-        for sentence in (*_never_reached(group), *_apart(group), *_nothing_to_cut(group))
+        for sentence in (*_never_reached(group), *_dissimilar(group), *_nothing_to_cut(group))
     ]
 
 
@@ -133,32 +133,32 @@ def _never_reached(group: Group) -> Iterator[str]:
             wanted = each(f"{100 * (r.config.benchmark.source_accuracy or 0):g} %" for r in short)
             yield (
                 f"{_named(group, arm)}: {len(short)} of {plural(len(arm.records), 'run')} never reached {wanted} of "
-                "the held-out source rows; they went on with the network of the last epoch, at "
+                "the held-out source rows; they continued with the network of the last epoch, at "
                 f"{100 * sum(best) / len(best):.1f} %, so they are not matched, and there is no verdict on them."
             )
 
 
-def _apart(group: Group) -> Iterator[str]:
-    """How far the arms are from alike on the source, where that is more than a fine-tuned point or two."""
-    found = {
+def _dissimilar(group: Group) -> Iterator[str]:
+    """Arms whose accuracies on the source differ by more than `SIMILAR`."""
+    means = {
         arm.title: sum(r.result.source.accuracy.test[-1] for r in arm.records) / len(arm.records)
         for arm in group.arms.values()
     }
-    low, high = min(found, key=lambda a: found[a]), max(found, key=lambda a: found[a])
-    if found[high] - found[low] > SIMILAR:
+    low, high = min(means, key=lambda a: means[a]), max(means, key=lambda a: means[a])
+    if means[high] - means[low] > SIMILAR:
         yield (
-            f"{group.label}: arms are not alike on the source: its test accuracy is {100 * found[low]:.1f} % for {low} "
-            f"and {100 * found[high]:.1f} % for {high}; what that leads to on the target is part of each difference."
+            f"{group.label}: the arms differ on the source: test accuracy is {100 * means[low]:.1f} % for {low} "
+            f"and {100 * means[high]:.1f} % for {high}; what that leads to on the target is part of each difference."
         )
 
 
 def _nothing_to_cut(group: Group) -> Iterator[str]:
     for arm in group.arms.values():
-        unsaid = sum(r.result.cut is None for r in arm.records)
-        if unsaid:
+        uncut = sum(r.result.cut is None for r in arm.records)
+        if uncut:
             yield (
-                f"{_named(group, arm)}: in {unsaid} of {plural(len(arm.records), 'run')} no depth could be chosen to "
-                "cut to, since the network has no depths or was not above guessing on the source."
+                f"{_named(group, arm)}: in {uncut} of {plural(len(arm.records), 'run')} no depth could be chosen to "
+                "cut to, since the network has no depths or was not above the chance level on the source."
             )
 
 

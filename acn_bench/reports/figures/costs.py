@@ -9,7 +9,8 @@ from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group, SeedKey, arm_order, kind_of
 from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import QUIET, WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import QUIET, WIDTH
+from acn_bench.reports.model import Drawing, Figure
 
 _WORK = (
     "Each dot is one seed: accuracy at the end against the work of one image forward. Filled: the whole network; "
@@ -23,7 +24,7 @@ _TIME = (
 )
 
 
-def work(comparison: Comparison) -> Drawing | None:
+def work(comparison: Comparison) -> Figure | None:
     """Accuracy against FLOPs, whole and cut."""
     groups = [g for g in comparison.groups if any(g.cell(a, "flops").n for a in g.arms)]
     hollow = Line2D([], [], color=QUIET, marker="o", linestyle="", label="cut to utilised depth")
@@ -31,14 +32,14 @@ def work(comparison: Comparison) -> Drawing | None:
     hollow.set_markeredgecolor(QUIET)
     hollow.set_markeredgewidth(1.1)
     label = "work per image, GFLOPs"
-    return _draw(groups, "work", "Accuracy beside work per image", _WORK, label, _work, [hollow])
+    return _draw(groups, "work", "Accuracy against work per image", _WORK, label, _work, [hollow])
 
 
-def time(comparison: Comparison) -> Drawing | None:
+def time(comparison: Comparison) -> Figure | None:
     """Accuracy against seconds of training."""
     label = "training time, s"
     return _draw(
-        comparison.groups, "time", "Accuracy beside training time", _TIME, label, _time, []
+        comparison.groups, "time", "Accuracy against training time", _TIME, label, _time, []
     )
 
 
@@ -50,7 +51,7 @@ def _draw(
     xlabel: str,
     panel: Callable[[Axes, Arm], None],
     extra: list[Line2D],
-) -> Drawing | None:
+) -> Figure | None:
     parts = []
     for k, chunk in enumerate(style.chunks(groups, 12)):
         columns = style.columns_for(len(chunk))
@@ -73,8 +74,8 @@ def _draw(
                 lines=False,
             )
             alt = f"{title}: {'; '.join(g.label for g in chunk)}."
-            parts.append(Part("", style.svg(figure, f"{name}-{k}"), alt))
-    return Drawing(name, title, caption, tuple(parts)) if parts else None
+            parts.append(Drawing("", style.svg(figure, f"{name}-{k}"), alt))
+    return Figure(name, title, caption, tuple(parts)) if parts else None
 
 
 def _points(arm: Arm, x: str, y: str) -> dict[SeedKey, tuple[float, float]]:

@@ -12,7 +12,8 @@ from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import FAINT, INK, QUIET, Drawing, Part
+from acn_bench.reports.figures.style import FAINT, INK, QUIET
+from acn_bench.reports.model import Drawing, Figure
 
 THREAD = "#b6bcc6"
 
@@ -25,7 +26,7 @@ _CAPTION = (
 _EACH = "AC − each other arm, at its height and in its colour,"
 
 
-def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
+def draw(comparison: Comparison, metric_name: str) -> Figure | None:
     """Paired dots of one metric; None where no group has a value."""
     metric = comparison.kind.metric(metric_name)
     groups = [g for g in comparison.groups if any(g.cell(arm, metric.name).n for arm in g.arms)]
@@ -36,7 +37,7 @@ def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
     title = f"{metric.title}, seed by seed"
     several = any(_compared(g) > 1 for g in groups)
     caption = _CAPTION.replace("AC − residual", _EACH) if several else _CAPTION
-    return Drawing(f"{metric.name}-pairs", title, caption, parts) if parts else None
+    return Figure(f"{metric.name}-pairs", title, caption, parts) if parts else None
 
 
 def _compared(group: Group) -> int:
@@ -44,7 +45,7 @@ def _compared(group: Group) -> int:
     return len(set(group.baselines) & group.arms.keys())
 
 
-def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
+def _part(metric: Metric, groups: Sequence[Group], name: str) -> Drawing:
     arms = sorted({a for g in groups for a in g.arms}, key=arm_order)
     most = max(len(g.arms) for g in groups)
     with style.canvas(
@@ -59,7 +60,7 @@ def _part(metric: Metric, groups: Sequence[Group], name: str) -> Part:
         mean.set_markeredgecolor(INK)
         mean.set_markeredgewidth(1.4)
         style.legend(figure, arms, [mean], lines=False)
-        return Part("", style.svg(figure, name), _alt(metric, groups))
+        return Drawing("", style.svg(figure, name), _alt(metric, groups))
 
 
 def _heights(group: Group) -> dict[str, float]:

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.groups import Group, arm_order
 from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import WIDTH
+from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import plural
 
 Series = Sequence[float | None]
@@ -26,7 +27,7 @@ def draw(
     panel: Callable[[Axes, Group], None],
     top: Callable[[Group], float] | None,
     ylabel: str,
-) -> Drawing | None:
+) -> Figure | None:
     """One panel a group, side by side with one scale; `top` is the highest accuracy, where they show one."""
     parts = []
     for k, chunk in enumerate(style.chunks(groups, 12)):
@@ -46,8 +47,8 @@ def draw(
                 ax.set_ylabel(ylabel)
             style.legend(figure, sorted({a for g in chunk for a in g.arms}, key=arm_order))
             alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
-            parts.append(Part("", style.svg(figure, f"{name}-{k}"), alt))
-    return Drawing(name, title, caption, tuple(parts)) if parts else None
+            parts.append(Drawing("", style.svg(figure, f"{name}-{k}"), alt))
+    return Figure(name, title, caption, tuple(parts)) if parts else None
 
 
 def from_zero(axes: Sequence[Axes]) -> None:

@@ -16,7 +16,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
@@ -50,25 +50,6 @@ DIVERGING = LinearSegmentedColormap.from_list(  # orange: residual higher; blue:
 )
 
 
-@dataclass(frozen=True)
-class Part:
-    """One SVG, with what it says in words for readers who cannot see it."""
-
-    heading: str
-    svg: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure of the report: what to see, how to read it, and one or more SVGs."""
-
-    name: str
-    title: str
-    caption: str
-    parts: tuple[Part, ...]
-
-
 SCHEMES = {"aligned": (0.45, "D"), "layerskip": (-0.5, "^"), "layerdrop": (0.7, "v")}
 
 
@@ -85,15 +66,15 @@ def look(arm: str) -> Look:
 
 
 @contextmanager
-def canvas(width: float, height: float) -> Iterator[Figure]:
+def canvas(width: float, height: float) -> Iterator[Canvas]:
     """An empty figure under the report's settings, width and height in inches."""
     with matplotlib.rc_context(sns.axes_style("ticks") | _SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Canvas(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         yield figure
 
 
-def svg(figure: Figure, name: str) -> str:
+def svg(figure: Canvas, name: str) -> str:
     """The figure as an `<svg>` element for an HTML page; `name` keeps its ids apart from others'.
 
     Call it inside `canvas`: the settings decide the ids.
@@ -137,7 +118,7 @@ def _own_ids(text: str, name: str) -> str:
 
 
 def legend(
-    figure: Figure, arms: Sequence[str], extra: Sequence[Line2D] = (), lines: bool = True
+    figure: Canvas, arms: Sequence[str], extra: Sequence[Line2D] = (), lines: bool = True
 ) -> None:
     """One line above all panels: the arms, then whatever else needs a word."""
     handles = [
@@ -163,7 +144,7 @@ def legend(
     )
 
 
-def panels(figure: Figure, count: int, columns: int, sharey: bool = True) -> list[Axes]:
+def panels(figure: Canvas, count: int, columns: int, sharey: bool = True) -> list[Axes]:
     """`count` axes in rows of `columns`, with the same scales; the rest of the last row stays empty."""
     rows = -(-count // columns)
     grid = figure.subplots(rows, columns, sharex=False, sharey=sharey, squeeze=False)
@@ -195,7 +176,7 @@ def experiences_axis(ax: Axes, T: int) -> None:
 
 
 def accuracy_axis(ax: Axes, top: float, chance: float | None = None) -> None:
-    """Percentages from 0; `top` is the highest share shown; the dotted line is guessing."""
+    """Percentages from 0; `top` is the highest share shown; the dotted line is the chance level."""
     ax.set_ylim(0, min(104.0, 10 * (int(10 * top) + 1.4)))
     if chance is not None:
         ax.axhline(100 * chance, color=QUIET, linestyle=(0, (1, 2)), linewidth=0.8, zorder=0)

@@ -10,7 +10,8 @@ from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import WIDTH
+from acn_bench.reports.model import Drawing, Figure
 
 _CAPTION = (
     "One dot a seed, one line an arm through the means; every depth is a network of its own, trained from its own "
@@ -18,7 +19,7 @@ _CAPTION = (
 )
 
 
-def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
+def draw(comparison: Comparison, metric_name: str) -> Figure | None:
     """One panel for all groups that differ in depth alone; None where depth was not swept."""
     metric = comparison.kind.metric(metric_name)
     sweeps: dict[tuple[bytes, str], list[Group]] = {}
@@ -29,7 +30,7 @@ def draw(comparison: Comparison, metric_name: str) -> Drawing | None:
     if not found:
         return None
     part = _part(metric, found)
-    return Drawing(f"{metric.name}-sweep", f"{metric.title} by depth", _CAPTION, (part,))
+    return Figure(f"{metric.name}-sweep", f"{metric.title} by depth", _CAPTION, (part,))
 
 
 def _but_depth(group: Group) -> tuple[bytes, str]:
@@ -38,7 +39,7 @@ def _but_depth(group: Group) -> tuple[bytes, str]:
     return msgspec.json.encode(raw, order="deterministic"), group.code[:8]
 
 
-def _part(metric: Metric, sweeps: Sequence[Sequence[Group]]) -> Part:
+def _part(metric: Metric, sweeps: Sequence[Sequence[Group]]) -> Drawing:
     columns = style.columns_for(len(sweeps))
     height = 0.35 + (1.75 if columns == 3 else 2.1) * -(-len(sweeps) // columns)
     with style.canvas(WIDTH if columns > 1 else 0.62 * WIDTH, height) as figure:
@@ -51,7 +52,7 @@ def _part(metric: Metric, sweeps: Sequence[Sequence[Group]]) -> Part:
         arms = sorted({a for s in sweeps for g in s for a in g.arms}, key=arm_order)
         style.legend(figure, arms)
         alt = f"{metric.title} by depth: {'; '.join(_title(s) for s in sweeps)}."
-        return Part("", style.svg(figure, f"{metric.name}-sweep"), alt)
+        return Drawing("", style.svg(figure, f"{metric.name}-sweep"), alt)
 
 
 def _title(sweep: Sequence[Group]) -> str:

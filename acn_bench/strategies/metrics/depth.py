@@ -1,4 +1,4 @@
-"""An evaluation in any Avalanche pipeline -> how many blocks the network uses."""
+"""An evaluation in any Avalanche pipeline -> the utilised depth of the network."""
 
 from math import nan
 from typing import Any
@@ -16,34 +16,34 @@ from acn_bench.strategies.seeding import preserved_generators
 
 
 class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
-    """The smallest depth whose accuracy is within `tolerance` of that of all blocks.
+    """The smallest depth whose accuracy is within `tolerance` (a share of accuracy) of the accuracy at full depth.
 
-    Logs `UtilisedDepth_Exp` and `UtilisedDepth_Stream`, the latter over the examples evaluated of all
-    experiences. Examples of classes that were not trained on yet are left out, unless nothing was. A value
-    is nan, rather than that of an earlier evaluation, where accuracy at full depth is not above chance by
-    two standard errors; chance is 1 / classes trained on, with heads of their own those of the task.
+    Logs `UtilisedDepth_Exp`, and `UtilisedDepth_Stream` over all examples of the evaluation. Examples of
+    classes that were not trained on are ignored, unless no class was. The value is nan if the accuracy at full
+    depth is not above chance level by two standard errors. Chance level is 1 / number of classes trained on;
+    in task-incremental runs (multi-head), of the task's classes.
 
-    Costs one more forward pass, at every depth. The network is one that `acn_bench.backbones.build` made,
-    alone or under `as_multitask(model, "head")`, or any other whose class has `forward_depths(x)`, with
-    task labels `forward_depths(x, task_labels)`, -> (L+1, B, K).
+    Costs one more forward pass, with the logits of every depth. The network is made by
+    `acn_bench.backbones.build`, alone or within `as_multitask(model, "head")`, or its class has
+    `forward_depths(x)`, with task labels `forward_depths(x, task_labels)`, -> (L+1, B, K).
 
-    Raises ValueError for a tolerance below 0; in evaluation TypeError for a network that has no depths.
+    Raises ValueError for a tolerance below 0; in evaluation TypeError for a network without depths.
     """
 
     def __init__(self, tolerance: float = 0.01) -> None:
         super().__init__()
-        metrics.utilised_depth([0.0], tolerance)  # refuses one that cannot be
+        metrics.utilised_depth([0.0], tolerance)  # raises ValueError
         self.tolerance = tolerance
         self._trained: dict[int, set[int]] = {}  # task -> its classes
         self._experience = _Curve()
         self._stream = _Curve()
 
     def result(self) -> float:
-        """Over what was evaluated since the evaluation began."""
+        """The value over all examples since the evaluation began."""
         return self._stream.depth(self.tolerance)
 
     def reset(self) -> None:
-        """Forget what was evaluated; what was trained on stays known."""
+        """Clear the evaluated examples; the classes trained on stay."""
         self._experience, self._stream = _Curve(), _Curve()
 
     def after_train_dataset_adaptation(self, strategy: Any) -> None:
@@ -62,10 +62,10 @@ class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
     def after_eval_iteration(self, strategy: Any) -> None:
         with preserved_generators():
             logits = _depths(strategy)
-        right = logits.argmax(dim=-1) == strategy.mb_y  # (L+1, B)
+        correct = logits.argmax(dim=-1) == strategy.mb_y  # (L+1, B)
         chances = self._chances(strategy, logits.shape[-1])
-        self._experience.add(right, chances)
-        self._stream.add(right, chances)
+        self._experience.add(correct, chances)
+        self._stream.add(correct, chances)
 
     def after_eval_exp(self, strategy: Any) -> list[MetricValue]:
         depth = self._experience.depth(self.tolerance)
@@ -78,37 +78,37 @@ class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
         return "UtilisedDepth"
 
     def _chances(self, strategy: Any, width: int) -> list[float]:
-        """For each example the accuracy of guessing; 0 where its class was not trained on."""
+        """The chance level of each example; 0 if its class was not trained on."""
         labels = strategy.mb_y.tolist()
         if not self._trained:
             return [1 / width] * len(labels)
         tasks = strategy.mb_task_id.tolist() if _has_tasks(strategy) else [0] * len(labels)
-        known = [self._trained.get(task, set()) for task in tasks]
-        return [1 / len(k) if y in k else 0.0 for y, k in zip(labels, known, strict=True)]
+        trained = [self._trained.get(task, set()) for task in tasks]
+        return [1 / len(t) if y in t else 0.0 for y, t in zip(labels, trained, strict=True)]
 
 
 class _Curve:
-    """Right answers by depth, of examples that can be told from guesses."""
+    """Counts correct predictions by depth."""
 
     def __init__(self) -> None:
-        self._right: Tensor | int = 0  # (L+1,)
-        self._guessed = 0.0  # right answers that guessing would give
+        self._correct: Tensor | int = 0  # (L+1,)
+        self._expected = 0.0  # correct predictions at chance level
         self._count = 0
 
-    def add(self, right: Tensor, chances: list[float]) -> None:
-        """Right or not, (L+1, B), and the chance of each to be guessed; those of chance 0 do not count."""
-        counted = torch.tensor(chances, device=right.device) > 0
-        self._right = self._right + right[:, counted].sum(dim=1)
-        self._guessed += sum(chances)
+    def add(self, correct: Tensor, chances: list[float]) -> None:
+        """Add correct or not, (L+1, B), and the chance level of each example, (B,); chance 0 is not counted."""
+        counted = torch.tensor(chances, device=correct.device) > 0
+        self._correct = self._correct + correct[:, counted].sum(dim=1)
+        self._expected += sum(chances)
         self._count += int(counted.sum())
 
     def depth(self, tolerance: float) -> float:
-        """Utilised depth, a whole number; nan where there is nothing to tell."""
+        """Utilised depth in blocks; nan without examples, or at chance level."""
         if not self._count:
             return nan
-        assert isinstance(self._right, Tensor)
-        curve = (self._right.double() / self._count).tolist()
-        chance = self._guessed / self._count
+        assert isinstance(self._correct, Tensor)
+        curve = (self._correct.double() / self._count).tolist()
+        chance = self._expected / self._count
         if not metrics.above_chance(curve[-1], chance, self._count):
             return nan
         return metrics.utilised_depth(curve, tolerance)
@@ -117,13 +117,13 @@ class _Curve:
 def _depths(strategy: Any) -> Tensor:
     """The minibatch's logits at every depth, (L+1, B, K)."""
     model, x = strategy.model, strategy.mb_x
-    tasked = is_multi_task_module(model) and _has_tasks(strategy)
-    # its class, since as_multitask passes attributes through: there the network's own forward_depths
-    # has lost its head
+    multi_head = is_multi_task_module(model) and _has_tasks(strategy)
+    # look at the class: as_multitask forwards attributes to the network, whose own forward_depths
+    # has no head there
     if hasattr(type(model), "forward_depths"):
-        logits: Tensor = model.forward_depths(x, *([strategy.mb_task_id] if tasked else []))
+        logits: Tensor = model.forward_depths(x, *([strategy.mb_task_id] if multi_head else []))
         return logits
-    if tasked and hasattr(model, "feature_depths") and hasattr(model, "head"):
+    if multi_head and hasattr(model, "feature_depths") and hasattr(model, "head"):
         return depth_logits(model, x, strategy.mb_task_id)
     raise TypeError(
         f"UtilisedDepth needs a network with depths, and {type(model).__name__} has none: make it with "

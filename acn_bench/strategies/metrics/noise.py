@@ -1,4 +1,4 @@
-"""An evaluation in any Avalanche pipeline -> accuracy under noise, and how much of it is forgotten."""
+"""An evaluation in any Avalanche pipeline -> accuracy under noise, and its forgetting."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -18,21 +18,24 @@ Stats = Sequence[float]
 
 
 class NoiseRobustness(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
-    """Accuracy under noise, and what it costs: clean less noisy, on the same images.
+    """Accuracy under noise, and its drop: clean minus noisy accuracy on the same images.
 
-    Logs, for each corruption and level and for experience and stream, `NoisyAcc_<corruption>_<level>` and
-    `NoiseDrop_<corruption>_<level>`. The stream's is over all images evaluated, as Avalanche's
-    `Top1_Acc_Stream`. Costs a forward pass for each level.
+    Logs `NoisyAcc_<corruption>_<level>` and `NoiseDrop_<corruption>_<level>` for each experience and for the
+    stream. The stream's value is over all images evaluated, as Avalanche's `Top1_Acc_Stream`. Costs a forward
+    pass for each level.
 
-    Noise acts on [0, 1] and is clipped there: `mean` and `std`, per channel, are those by which the
-    pipeline normalised its images; without them they must lie in [0, 1]. An image's noise depends on
-    (seed, its row in the data set) alone; where evaluation shuffles, on its place in the evaluation.
+    Noise is added to images in [0, 1], and clipped to it: `mean` and `std`, per channel, are those that the
+    pipeline normalised its images with; without them images must lie in [0, 1]. An image's noise depends only
+    on (seed, its row in the data set); if evaluation shuffles, on its position in the evaluation.
 
     Args:
-        levels: corruption -> levels: of `gaussian` σ, of `salt_and_pepper` the share of pixels.
+        levels: corruption -> levels: σ of `gaussian`, share of pixels of `salt_and_pepper`.
+        seed: of the noise.
+        mean: per channel, of the pipeline's normalisation.
+        std: per channel, of the pipeline's normalisation.
 
-    Raises LookupError for an unknown corruption, ValueError for a level, mean or std that cannot be; in
-    evaluation ValueError for images outside [0, 1].
+    Raises LookupError for an unknown corruption, ValueError for an invalid level, mean or std; in evaluation
+    ValueError for images outside [0, 1].
     """
 
     def __init__(
@@ -49,11 +52,11 @@ class NoiseRobustness(PluginMetric):  # type: ignore[misc]  # Avalanche is untyp
         self._stream = _Shares()
 
     def result(self) -> dict[Noise, float]:
-        """Accuracy by (corruption, level) over what was evaluated since the evaluation began."""
+        """Accuracy by (corruption, level) over all images since the evaluation began."""
         return {noise: self._stream.accuracy(noise) for noise in self._passes.noises}
 
     def reset(self) -> None:
-        """Forget what was evaluated."""
+        """Clear the evaluated images."""
         self._experience, self._stream = _Shares(), _Shares()
 
     def before_eval(self, strategy: Any) -> None:
@@ -65,9 +68,9 @@ class NoiseRobustness(PluginMetric):  # type: ignore[misc]  # Avalanche is untyp
         self._passes.start_experience()
 
     def after_eval_iteration(self, strategy: Any) -> None:
-        right = {None: self._passes.clean(strategy)} | self._passes.noisy(strategy)
-        self._experience.add(right, len(strategy.mb_y))
-        self._stream.add(right, len(strategy.mb_y))
+        correct = {None: self._passes.clean(strategy)} | self._passes.noisy(strategy)
+        self._experience.add(correct, len(strategy.mb_y))
+        self._stream.add(correct, len(strategy.mb_y))
 
     def after_eval_exp(self, strategy: Any) -> list[MetricValue]:
         return self._values(strategy, self._experience, of_experience)
@@ -90,12 +93,11 @@ class NoiseRobustness(PluginMetric):  # type: ignore[misc]  # Avalanche is untyp
 
 
 class RobustForgetting(PluginMetric):  # type: ignore[misc]
-    """How much accuracy under noise is forgotten: that just after learning an experience, less that now.
+    """Forgetting of accuracy under noise: the accuracy just after learning an experience minus the current one.
 
-    Logs, for each corruption and level, `RobustForgetting_<corruption>_<level>` of each experience learned
-    before the last one, and of the stream their mean. There is a first value only where an experience was
-    evaluated between learning it and learning the next. Streams are kept apart. The arguments, the cost and
-    the noise of an image are those of `NoiseRobustness`.
+    Logs `RobustForgetting_<corruption>_<level>` of each experience learned before the last one, and their mean
+    for the stream. An experience must be evaluated after it is learned and before the next one is. Each
+    stream (train, test, …) has its own values. Arguments, cost and noise are those of `NoiseRobustness`.
     """
 
     def __init__(
@@ -114,11 +116,11 @@ class RobustForgetting(PluginMetric):  # type: ignore[misc]
         self._drops: dict[Noise, list[float]] = {}  # of this evaluation
 
     def result(self) -> dict[Noise, float]:
-        """Mean forgetting by (corruption, level) in the evaluation; empty where nothing can be forgotten."""
+        """Mean forgetting by (corruption, level) in the evaluation; empty before the second experience."""
         return {noise: fmean(drops) for noise, drops in self._drops.items()}
 
     def reset(self) -> None:
-        """Forget everything, the first accuracies too."""
+        """Clear everything, the first accuracies included."""
         self._learned, self._first, self._drops = None, {}, {}
         self._experience = _Shares()
 
@@ -162,23 +164,24 @@ class RobustForgetting(PluginMetric):  # type: ignore[misc]
 
 
 class _Shares:
-    """Right answers, clean (None) and under each noise."""
+    """Counts correct predictions, on clean images (None) and under each noise."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._right: dict[Noise | None, Any] = {}  # sums on the device: one transfer an experience
+        # sums on the device: one transfer per experience
+        self._correct: dict[Noise | None, Any] = {}
 
-    def add(self, right: Mapping[Any, Any], count: int) -> None:
+    def add(self, correct: Mapping[Any, Any], count: int) -> None:
         self.count += count
-        for noise, correct in right.items():
-            self._right[noise] = self._right.get(noise, 0) + correct.sum()
+        for noise, of_noise in correct.items():
+            self._correct[noise] = self._correct.get(noise, 0) + of_noise.sum()
 
     def accuracy(self, noise: Noise | None) -> float:
-        return int(self._right[noise]) / self.count
+        return int(self._correct[noise]) / self.count
 
 
 def _number(strategy: Any) -> int:
-    """The experience's; a piece of an online stream counts as the experience that it was cut from."""
+    """The number of the experience; for a part of an online stream, of the experience that it is part of."""
     experience = strategy.experience
     number: int = getattr(experience, "origin_experience", experience).current_experience
     return number

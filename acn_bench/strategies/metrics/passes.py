@@ -1,4 +1,4 @@
-"""A minibatch of an evaluation -> right or not, clean and under each noise. Changes nothing."""
+"""A minibatch of an evaluation -> correct or not, clean and under each noise. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from acn_bench.strategies.seeding import preserved_generators
 Levels = Mapping[str, Sequence[float]]
 Noise = tuple[str, float]  # a corruption and its level
 
-ROUNDING = 1e-4  # what undoing a normalisation may leave outside [0, 1]
+ROUNDING = 1e-4  # how far pixels may lie outside [0, 1] after the normalisation is undone
 
 
 class NoisyPasses:
@@ -29,7 +29,7 @@ class NoisyPasses:
         mean: Sequence[float] | None,
         std: Sequence[float] | None,
     ) -> None:
-        self.owner = owner  # whose errors they are
+        self.owner = owner  # the metric's name, for errors
         self.noises: list[Noise] = [(name, level) for name in levels for level in levels[name]]
         self.seed = seed
         self.mean, self.std = _per_channel(owner, mean, std)
@@ -38,35 +38,35 @@ class NoisyPasses:
             if name not in CORRUPTIONS:
                 known = list(CORRUPTIONS)
                 raise LookupError(f"{owner}: no corruption {name!r}. {closest(name, known)}")
-            CORRUPTIONS[name](torch.zeros(1, 1, 1, 1), level)  # refuses a level that cannot be
+            CORRUPTIONS[name](torch.zeros(1, 1, 1, 1), level)  # raises ValueError
 
     def start_stream(self) -> None:
-        """An evaluation begins."""
+        """Start an evaluation."""
         self._rows.start_stream()
 
     def start_experience(self) -> None:
-        """An experience of it begins."""
+        """Start an experience of the evaluation."""
         self._rows.start_experience()
 
     def clean(self, strategy: Any) -> Tensor:
-        """Right or not of what the strategy answered, (B,)."""
-        return _right(strategy.mb_output, strategy)
+        """Correct or not, (B,), from the strategy's own output."""
+        return _correct(strategy.mb_output, strategy)
 
     def noisy(self, strategy: Any) -> dict[Noise, Tensor]:
-        """Right or not under each noise, (B,) each; call it once for a minibatch."""
+        """Correct or not under each noise, (B,) each; call it once per minibatch."""
         batch = strategy.mbatch
         images = self._unit(batch[0])
         rows = self._rows.take(strategy, len(images)).to(images.device)
-        right = {}
+        correct = {}
         try:
             with preserved_generators():
                 for name, level in self.noises:
                     noisy = CORRUPTIONS[name](images, level, self.seed, rows)
                     strategy.mbatch = [self._normalised(noisy), *batch[1:]]
-                    right[name, level] = _right(strategy.forward(), strategy)
+                    correct[name, level] = _correct(strategy.forward(), strategy)
         finally:
             strategy.mbatch = batch
-        return right
+        return correct
 
     def _unit(self, x: Tensor) -> Tensor:
         """The pipeline's images -> images in [0, 1]."""
@@ -95,9 +95,9 @@ class NoisyPasses:
         return (x - self.mean.to(x)) / self.std.to(x)
 
 
-def _right(logits: Tensor, strategy: Any) -> Tensor:
-    right: Tensor = logits.argmax(dim=1) == strategy.mb_y
-    return right
+def _correct(logits: Tensor, strategy: Any) -> Tensor:
+    correct: Tensor = logits.argmax(dim=1) == strategy.mb_y
+    return correct
 
 
 def _per_channel(

@@ -1,4 +1,4 @@
-"""An evaluation's minibatch -> the row of each of its images in the data set that holds it."""
+"""A minibatch of an evaluation -> the row of each image in its data set."""
 
 from bisect import bisect_right
 from typing import Any
@@ -12,10 +12,10 @@ from torch.utils.data import ConcatDataset, Subset
 
 
 class RowCounter:
-    """Follows an evaluation: where a minibatch lies in its experience, and in the stream.
+    """Counts the images of an evaluation, in the experience and in the stream.
 
-    A row is the number in the innermost data set, below Avalanche's views and torch's subsets. Where
-    the loader shuffles, nobody knows it: then it is the place in what was evaluated so far.
+    A row is the index in the innermost data set, below Avalanche's views and torch's subsets. If the loader
+    shuffles, the row is unknown: the position in the evaluation replaces it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A number and what it is of -> the `MetricValue` that Avalanche's evaluator and loggers take."""
+"""A number with its metric and name -> the `MetricValue` of Avalanche's evaluator and loggers."""
 
 from typing import Any
 
@@ -14,6 +14,6 @@ def of_experience(metric: PluginMetric, strategy: Any, name: str, value: float) 
 
 
 def of_stream(metric: PluginMetric, strategy: Any, name: str, value: float) -> MetricValue:
-    """`<name>_Stream/eval_phase/test_stream`: of all tasks, where Avalanche's name has the last one's."""
+    """`<name>_Stream/eval_phase/test_stream`, over all tasks; Avalanche's own name has the last task's label."""
     full = get_metric_name(f"{name}_Stream", strategy, add_task=False)
     return MetricValue(metric, full, value, strategy.clock.train_iterations)

@@ -1,1 +1,1 @@
-"""Plug-ins of strategies that Avalanche lacks, or has wrong."""
+"""Plug-ins of strategies: corrections of Avalanche's, and their state for checkpoints."""

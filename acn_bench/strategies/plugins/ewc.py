@@ -1,9 +1,9 @@
-"""Elastic Weight Consolidation with Avalanche's formulas, in constant time and without the heads.
+"""Elastic Weight Consolidation with Avalanche's formulas, at constant cost and without multi-head heads.
 
 Avalanche adds one penalty per earlier experience, so its cost grows with the stream; the sum of
-quadratics Σ_e F_e (θ - θ_e)² is itself one quadratic, kept here. The Fisher information is of batches
-of a size of its own: Avalanche squares the gradient of a batch's mean, so that the batch is part of
-the strength. Heads of one experience each are left out, as in `si`.
+quadratics Σ_e F_e (θ - θ_e)² is one quadratic again, which is stored here. The Fisher information has its
+own batch size: Avalanche squares the gradient of a batch's mean loss, so the batch size scales the penalty.
+Heads of single experiences have no penalty, as in `si`.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from acn_bench.training.resume import State
 
 
 class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
-    """Kirkpatrick et al. 2017: λ Σ_e Σ_w F_e (θ - θ_e)², as Avalanche's `separate` mode has it."""
+    """Kirkpatrick et al. 2017: λ Σ_e Σ_w F_e (θ - θ_e)², as in Avalanche's `separate` mode."""
 
-    inside = True
+    resumes_within_experience = True
 
     def __init__(
         self, strength: float, fisher_batch_size: int, excluded_parameters: Sequence[str] = ()
@@ -34,7 +34,7 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
         self.params: list[Tensor] = []
         self.importance: list[Tensor] = []  # Σ_e F_e
         self.anchor: list[Tensor] = []  # the mean of the θ_e, weighted by F_e
-        self.constant = 0.0  # what is left of the penalty at the anchor
+        self.constant = 0.0  # the penalty at the anchor
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if not self.importance:
@@ -52,37 +52,37 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
             self.fisher_batch_size,
         )
         strategy.optimizer.zero_grad()
-        self._absorb([fisher[n].data for n in self._find(strategy.model)])
+        self._add_quadratic([fisher[n].data for n in self._select_parameters(strategy.model)])
 
     def state(self) -> State:
         return {"importance": self.importance, "anchor": self.anchor, "constant": self.constant}
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self._find(learner.model)
+        self._select_parameters(learner.model)
         self.importance = copies(state["importance"], learner.device)
         self.anchor = copies(state["anchor"], learner.device)
         self.constant = state["constant"]
 
-    def _find(self, model: nn.Module) -> list[str]:
-        """Take the parameters that a penalty is on; returns their names."""
+    def _select_parameters(self, model: nn.Module) -> list[str]:
+        """Set the parameters that the penalty applies to; returns their names."""
         named = [(n, p) for n, p in model.named_parameters() if not self._excluded(n)]
         self.params = [p for _, p in named]
         return [n for n, _ in named]
 
     @torch.no_grad()
-    def _absorb(self, fisher: list[Tensor]) -> None:
+    def _add_quadratic(self, fisher: list[Tensor]) -> None:
         """A (θ - m)² + F (θ - θ_e)² = (A + F)(θ - m')² + A F / (A + F) (θ_e - m)²."""
-        here = [p.clone() for p in self.params]
+        current = [p.clone() for p in self.params]
         if not self.importance:
-            self.importance, self.anchor = [f.clone() for f in fisher], here
+            self.importance, self.anchor = [f.clone() for f in fisher], current
             return
         for total, anchor, new, theta in zip(
-            self.importance, self.anchor, fisher, here, strict=True
+            self.importance, self.anchor, fisher, current, strict=True
         ):
             share = torch.where(new > 0, new / (total + new), 0)
-            apart = theta - anchor
-            self.constant += (total * share * apart.square()).sum().item()
-            anchor += share * apart
+            distance = theta - anchor
+            self.constant += (total * share * distance.square()).sum().item()
+            anchor += share * distance
             total += new
 
     def _excluded(self, name: str) -> bool:

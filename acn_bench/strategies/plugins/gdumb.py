@@ -1,7 +1,7 @@
-"""GDumb: Avalanche's plug-in, with the model reset in place, its optimizer with it, and every class told apart.
+"""GDumb: Avalanche's plug-in with a model and optimizer that are reset in place, and a memory by task and class.
 
-Avalanche puts a copy in the model's place, so that whoever holds the model holds an old one; and
-Adam's moments of the last experience would outlive the weights that they belong to.
+Avalanche replaces the model by a copy: other references to the model become stale, and Adam's moments of the
+previous experience would be applied to the new weights.
 """
 
 import copy
@@ -16,14 +16,14 @@ from acn_bench.training.resume import State
 
 
 class GDumb(GDumbPlugin):  # type: ignore[misc]
-    """Prabhu et al. 2020: from scratch on a balanced memory, at each experience."""
+    """Prabhu et al. 2020: at each experience, training from scratch on a class-balanced memory."""
 
-    inside = False
+    resumes_within_experience = False
 
     def __init__(self, memory: int) -> None:
         super().__init__(memory)
         self.storage_policy = ClassMemory(memory)
-        self.initial: dict[str, Tensor] | None = None  # weights
+        self.initial: dict[str, Tensor] | None = None  # weights before training
 
     def before_train_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
         if self.initial is None:
@@ -32,7 +32,7 @@ class GDumb(GDumbPlugin):  # type: ignore[misc]
         strategy.optimizer.state.clear()
 
     def before_eval_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
-        pass  # no copy to adapt
+        pass  # Avalanche would adapt its copy here; there is none
 
     def state(self) -> State:
         return {"memory": self.storage_policy.state(), "initial": self.initial}

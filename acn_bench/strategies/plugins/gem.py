@@ -1,4 +1,4 @@
-"""GEM and A-GEM: Avalanche's plug-ins, and what they keep."""
+"""GEM and A-GEM: Avalanche's plug-ins, with their state for checkpoints."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from acn_bench.training.resume import State
 
 
 class GradientEpisodicMemory(GEMPlugin):  # type: ignore[misc]  # Avalanche is untyped
-    """Lopez-Paz & Ranzato 2017: no step raises the loss on the memory of an earlier experience."""
+    """Lopez-Paz & Ranzato 2017: no step increases the loss on the memory of an earlier experience."""
 
-    inside = True
+    resumes_within_experience = True
 
     def state(self) -> State:
         memories = (self.memory_x, self.memory_y, self.memory_tid)  # experience -> (N,), each
@@ -24,9 +24,9 @@ class GradientEpisodicMemory(GEMPlugin):  # type: ignore[misc]  # Avalanche is u
 
 
 class AveragedGradientEpisodicMemory(AGEMPlugin):  # type: ignore[misc]
-    """Chaudhry et al. 2019. The iterator over its memory lasts for an experience, and cannot be kept."""
+    """Chaudhry et al. 2019. The iterator over its memory lasts for an experience, and cannot be saved."""
 
-    inside = False
+    resumes_within_experience = False
 
     def state(self) -> State:
         return {"memories": [rows(memory) for memory in self.buffers]}
@@ -38,4 +38,4 @@ class AveragedGradientEpisodicMemory(AGEMPlugin):  # type: ignore[misc]
         self.buffer_dataloader = GroupBalancedInfiniteDataLoader(
             self.buffers, batch_size=self.sample_size // len(self.buffers), num_workers=0
         )
-        self.buffer_dliter = iter(self.buffer_dataloader)  # draws nothing before it is asked
+        self.buffer_dliter = iter(self.buffer_dataloader)  # draws nothing before its first batch

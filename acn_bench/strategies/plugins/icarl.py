@@ -1,4 +1,4 @@
-"""iCaRL's exemplars, class means and teacher, as Avalanche keeps them in two plug-ins and a classifier."""
+"""iCaRL's exemplars, class means and teacher, which Avalanche stores in two plug-ins and a classifier."""
 
 import copy
 from typing import Any
@@ -11,10 +11,10 @@ from acn_bench.strategies.stream import Examples
 from acn_bench.training.resume import State
 
 
-class Exemplars:
-    """What iCaRL keeps between two experiences. Its teacher is then the network as it is."""
+class ExemplarState:
+    """iCaRL's state between two experiences, when its teacher equals the current network."""
 
-    inside = False
+    resumes_within_experience = False
 
     def __init__(self, learner: Any) -> None:
         # Avalanche's plug-in has no public name

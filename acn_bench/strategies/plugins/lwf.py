@@ -1,4 +1,4 @@
-"""Learning without Forgetting: Avalanche's plug-in, and what it keeps."""
+"""Learning without Forgetting: Avalanche's plug-in with one forward pass, and its state for checkpoints."""
 
 import copy
 from collections import defaultdict
@@ -6,43 +6,43 @@ from typing import Any
 
 from avalanche.training.plugins import LwFPlugin
 
-from acn_bench.strategies.row_models import Kept, MultiHeadRowModel
+from acn_bench.strategies.row_models import CachedFeatures, MultiHeadRowModel
 from acn_bench.strategies.state import set_tasks, set_weights, tasks, weights
 from acn_bench.strategies.stream import Examples
 from acn_bench.training.resume import State
 
 
 class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche is untyped
-    """Li & Hoiem 2016: the model of before is the teacher.
+    """Li & Hoiem 2016: the model before the experience is the teacher.
 
-    With a head each Avalanche passes a batch through the network again to ask the earlier heads; here they
-    read the features of the pass that was made.
+    In task-incremental runs (multi-head), Avalanche passes each batch through the network a second time for
+    the logits of earlier heads; here these heads use the cached features of the first pass.
     """
 
-    inside = True
+    resumes_within_experience = True
 
     def before_forward(self, strategy: Any, **kwargs: Any) -> None:
         if isinstance(strategy.model, MultiHeadRowModel):
-            strategy.model.kept = Kept()
+            strategy.model.cache = CachedFeatures()
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         super().before_backward(strategy, **kwargs)
         if isinstance(strategy.model, MultiHeadRowModel):
-            strategy.model.kept = None
+            strategy.model.cache = None
 
     def state(self) -> State:
         teacher = self.lwf.prev_model
         return {
             "experiences": self.lwf.expcount,
             "classes": {str(t): sorted(c) for t, c in self.lwf.prev_classes_by_task.items()},
-            # it stays in training mode, so that a network's batch statistics move on
+            # the teacher stays in training mode, so its batch statistics change
             "teacher": None if teacher is None else weights(teacher),
             "tasks": [] if teacher is None else tasks(teacher),
         }
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
         self.lwf.expcount = state["experiences"]
-        classes = {int(task): set(known) for task, known in state["classes"].items()}
+        classes = {int(task): set(labels) for task, labels in state["classes"].items()}
         self.lwf.prev_classes_by_task = defaultdict(set, classes)
         self.lwf.prev_model = None
         if state["teacher"] is not None:

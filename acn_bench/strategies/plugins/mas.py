@@ -1,7 +1,7 @@
-"""Memory Aware Synapses: Avalanche's plug-in, without the heads of single experiences.
+"""Memory Aware Synapses: Avalanche's plug-in, without a penalty on heads of single experiences (multi-head).
 
-A penalty would give them a zero gradient in place of none, and the optimizer's decay and momentum
-would move them, as in `si`.
+A penalty would give these heads a zero gradient in place of no gradient, and the optimizer's weight decay and
+momentum would change them, as in `si`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from acn_bench.training.resume import State
 class MemoryAwareSynapses(MASPlugin):  # type: ignore[misc]
     """Aljundi et al. 2018: λ Σ_w Ω (θ - θ*)², Ω the mean gradient of the squared norm of the output."""
 
-    inside = True
+    resumes_within_experience = True
 
     def __init__(
         self, strength: float, decay: float, excluded_parameters: Sequence[str] = ()
@@ -50,7 +50,7 @@ def _tensors(values: dict[str, ParamData] | None) -> dict[str, Tensor] | None:
 
 
 def _parameters(tensors: dict[str, Tensor] | None, device: torch.device) -> Any:
-    """As Avalanche keeps them."""
+    """Tensors by name -> Avalanche's `ParamData` by name."""
     if tensors is None:
         return None
     return {

@@ -1,7 +1,7 @@
-"""Weights, where they were, and how much each matters -> what SI and EWC add to the loss.
+"""Weights, anchors and importances -> the quadratic penalty that SI and EWC add to the loss.
 
-One node of the graph for all tensors, and operations over lists of them: a network of small layers
-would spend more time on calls than on arithmetic.
+The penalty is one node of the graph and uses operations over lists of tensors: in a network of small layers,
+separate calls for each tensor would take longer than the arithmetic.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def differences(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
-    """A - b, tensor by tensor, in one call."""
+    """Tensor-wise a - b, in one call."""
     return list(torch._foreach_sub(list(a), list(b)))
 
 

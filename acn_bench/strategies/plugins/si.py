@@ -1,9 +1,9 @@
-"""Synaptic Intelligence that works on the CPU: Avalanche's plug-in with real copies of the weights.
+"""Synaptic Intelligence that works on the CPU: Avalanche's plug-in with copies of the weights.
 
-Avalanche 0.6 keeps views of the live weights where it means copies, so on the CPU every step Δθ is 0,
-no weight is ever important, and SI is Naive. The static methods call each other by class name, so the
-callbacks are what a subclass can mend. Heads of one experience each are left out: a penalty would give
-them a zero gradient in place of none, and the optimizer's decay and momentum would move them.
+Avalanche 0.6 stores views of the weights where it needs copies: on the CPU every step Δθ is 0, every importance
+is 0, and SI equals naive. Its static methods call each other by class name, so a subclass can only replace the
+callbacks. Heads of single experiences have no penalty: it would give them a zero gradient in place of no
+gradient, and the optimizer's weight decay and momentum would change them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from acn_bench.training.resume import State
 class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
     """Zenke et al. 2017, with Avalanche's formulas: Ω = Σ_tasks Σ_steps -g·Δθ / (Δθ_task² + ε), clipped."""
 
-    inside = True
+    resumes_within_experience = True
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         self._before: list[Tensor] = []
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
-        self._find(strategy.model)
+        self._select_parameters(strategy.model)
         if not self._unclipped:
             self._unclipped = [torch.zeros_like(p) for p in self.params]
             self.importance = [torch.zeros_like(p) for p in self.params]
@@ -54,14 +54,14 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if strategy.clock.train_exp_counter == 0:
-            return  # nothing is important yet
+            return  # every importance is 0
         penalty = quadratic(self.params, self.anchor, self.importance)
         strategy.loss += self._strength(strategy) / 2 * penalty
 
     @torch.no_grad()
     def after_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
         step = differences(self.params, self._before)
-        # a weight that nothing reads has no gradient, and does not move
+        # an unused weight has no gradient, and does not change
         gradients = [
             d if p.grad is None else p.grad for p, d in zip(self.params, step, strict=True)
         ]
@@ -79,13 +79,13 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         return {"unclipped": self._unclipped, "anchor": self.anchor, "path": self._path}
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
-        self._find(learner.model)
+        self._select_parameters(learner.model)
         self._unclipped = copies(state["unclipped"], learner.device)
         self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
         self.anchor = copies(state["anchor"], learner.device)
         self._path = copies(state["path"], learner.device)
 
-    def _find(self, model: nn.Module) -> None:
+    def _select_parameters(self, model: nn.Module) -> None:
         self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
 
     def _strength(self, strategy: Any) -> float:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.benchmarks.continual.figures import curves, layers, matrices, noise
 from acn_bench.reports.figures import costs, pairs, sweeps
-from acn_bench.reports.figures.style import Drawing
+from acn_bench.reports.model import Figure
 
 LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Drawing | None]:
+def draw(comparison: Comparison) -> Iterator[Figure | None]:
     """All figures but the first; None where the records have no measurements for one."""
     yield sweeps.draw(comparison, "forgetting")
     yield sweeps.draw(comparison, "average_accuracy")

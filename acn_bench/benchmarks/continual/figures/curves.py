@@ -14,13 +14,14 @@ from acn_bench.benchmarks.continual import metrics as continual
 from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import FAINT, WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import FAINT, WIDTH
+from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
 
 # ---------------------------------------------------------------- one panel a group
 
 
-def seen(comparison: Comparison) -> Drawing | None:
+def seen(comparison: Comparison) -> Figure | None:
     """Mean accuracy over the experiences seen so far, as the stream goes on."""
 
     def series(record: Record) -> Series:
@@ -41,14 +42,14 @@ def seen(comparison: Comparison) -> Drawing | None:
         "seen",
         "Accuracy over all experiences seen so far",
         "Each point is the mean test accuracy over the experiences learned up to there: a line that falls is "
-        f"forgetting, or later experiences that are harder. {SHADE} Dotted: guessing.",
+        f"forgetting, or later experiences that are harder. {SHADE} Dotted: chance level.",
         panel,
         lambda group: max(definitions.highest_accuracy(r) for r in group.records),
         "mean accuracy, %",
     )
 
 
-def depth(comparison: Comparison) -> Drawing | None:
+def depth(comparison: Comparison) -> Figure | None:
     """Accuracy of the final model with the head reading after 0 … L blocks."""
     groups = [g for g in comparison.groups if any(_has_depth(r) for r in g.records)]
 
@@ -80,7 +81,7 @@ def depth(comparison: Comparison) -> Drawing | None:
         "How many blocks the final model needs",
         "Test accuracy of the final model, mean over experiences, with the head reading after 0, 1, … blocks; "
         "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
-        f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: guessing.",
+        f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: chance level.",
         panel,
         lambda group: max(
             max((depth_metrics.depth_curve(r, "test") or [0.0]) + (continual.probe_curve(r) or []))
@@ -111,7 +112,7 @@ def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
             )
 
 
-def loss(comparison: Comparison) -> Drawing | None:
+def loss(comparison: Comparison) -> Figure | None:
     """Training loss over the epochs of the stream."""
     groups = [g for g in comparison.groups if any(r.result.train_loss for r in g.records)]
 
@@ -142,7 +143,7 @@ def loss(comparison: Comparison) -> Drawing | None:
 # ---------------------------------------------------------------- one row a group
 
 
-def experiences(comparison: Comparison) -> Drawing | None:
+def experiences(comparison: Comparison) -> Figure | None:
     """The accuracy on each single experience over the stream, one panel an arm."""
     groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
     top = max((definitions.highest_accuracy(r) for g in groups for r in g.records), default=0.0)
@@ -152,7 +153,7 @@ def experiences(comparison: Comparison) -> Drawing | None:
         "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
     )
     title = "Each experience over the stream"
-    return Drawing("experiences", title, caption, tuple(parts)) if parts else None
+    return Figure("experiences", title, caption, tuple(parts)) if parts else None
 
 
 def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
@@ -166,7 +167,7 @@ def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
     return [s for s in streams if len(s) > 1]
 
 
-def _experiences(group: Group, name: str, top: float) -> Part:
+def _experiences(group: Group, name: str, top: float) -> Drawing:
     arms = list(group.arms.values())
     columns = min(3, max(2, len(arms)))
     with style.canvas(WIDTH, 1.95 * -(-len(arms) // columns)) as figure:
@@ -197,7 +198,7 @@ def _experiences(group: Group, name: str, top: float) -> Part:
         for ax in axes[::columns]:
             ax.set_ylabel("accuracy, %")
         ends = [f"{a.title} {_end(a)}" for a in arms]
-        return Part(
+        return Drawing(
             group.label,
             style.svg(figure, name),
             f"Accuracy on each experience over the stream, {group.label}; at the end on average: "

@@ -15,21 +15,22 @@ from acn_bench.benchmarks.continual import metrics as continual
 from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import WIDTH
+from acn_bench.reports.model import Drawing, Figure
 
 SHOWN = 5  # depth curves an arm: more of them hide each other
 
 _BY_DEPTH = (
     "Forgetting (first less last, mean over experiences but the last) with the head reading after 0, 1, … blocks: "
-    f"what cutting the network costs on earlier experiences. A depth that guesses has nothing to forget. {SHADE}"
+    f"what cutting the network costs on earlier experiences. A depth at the chance level has nothing to forget. {SHADE}"
 )
 _STREAM = (
     "Test accuracy with the head reading after 0, 1, … blocks, mean over the experiences learned so far and over "
-    "seeds, after some of the experiences: light is early in the stream, dark is its end. Dotted: guessing."
+    "seeds, after some of the experiences: light is early in the stream, dark is its end. Dotted: chance level."
 )
 
 
-def forgetting(comparison: Comparison) -> Drawing | None:
+def forgetting(comparison: Comparison) -> Figure | None:
     """Forgetting at every depth."""
     groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
 
@@ -47,7 +48,7 @@ def forgetting(comparison: Comparison) -> Drawing | None:
     )
 
 
-def stream(comparison: Comparison) -> Drawing | None:
+def stream(comparison: Comparison) -> Figure | None:
     """The depth curve after several experiences, one panel an arm."""
     groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
     curves = [_curves_of_arms(g) for g in groups]
@@ -57,7 +58,7 @@ def stream(comparison: Comparison) -> Drawing | None:
         for k, (group, arms) in enumerate(zip(groups, curves, strict=True))
     )
     title = "How many blocks are needed, over the stream"
-    return Drawing("depth-stream", title, _STREAM, parts) if parts else None
+    return Figure("depth-stream", title, _STREAM, parts) if parts else None
 
 
 def _learned_at_depths(record: Record) -> bool:
@@ -80,7 +81,7 @@ def _values(rows: Sequence[Series]) -> list[float]:
     return [v for row in rows for v in row if v is not None]
 
 
-def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float) -> Part:
+def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float) -> Drawing:
     arms, after = [group.arms[name] for name in curves], _after(group)
     columns = min(3, max(2, len(arms)))
     with style.canvas(WIDTH, 0.3 + 2.0 * -(-len(arms) // columns)) as figure:
@@ -101,7 +102,7 @@ def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float
         ]
         style.legend(figure, [], handles)
         alt = f"Accuracy by depth after experiences {', '.join(str(i + 1) for i in after)}, {group.label}."
-        return Part(group.label, style.svg(figure, name), alt)
+        return Drawing(group.label, style.svg(figure, name), alt)
 
 
 def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:

@@ -4,7 +4,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from acn_bench.analysis.comparison import Comparison
@@ -12,7 +12,8 @@ from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
 from acn_bench.record import Record
 from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH
+from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
 
 Array = NDArray[np.float64]
@@ -29,7 +30,7 @@ _CAPTION = (
 )
 
 
-def draw(comparison: Comparison) -> Drawing | None:
+def draw(comparison: Comparison) -> Figure | None:
     """One row of heat maps a group; None where no matrix has more than one row."""
     groups = [g for g in comparison.groups if any(learned_in_turn(r) for r in g.records)]
     gaps = [_gap(g) for g in groups]
@@ -39,10 +40,10 @@ def draw(comparison: Comparison) -> Drawing | None:
         _part(group, gap, f"matrices-{k}", 100 * top, reach)
         for k, (group, gap) in enumerate(zip(groups, gaps, strict=True))
     )
-    return Drawing("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
+    return Figure("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
 
 
-def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) -> Part:
+def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) -> Drawing:
     maps = {arm.title: 100 * _mean(list(arm.records)) for arm in group.arms.values()}
     T, count = len(next(iter(maps.values()))), len(maps) + (gap is not None)
     rows = -(-count // 3)
@@ -58,7 +59,7 @@ def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) 
             ax.set_ylabel("experiences learned")
         if T > ANNOTATED:
             _bars(figure, axes, len(maps), gap is not None)
-        return Part(group.label, style.svg(figure, name), _alt(group, gap))
+        return Drawing(group.label, style.svg(figure, name), _alt(group, gap))
 
 
 def _mean(records: list[Record]) -> Array:
@@ -113,7 +114,7 @@ def _annotate(ax: Axes, values: Array, colours: Colormap, low: float, high: floa
 
 
 def _bars(
-    figure: Figure, axes: "np.ndarray[tuple[int], np.dtype[np.object_]]", maps: int, gap: bool
+    figure: Canvas, axes: "np.ndarray[tuple[int], np.dtype[np.object_]]", maps: int, gap: bool
 ) -> None:
     """A colour bar for the accuracies, and one for the difference."""
     for ax, word in [(axes[maps - 1], "accuracy, %")] + ([(axes[maps], "points")] if gap else []):

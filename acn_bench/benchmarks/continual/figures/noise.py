@@ -11,7 +11,8 @@ from acn_bench.benchmarks.continual.result import Matrix
 from acn_bench.record import Record
 from acn_bench.reports.figures import panels, style
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import WIDTH, Drawing, Part
+from acn_bench.reports.figures.style import WIDTH
+from acn_bench.reports.model import Drawing, Figure
 
 _AXES = {  # corruption -> what its level is
     "gaussian": "standard deviation σ of the noise, pixels in [0, 1]",
@@ -32,19 +33,19 @@ _ACCURACY = _Reading(metrics.average_accuracy, "accuracy, %", True)
 _FORGETTING = _Reading(metrics.forgetting, "forgetting, points", False)
 
 
-def accuracy(comparison: Comparison) -> Drawing | None:
+def accuracy(comparison: Comparison) -> Figure | None:
     """Accuracy at the end of the stream."""
     groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
     top = max((_clean(r) for g in groups for r in g.records), default=0.0)
     parts = tuple(_part(g, _ACCURACY, f"noise-{k}", top) for k, g in enumerate(groups))
     caption = (
         "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
-        f"level 0 is the clean images. {SHADE} Dotted: guessing."
+        f"level 0 is the clean images. {SHADE} Dotted: chance level."
     )
-    return Drawing("noise", "Accuracy under noise", caption, parts) if parts else None
+    return Figure("noise", "Accuracy under noise", caption, parts) if parts else None
 
 
-def forgetting(comparison: Comparison) -> Drawing | None:
+def forgetting(comparison: Comparison) -> Figure | None:
     """Forgetting, where noise was measured after every experience."""
     groups = [
         g
@@ -56,14 +57,14 @@ def forgetting(comparison: Comparison) -> Drawing | None:
         "Forgetting (first less last, mean over experiences but the last) of accuracies on noisy test images; "
         f"level 0 is the clean images. Where noise leaves little accuracy, there is little to forget. {SHADE}"
     )
-    return Drawing("noise-forgetting", "Forgetting under noise", caption, parts) if parts else None
+    return Figure("noise-forgetting", "Forgetting under noise", caption, parts) if parts else None
 
 
 def _clean(record: Record) -> float:
     return metrics.average_accuracy(record.result.accuracy) or 0.0
 
 
-def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Part:
+def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Drawing:
     kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
     height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
     with style.canvas(WIDTH, height) as figure:
@@ -81,7 +82,7 @@ def _part(group: Group, reading: _Reading, name: str, top: float = 0.0) -> Part:
         style.legend(figure, list(group.arms))
         what = reading.word.split(",")[0].capitalize()
         alt = f"{what} against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
-        return Part(group.label, style.svg(figure, name), alt)
+        return Drawing(group.label, style.svg(figure, name), alt)
 
 
 def _rows(arm: Arm, kind: str, reading: _Reading) -> tuple[list[float], list[Series]]:

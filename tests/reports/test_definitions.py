@@ -5,11 +5,14 @@ from io import StringIO
 
 import pytest
 
+from acn_bench import reports
 from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual.definition_table import definition
 from acn_bench.benchmarks.continual.definitions import DEFINITIONS
 from acn_bench.benchmarks.continual.kind import KIND
-from acn_bench.reports import page, tables
-from acn_bench.reports.ledger import ledger
+from acn_bench.reports import csv as csv_report
+from acn_bench.reports import views
+from acn_bench.reports.markdown import escaped
 
 # The worked examples of tests/test_metrics.py: B and C part the definitions
 B = [[0.8, None, None], [0.6, 0.7, None], [0.85, 0.65, 0.9]]
@@ -24,6 +27,11 @@ def values(made):
     """name -> value for AC, of records of one group."""
     (group,) = compare(made).groups
     return {name: group.cell("ac", name).mean for name in (m.name for m in DEFINITIONS)}
+
+
+def definitions(comparison):
+    """name -> the part of the table."""
+    return {m.name: definition(comparison, m) for m in DEFINITIONS}
 
 
 def test_the_definitions_part_ways_with_backward_transfer(record):
@@ -44,12 +52,12 @@ def test_stream_accuracy_counts_the_records_test_examples(record):
     assert uneven["stream_accuracy"] == pytest.approx((75 + 65 + 180) / 400)
 
 
-def test_with_a_head_each_the_ledger_says_why_nothing_transfers_forward(records):
-    entries = {e.metric.name: e for e in ledger(compare(records(("naive",))))}
+def test_a_task_incremental_run_has_the_reason_why_nothing_transfers_forward(records):
+    entries = definitions(compare(records(("naive",))))
 
     for name in ("forward_transfer", "forward_transfer_no_initial", "forward_transfer_every_row"):
         assert entries[name].rows == ()
-        (sentence,) = entries[name].undefined
+        (sentence,) = entries[name].notes
         assert sentence.startswith("not defined here: each experience has a head of its own")
 
 
@@ -70,9 +78,9 @@ def test_with_one_head_all_three_kinds_of_forward_transfer_have_a_value(record):
 def test_what_cannot_predict_before_training_has_no_transfer_and_says_so(record):
     R = [[0.8, 0.0], [0.6, 0.7]]
     made = record(experiences=2, benchmark={"heads": "one"}, result={"accuracy": R})
-    entry = next(e for e in ledger(compare([made])) if e.metric.name == "forward_transfer")
+    entry = definitions(compare([made]))["forward_transfer"]
 
-    assert entry.undefined == (
+    assert entry.notes == (
         "not defined here: before its first training the strategy has nothing to predict with",
     )
 
@@ -88,9 +96,9 @@ def test_intransigence_is_against_joint_training_of_the_same_wiring_and_seed(rec
     assert naive.cell("ac", "intransigence_mean").mean == pytest.approx((0.25 + 0.1 + 0.05) / 3)
     R = other.result.accuracy[-1]
     assert naive.cell("residual", "intransigence").mean == pytest.approx(R[2] - 0.9)
-    entry = next(e for e in ledger(comparison) if e.metric.name == "intransigence")
-    assert [label for label, _ in entry.rows] == [naive.label]
-    assert entry.undefined == ("not defined for joint · plain: this is joint training",)
+    entry = definitions(comparison)["intransigence"]
+    assert [row[0].text for row in entry.rows] == [naive.label]
+    assert entry.notes == ("not defined for joint · plain: this is joint training",)
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"depth": 10}, {"code": "0ther0000000"}])
@@ -101,16 +109,16 @@ def test_joint_training_of_something_else_is_no_reference(record, other):
 
 
 def test_joint_training_has_an_end_and_nothing_before_it(records):
-    entries = {e.metric.name: e for e in ledger(compare(records(("joint",))))}
+    entries = definitions(compare(records(("joint",))))
 
-    assert entries["average_accuracy"].undefined == entries["stream_accuracy"].undefined == ()
+    assert entries["average_accuracy"].notes == entries["stream_accuracy"].notes == ()
     for name in ("forgetting_max", "anytime_accuracy", "backward_transfer_every_row"):
-        assert "joint training" in entries[name].undefined[0]
+        assert "joint training" in entries[name].notes[0]
 
 
 def test_every_definition_names_its_formula_its_source_and_who_prints_it(records, card):
     comparison = compare(records(("naive", "joint")), card)
-    html, text = page.render(comparison), tables.markdown(comparison)
+    html, text = reports.render(comparison, "html"), reports.render(comparison, "md")
 
     for metric in DEFINITIONS:
         assert metric.definition
@@ -118,13 +126,13 @@ def test_every_definition_names_its_formula_its_source_and_who_prints_it(records
         assert metric.printed_by
         assert KIND.metrics[metric.name] is metric
         assert metric.title in html
-        assert f"**{metric.title}**: {metric.definition}" in text
+        assert f"**{escaped(views.metric_title(metric))}**: {escaped(metric.definition)}" in text
     assert "printed by Avalanche (StreamForgetting)" in html
 
 
-def test_csv_has_the_ledger_of_each_run(records):
+def test_csv_has_every_definition_of_each_run(records):
     made = records(("naive", "joint"))
-    rows = list(csv.DictReader(StringIO(tables.comma_separated(compare(made)))))
+    rows = list(csv.DictReader(StringIO(csv_report.runs(compare(made)))))
     found = {(r["run_id"], r["metric"]): r["value"] for r in rows}
 
     naive, joint = made[0], next(r for r in made if r.config.strategy.name == "joint")

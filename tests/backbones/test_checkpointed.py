@@ -22,11 +22,11 @@ def computed(network, given, method):
 def assert_the_same(network, given):
     for method in ("forward", "forward_depths"):
         network.checkpointing = False
-        kept = computed(network, given, method)
+        stored = computed(network, given, method)
         network.checkpointing = True
         again = computed(network, given, method)
-        assert [g is None for g in kept] == [g is None for g in again]
-        assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True) if a is not None)
+        assert [g is None for g in stored] == [g is None for g in again]
+        assert all(torch.equal(a, b) for a, b in zip(stored, again, strict=True) if a is not None)
 
 
 def doubles(given):
@@ -53,12 +53,12 @@ def test_the_same_blocks_drop(small, inputs, name, per_example):
 def test_under_bf16_too_where_blocks_run_again_in_bf16(small, inputs, name):
     network = small(name, precision="bf16")
     assert_the_same(network, inputs(name))
-    seen = []
+    dtypes = []
     for block in network.blocks:
         branch = block.token_mixing if name.endswith("mixer") else block.attn
-        branch.register_forward_hook(lambda _m, _x, out: seen.append(out.dtype))
+        branch.register_forward_hook(lambda _m, _x, out: dtypes.append(out.dtype))
     network(*inputs(name)).sum().backward()
-    assert seen == [torch.bfloat16] * 6
+    assert dtypes == [torch.bfloat16] * 6
 
 
 @pytest.mark.parametrize("name", ["ac_vit", "residual_vit"])
@@ -103,6 +103,6 @@ def test_it_is_off_by_default_and_stays_as_it_was_set_when_cut(small, name):
 
 def test_the_split_of_gradients_is_the_same(small, images):
     network = small("residual_mixer").double()
-    kept = split(network, lambda: network(images.double()).square().sum())
+    expected = split(network, lambda: network(images.double()).square().sum())
     network.checkpointing = True
-    assert split(network, lambda: network(images.double()).square().sum()) == kept
+    assert split(network, lambda: network(images.double()).square().sum()) == expected

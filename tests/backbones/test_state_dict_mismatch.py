@@ -9,7 +9,7 @@ from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 OTHERS = {
     "another family": (
         {"name": "ac_vit"},
-        "there is no stem.proj.weight; stem.cls_token is none of its weights; and ",
+        "stem.proj.weight is missing; stem.cls_token is not expected; and ",
     ),
     "another width": (
         {"width": 32},
@@ -17,19 +17,22 @@ OTHERS = {
     ),
     "more blocks": (
         {"depth": 4},
-        "blocks.3.token_mixing.norm.weight is none of its weights; and 11 more",
+        "blocks.3.token_mixing.norm.weight is not expected; and 11 more",
     ),
-    "fewer blocks": ({"depth": 2}, "there is no blocks.2.token_mixing.norm.weight; and 11 more"),
+    "fewer blocks": ({"depth": 2}, "blocks.2.token_mixing.norm.weight is missing; and 11 more"),
     "other classes": (
         {"num_classes": 5},
         "head.weight is (5, 24), expected (7, 24); and 1 more",
     ),
-    "another variant": ({"variant": "released"}, "there is no stem.proj.weight; stem.token is"),
+    "another variant": (
+        {"variant": "released"},
+        "stem.proj.weight is missing; stem.token is not expected",
+    ),
     "another wiring": (
         {"name": "densenet_mixer"},
-        "wiring.projections.0.weight is none of its weights; and 2 more",
+        "wiring.projections.0.weight is not expected; and 2 more",
     ),
-    "no normalisation": ({"mean": None}, "there is no normalise.mean; and 1 more"),
+    "no normalisation": ({"mean": None}, "normalise.mean is missing; and 1 more"),
 }
 
 
@@ -42,14 +45,14 @@ def test_the_weights_of_another_network_are_refused_with_a_place(small, other, w
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_weights_that_fit_have_nothing_to_be_said_of(small):
+def test_weights_that_fit_give_an_empty_sentence(small):
     network, given = small("ac_mixer"), small("ac_mixer", seed=1).state_dict()
     assert state_dict_mismatch(network, given) == ""
     network.load_state_dict(given)
     del given["head.bias"]
-    assert state_dict_mismatch(network, given) == "there is no head.bias"
-    found = network.load_state_dict(given, strict=False)
-    assert (found.missing_keys, found.unexpected_keys) == (["head.bias"], [])
+    assert state_dict_mismatch(network, given) == "head.bias is missing"
+    keys = network.load_state_dict(given, strict=False)
+    assert (keys.missing_keys, keys.unexpected_keys) == (["head.bias"], [])
 
 
 def test_without_strictness_a_shape_is_still_looked_at(small):

@@ -1,4 +1,4 @@
-"""Comparison -> what was run, as (word, sentence): data, protocol, networks, strategies and seeds."""
+"""What was run: data, protocol, networks, strategies and seeds; and why it compares with nothing published."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,12 +8,22 @@ from acn_bench import catalog, wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import arm_title
+from acn_bench.reports.model import Note, Section, Terms
+from acn_bench.reports.sections.section import ReportSection
 from acn_bench.spec import Backbone, Strategy, options
 from acn_bench.wording import each
 
 
+def build(comparison: Comparison) -> Section:
+    """The lead of a report, above its contents."""
+    warnings = [Note(s, "warning") for s in caveats.not_comparable(comparison)]
+    card = comparison.card
+    entries = [*description(comparison), *([("Citation", card.citation)] if card else [])]
+    return Section("setting", "", (*warnings, Terms(tuple(entries))))
+
+
 def description(comparison: Comparison) -> list[tuple[str, str]]:
-    """What was run, as (word, sentence); where groups differ, each way of it once."""
+    """What was run, as (word, sentence); where groups differ, each value once."""
     records, kind = comparison.records, comparison.kind
     return [
         ("Data", each(map(caveats.data_titles, records))),
@@ -22,28 +32,28 @@ def description(comparison: Comparison) -> list[tuple[str, str]]:
         *_strategies(comparison),
         ("Seeds", comparison.seeds),
         *_letters(comparison),
-        ("Guessing", each(kind.chance_level(r) for r in records)),
+        ("Chance level", each(kind.chance_level(r) for r in records)),
     ]
 
 
 def _letters(comparison: Comparison) -> list[tuple[str, str]]:
-    """What the letters in the groups' labels stand for."""
-    found = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
-    return [(f"Setting {letter}", words) for letter, words in sorted(found.items())]
+    """The settings that the letters in the groups' labels stand for."""
+    settings = {g.label.rsplit(" ", 1)[-1]: g.setting for g in comparison.groups if g.setting}
+    return [(f"Setting {letter}", words) for letter, words in sorted(settings.items())]
 
 
 def _networks(comparison: Comparison) -> str:
-    said: dict[tuple[str, str], set[int]] = {}
+    networks: dict[tuple[str, str], set[int]] = {}
     for record in comparison.records:
         backbone = record.config.backbone
         if isinstance(backbone, Backbone):
             name = f"{backbone.title or backbone.family}, {backbone.variant} variant"
-            said.setdefault((name, _size(backbone)), set()).add(backbone.depth)
+            networks.setdefault((name, _size(backbone)), set()).add(backbone.depth)
         else:
-            said.setdefault((backbone.name, ""), set())
-    sizes = list(dict.fromkeys(size for _, size in said))
+            networks.setdefault((backbone.name, ""), set())
+    sizes = list(dict.fromkeys(size for _, size in networks))
     words = []
-    for (name, size), depths in said.items():
+    for (name, size), depths in networks.items():
         blocks = f", {_depths(depths)} blocks" if depths else ""
         words.append(f"{name}{blocks}{f' ({size})' if len(sizes) > 1 and size else ''}")
     arms = wording.listed([arm_title(a) for a in comparison.arms])
@@ -52,35 +62,35 @@ def _networks(comparison: Comparison) -> str:
 
 
 def _size(backbone: Backbone) -> str:
-    """All that decides a network's size but its depth: "width 128, token width 64"."""
-    said = msgspec.to_builtins(backbone)
-    own = [n for n in said if n not in ("family", "wiring", "variant", "depth")]
-    return ", ".join(f"{wording.key(n)} {wording.setting(said[n])}" for n in own)
+    """The settings of a network's size, other than its depth: "width 128, token width 64"."""
+    values = msgspec.to_builtins(backbone)
+    names = [n for n in values if n not in ("family", "wiring", "variant", "depth")]
+    return ", ".join(f"{wording.key(n)} {wording.setting(values[n])}" for n in names)
 
 
 def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
-    """Each with its hyper-parameters, and where its card has them from."""
+    """Each strategy with its hyper-parameters, and the source that its card gives for them."""
     used: dict[str, list[Strategy]] = {}
     for group in comparison.groups:
         spec = group.config.strategy
         if spec is not None and spec not in used.setdefault(spec.name, []):
             used[spec.name].append(spec)
-    said = [name + each(map(_options, specs)) for name, specs in used.items()]
+    named = [name + each(map(_options, specs)) for name, specs in used.items()]
     sources = [f"{name}: {source}" for name in used if (source := _source(name, used[name]))]
     return [
-        *([("Strategies", "; ".join(said))] if said else []),
+        *([("Strategies", "; ".join(named))] if named else []),
         *([("Hyper-parameters", "; ".join(sources))] if sources else []),
     ]
 
 
 def _options(spec: Strategy) -> str:
     """A strategy's hyper-parameters in brackets; empty where it has none."""
-    said = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
-    return f" ({', '.join(said)})" if said else ""
+    values = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
+    return f" ({', '.join(values)})" if values else ""
 
 
 def _source(name: str, specs: Sequence[Strategy]) -> str:
-    """Where the card of that name has its hyper-parameters from; empty where these are others."""
+    """The source that the card of that name gives for its hyper-parameters; empty where these differ from it."""
     try:
         card = catalog.strategy(name)
     except (LookupError, ValueError):
@@ -90,3 +100,6 @@ def _source(name: str, specs: Sequence[Strategy]) -> str:
 
 def _depths(depths: Iterable[int]) -> str:
     return wording.listed([str(d) for d in sorted(depths)])
+
+
+SETTING = ReportSection("setting", 0, build)

@@ -1,0 +1,116 @@
+"""The smallest card and a record of a continual benchmark: for tests, and for whoever reads the format."""
+
+from acn_bench.benchmarks.continual.record import ContinualRecord
+from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
+from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.record import SCHEMA, RunRecord
+from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.spec import Wiring
+from acn_bench.strategies.naive import NaiveSpec
+
+SMALLEST_CARD = """
+name = "smallest_continual"
+intent = "Does the line hold?"
+citation = "none"
+
+[protocol]
+kind = "continual"
+data = "digits100"
+experiences = 2
+classes_per_experience = 2
+epochs = 1
+crop_padding = 0
+flip = false
+noise = { gaussian = [0.1] }
+
+[defaults]
+backbones = ["ac_mixer", "residual_mixer"]
+strategies = ["naive"]
+seeds = [0]
+depth = 1
+sizes = { mixer = { patch_size = 8, width = 16, token_width = 8, channel_width = 16 } }
+
+[[claim]]
+name = "forgets_less"
+statement = "AC forgets less"
+metric = "forgetting"
+direction = "lower"
+source = "none"
+"""
+
+
+def example_record(wiring: Wiring = "ac", seed: int = 0) -> ContinualRecord:
+    """A record as a run of two experiences would leave it; AC forgets 20 points, another wiring 30."""
+    lost = 0.2 if wiring == "ac" else 0.3
+    first, second, last = 0.8 + 0.01 * seed, 0.9 - 0.01 * seed, 0.8 + 0.01 * seed - lost
+    config: ContinualConfig = RunConfig(
+        benchmark=ContinualSpec(
+            name="smallest_continual",
+            data="digits100",
+            experiences=2,
+            classes_per_experience=2,
+            epochs=1,
+            crop_padding=0,
+            flip=False,
+            noise={"gaussian": (0.1,)},
+        ),
+        strategy=NaiveSpec(name="naive"),
+        backbone=MixerSpec(wiring=wiring, depth=1),
+        seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+        fingerprint="0123456789ab",
+    )
+    return RunRecord(
+        schema=SCHEMA,
+        run_id=config.run_id,
+        config=config,
+        result=ContinualResult(
+            classes=[[3, 1], [0, 2]],
+            accuracy=[[first, None], [last, second]],
+            initial_accuracy=None,
+            depth_accuracy=[[[0.5, first], None], [[0.5, last], [0.5, second]]],
+            noise=[
+                NoiseResult(
+                    corruption="gaussian",
+                    level=0.1,
+                    accuracy=[[None, None], [last - 0.05, second - 0.05]],
+                )
+            ],
+            validation=Validation(
+                accuracy=[[first, None], [last, second]],
+                depth_accuracy=[[[0.5, first], None], [[0.5, last], [0.5, second]]],
+                counts=[24, 24],
+                changes=[[20, 4], [0, 0]],
+            ),
+            test_counts=[80, 80],
+            train_loss=[[0.7], [0.6]],
+            parameters=[1_000, 2_000],
+            flops=[10_000, 20_000],
+            seconds=Seconds(train=2.0, evaluate=0.5),
+            peak_memory=100 * 2**20,
+            images_seen=432,
+            precision="fp32",
+        ),
+        provenance=Provenance(
+            code="c0de5eed",
+            commit=None,
+            versions={"torch": "2.12.1"},
+            device="cpu, 1 thread",
+            time=f"2026-01-02T03:04:{seed:02}+00:00",
+            data=DataProvenance(
+                name="digits100",
+                fingerprint="0123456789ab",
+                canonical=False,
+                train=12_000,
+                test=4_000,
+            ),
+            comparable=False,
+            why_not=[
+                "digits100 is not the full original data: 12,000 training and 4,000 test images"
+            ],
+            guards=[
+                Guard(name="no row is both trained on and held out", passed=True, detail="432, 48")
+            ],
+        ),
+    )

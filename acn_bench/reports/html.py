@@ -1,0 +1,96 @@
+"""A report as one HTML page that stands alone: no script, no request, the same bytes every time.
+
+The template escapes every word; only the drawings, which this package makes, are markup.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+from markupsafe import Markup
+
+from acn_bench.reports.model import Block, Cell, Column, Report, Strip, Table
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
+_BADGES = ("holds", "reversed", "undecided", "no verdict")
+_CLASSES = {
+    "head": {"label": "text", "text": "text", "strip": "middle"},
+    "row": {"label": "label"},
+    "cell": {"number": "number", "label": "text number", "text": "text", "strip": "middle"},
+}
+
+
+def render(report: Report) -> str:
+    """The whole page. It depends on the report alone: no clock, no paths, no host."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "attributes": _attributes,
+        "block": _block,
+        "css": _css,
+        "several": _several,
+        "spans": _spans,
+        "strip": _strip,
+    }
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(report=report, badges=_BADGES).strip() + "\n"
+
+
+def _block(block: Block) -> str:
+    """What a block is: the template has a macro for each."""
+    return type(block).__name__
+
+
+def _attributes(
+    column: Column, place: Literal["head", "row", "cell"], cell: Cell | None = None
+) -> Markup:
+    """The class of a heading or a cell, where it has one."""
+    style = column.style if cell is None else cell.style
+    names = [_CLASSES[place].get(column.kind, ""), style if style in ("ac", "residual") else ""]
+    joined = " ".join(name for name in names if name)
+    hidden = Markup(' aria-hidden="true"') if column.kind == "strip" else ""
+    return Markup(' class="{}"{}').format(joined, hidden) if joined else Markup("")
+
+
+def _several(table: Table) -> bool:
+    """Whether the table compares AC with several arms, each difference and its interval in one cell."""
+    return any(cell.detail for _, row in table.rows for cell in row)
+
+
+def _spans(table: Table) -> Sequence[tuple[Column, int]]:
+    """The upper row of headings: (first column, how many it is above), 0 for one without a group; or nothing."""
+    if not any(column.group for column in table.columns):
+        return []
+    spans: list[tuple[Column, int]] = []
+    for group, columns in groupby(table.columns, key=lambda column: column.group):
+        members = list(columns)
+        spans += [(members[0], len(members))] if group else [(column, 0) for column in members]
+    return spans
+
+
+def _css(text: str) -> Markup:
+    """A text inside a quoted string of the style sheet."""
+    return Markup("".join(c if c.isalnum() or c in " .-" else f"\\{ord(c):x} " for c in text))
+
+
+def _strip(strip: Strip) -> Markup:
+    """A tiny interval around zero, on the same scale in all rows of a table."""
+    half, middle = 58, 62
+
+    def x(value: float) -> str:
+        return f"{middle + half * value / (strip.reach or 1.0):.1f}"
+
+    bar = ""
+    if strip.interval:
+        low, high = strip.interval
+        bar = f'<path d="M{x(low)} 8H{x(high)}" stroke="#1f2430" stroke-width="2.2"/>'
+    fill = "#1f2430" if strip.interval else "#ffffff"
+    return Markup(
+        '<svg class="strip" width="124" height="16" viewBox="0 0 124 16" aria-hidden="true">'
+        f'<path d="M{middle} 1V15" stroke="#9aa1ac" stroke-width="1"/>{bar}'
+        f'<circle cx="{x(strip.difference)}" cy="8" r="3.6" fill="{fill}" stroke="#1f2430" '
+        'stroke-width="1.2"/></svg>'
+    )

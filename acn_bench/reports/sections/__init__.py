@@ -1,0 +1,1 @@
+"""The sections that any kind of benchmark can list, one a file."""

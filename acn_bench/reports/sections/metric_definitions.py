@@ -1,0 +1,26 @@
+"""How each metric of the tables is defined, and the source of the definition."""
+
+from acn_bench.analysis.comparison import Comparison
+from acn_bench.reports import views
+from acn_bench.reports.model import Cell, Column, Rows, Section, Table
+from acn_bench.reports.sections.section import ReportSection
+
+_CAPTION = (
+    "T experiences, L blocks; R[i][j] is the test accuracy on experience j after learning experience i, both from 0; "
+    "a[k] is an accuracy with the head reading after k blocks."
+)
+_COLUMNS = (Column("Metric"), Column("Definition", "text"), Column("Source", "text"))
+
+
+def build(comparison: Comparison) -> Section:
+    """One row a metric of quality or cost."""
+    kind = comparison.kind
+    rows = tuple(
+        (Cell(views.metric_title(m)), Cell(m.definition), Cell(m.source))
+        for m in (*kind.table("quality"), *kind.table("cost"))
+    )
+    table = Table(_COLUMNS, (Rows(rows),), caption=_CAPTION)
+    return Section("metrics", "Metrics", (table,))
+
+
+METRIC_DEFINITIONS = ReportSection("metrics", 110, build)

@@ -1,0 +1,208 @@
+"""What is in one format is in all, and each escapes what it takes as its own."""
+
+import csv
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+
+import pytest
+
+from acn_bench import catalog, registry, reports
+from acn_bench.analysis.comparison import compare
+from acn_bench.registry import KINDS
+from acn_bench.reports import csv as csv_report
+from acn_bench.reports import html, latex, markdown
+from acn_bench.reports.model import Bullets, Cell, Column, Note, Report, Rows, Section, Table, Terms
+
+TEXT_FORMATS = {
+    "md": markdown.escaped,
+    "latex": latex.escaped,
+    "csv": csv_report.escaped,
+}
+
+
+class Words(HTMLParser):
+    """The visible words of a page, and its tags."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words = set(), []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(params=["continual", "transfer"])
+def comparison(request, records, transfer_record):
+    """Records of each kind with all that a report can show."""
+    if request.param == "transfer":
+        arms = [("ac", "plain"), ("residual", "plain"), ("residual", "aligned")]
+        made = [transfer_record(w, s, n, depth=16, canonical=True) for w, s in arms for n in (0, 1)]
+        return compare(made, catalog.benchmark("transfer_cifar"))
+    made = [
+        record
+        for budget in ("epochs", "images")
+        for record in records(
+            ("naive", "joint"), seeds=(0, 1), experiences=20, canonical=True,
+            benchmark={"budget": budget},
+        )
+    ]  # fmt: skip
+    return compare(made, catalog.benchmark("split_cifar100"))
+
+
+def words_of(report):
+    """Every title, heading, cell, note and sentence of a report's sections."""
+    for section in report.sections:
+        yield section.title
+        for block in section.blocks:
+            yield from words_in(block)
+
+
+def words_in(block):
+    match block:
+        case Table():
+            yield from words_in_table(block)
+        case Terms():
+            yield from (word for entry in block.entries for word in entry)
+        case Bullets():
+            yield from (block.title, *block.items)
+        case Note():
+            yield block.text
+
+
+def words_in_table(table):
+    yield from (table.title, table.aside, *(note.text for note in table.notes))
+    columns = [column for column in table.columns if column.kind != "strip"]
+    yield from (word for column in columns for word in (column.title, column.group))
+    for part in table.parts:
+        yield from (part.title, part.detail, *part.lines, *part.notes)
+    yield from (word for _, row in table.rows for cell in row for word in (cell.text, cell.detail))
+
+
+def test_every_title_and_every_cell_of_every_table_is_in_every_format(comparison):
+    report = reports.report(comparison, drawings=False)
+    text = {name: reports.render(comparison, name) for name in TEXT_FORMATS}
+    page = Words(html.render(report)).text
+
+    assert {"verdicts", "published", "cost", "provenance", "metrics", "runs"} <= {
+        section.name for section in report.sections
+    }
+    for section in report.sections:
+        for table in section.tables:
+            cells = {word for _, row in table.rows for c in row for word in (c.text, c.detail)}
+            for word in {table.title or section.title, *cells} - {""}:
+                assert " ".join(word.split()) in page
+                for name, escaped in TEXT_FORMATS.items():
+                    assert escaped(word) in text[name], (name, word)
+
+
+def test_every_sentence_of_a_report_is_in_every_text_and_on_the_page(comparison):
+    report = reports.report(comparison, drawings=False)
+    page = Words(html.render(report)).text
+
+    for name, escaped in (("md", markdown.escaped), ("latex", latex.escaped)):
+        text = reports.render(comparison, name)
+        assert [w for w in words_of(report) if escaped(w) not in text] == []
+    assert [w for w in words_of(report) if " ".join(w.split()) not in page] == []
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_sections_have_names_of_their_own_and_stand_in_their_order(name):
+    sections = registry.load(KINDS.load(name).sections)
+
+    assert len({s.name for s in sections}) == len(sections)
+    assert [s.order for s in sections] == sorted({s.order for s in sections})
+
+
+def test_only_sections_that_a_kind_lists_are_in_its_report(comparison):
+    listed = {s.name for s in registry.load(comparison.kind.sections)}
+    shown = {s.name for s in reports.report(comparison, drawings=False).sections}
+
+    assert shown <= listed
+    assert (
+        ("fairness" in listed) == ("definitions" in listed) == (comparison.kind.name == "continual")
+    )
+
+
+# ---------------------------------------------------------------- escaping
+
+HOSTILE = '<b>a|b</b> [x](y) `c` *d* _e_ 100 % & #1 $2 {f} ~g ^h \\end{i} "j" &lt;'
+
+
+def hostile(text):
+    table = Table(
+        (Column(text), Column(text, group=text), Column(text, "text")),
+        (Rows(((Cell(text), Cell(text, text), Cell(text)),), text, text, (text,), (text,)),),
+        text, text, text, (Note(text),),
+    )  # fmt: skip
+    blocks = (Note(text, "warning"), Terms(((text, text),)), Bullets((text,), text, text), table)
+    return Report(text, text, (Section("s", text, blocks),))
+
+
+def test_html_has_the_words_and_no_tag_of_theirs():
+    text = html.render(hostile(HOSTILE))
+
+    assert "<b>" not in text
+    assert HOSTILE in Words(text).text
+
+
+def test_a_style_sheet_ends_at_no_benchmarks_name():
+    text = html.render(replace(hostile("words"), benchmark='"; } </style><b>'))
+
+    assert "</style><b>" not in text
+    assert text.count("</style>") == 1
+
+
+def test_markdown_has_one_row_a_line_and_no_markup_of_the_words():
+    lines = markdown.render(hostile(f"{HOSTILE}\nnext | line")).splitlines()
+
+    (row,) = [line for line in lines if line.startswith("|")][2:]
+    assert row.replace(r"\|", "").count("|") == 5  # four cells
+    for mark in ("<", "`", "[", "*d"):
+        bare = "".join(lines).replace(f"\\{mark}", "")
+        assert mark not in bare
+
+
+def test_latex_escapes_each_of_its_characters():
+    lines = latex.render(hostile(f"{HOSTILE}\nnext")).splitlines()[1:]
+
+    for mark in "%&#$_":
+        bare = "".join(lines).replace(f"\\{mark}", "").replace(" & ", "")
+        assert mark not in bare
+    assert r"\end{i}" not in "".join(lines)
+    assert r"\textbackslash{}end\{i\}" in "".join(lines)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_no_cell_of_csv_is_a_formula(start):
+    rows = list(csv.DictReader(StringIO(csv_report.render(hostile(f"{start}cmd|' /C calc'!A0")))))
+
+    assert rows
+    assert not any(
+        (value or "").startswith(("=", "+", "-", "@", "\t")) for r in rows for value in r.values()
+    )
+    assert any(r["value"] == f"'{start}cmd|' /C calc'!A0" for r in rows)
+
+
+@pytest.mark.parametrize("number", ["-1.5", "+2.4", "1,234", "1e-9", "-3"])
+def test_numbers_of_csv_stay_numbers(number):
+    assert csv_report.escaped(number) == number
+
+
+def test_a_group_named_like_a_formula_is_text_in_the_csv_of_runs(record):
+    import msgspec
+
+    from acn_bench.spec import FactorySpec
+
+    made = record()
+    config = msgspec.structs.replace(made.config, backbone=FactorySpec(factory="=a.b:c"))
+    made = msgspec.structs.replace(made, config=config, run_id=config.run_id)
+    rows = list(csv.DictReader(StringIO(csv_report.runs(compare([made])))))
+
+    assert {row["wiring"] for row in rows} == {"'=a.b:c"}
+    assert {row["seed_order"] for row in rows} == {"0"}

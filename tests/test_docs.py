@@ -1,0 +1,194 @@
+"""The code of the documentation runs, its links exist, and the README's result is that of the published records.
+
+- `docs/pipelines.md`: each Python block is a script of its own. To add one, write it there: it brings its own
+  imports and data, needs no network, has five lines beside its imports, and calls its network `model`.
+- `docs/python.md` and `README.md`: the Python blocks of a page run one after the other in one namespace.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+PIPELINES, MANUAL, README = (
+    ROOT / name for name in ("docs/pipelines.md", "docs/python.md", "README.md")
+)
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))] + [
+    ROOT / folder / "README.md" for folder in ("benchmarks", "strategies", "reports")
+]
+EVIDENCE = "2026-11-24-split-cifar100-table3-subset"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page):
+    """The page's Python blocks, each on the lines where it stands, so that an error names them."""
+    text = page.read_text(encoding="utf-8")
+    return ["\n" * text.count("\n", 0, b.start(1)) + b[1] for b in BLOCK.finditer(text)]
+
+
+def pipelines():
+    """The library that a block imports first -> the block."""
+    return {re.findall(r"(?:from|import) (?!torch)(\w+)", b)[0]: b for b in blocks(PIPELINES)}
+
+
+@pytest.fixture
+def execute(monkeypatch, tmp_path):
+    """Executes a page's blocks in one namespace, in a folder that has nothing but `reports`; gives the names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").symlink_to(ROOT / "reports")
+
+    def executed(page, codes):
+        names = {"__name__": "page"}
+        with torch.random.fork_rng():
+            for code in codes:
+                exec(compile(code, str(page), "exec"), names)
+        return names
+
+    return executed
+
+
+# ---------------------------------------------------------------- docs/pipelines.md
+
+
+@pytest.mark.parametrize("library", pipelines())
+def test_a_pipeline_runs_as_it_is_written(execute, library):
+    pytest.importorskip(library, reason=f"{library} is no dependency")
+    model = execute(PIPELINES, [pipelines()[library]])["model"]
+    assert isinstance(model, torch.nn.Module)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("library", pipelines())
+def test_a_pipeline_has_five_lines_beside_its_imports(library):
+    assert len(statements(pipelines()[library])) <= 5
+
+
+def test_avalanche_timm_transformers_and_onnx_have_pipelines():
+    assert {"avalanche", "timm", "transformers", "onnxruntime"} <= pipelines().keys()
+    assert len(pipelines()) == len(blocks(PIPELINES))
+
+
+# ---------------------------------------------------------------- docs/python.md and the README
+
+
+def test_the_manuals_blocks_run_one_after_the_other(execute, capsys):
+    names = execute(MANUAL, blocks(MANUAL))
+    assert torch.allclose(names["small"](names["x"]), names["logits"])
+    assert not names["model"].dg_only
+    assert names["output"].logits.shape == (64, 10)
+    assert names["correct"].shape == (6, 64)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) > 80  # a line for each block of the network, and for each published record
+
+
+def test_the_readmes_python_runs_and_is_five_lines_beside_its_imports(execute):
+    (code,) = blocks(README)
+    assert len(statements(code)) == 5
+    names = execute(README, [code])
+    assert torch.allclose(names["small"](names["x"]), names["depths"][3], atol=1e-5)
+
+
+def statements(code):
+    """Its lines beside imports."""
+    lines = [line for line in code.splitlines() if line.strip()]
+    return [line for line in lines if not line.startswith(("import ", "from "))]
+
+
+# ---------------------------------------------------------------- links and figures
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_a_page_lead_somewhere(page):
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def anchors(page):
+    """The names that a page's headings are linked by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    """The published figures; `tests/reports/test_evidence.py` computes the same file from the records."""
+    path = ROOT / "tests" / "reports" / "evidence" / f"{EVIDENCE}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def verdicts(evidence):
+    names = ["claim", "group", "outcome", "mean", "low", "high", "p", "wins", "adjusted", "holm"]
+    return [dict(zip(names, row, strict=True)) for row in evidence["verdicts"]]
+
+
+CLAIMS = {  # the words of the README -> the claim in the card
+    "forgets less": "forgets_less",
+    "is more accurate at the end of the stream": "ends_higher",
+    "keeps more of its accuracy under noise": "resists_noise",
+    "uses fewer of its layers": "needs_fewer_layers",
+}
+
+
+@pytest.mark.parametrize("words", CLAIMS)
+def test_the_readmes_result_is_that_of_the_published_records(verdicts, words):
+    groups = [v for v in verdicts if v["claim"] == CLAIMS[words]]
+    unit, scale = ("blocks", 1) if words.endswith("layers") else ("points", 100)
+    lowest = min(groups, key=lambda v: v["mean"])
+    highest = max(groups, key=lambda v: (v["mean"], v["high"]))
+    outcomes = [v["outcome"] for v in groups]
+    counts = [
+        f"{o} in {outcomes.count(o)}" for o in ("holds", "reversed", "undecided") if o in outcomes
+    ]
+    cells = [
+        words,
+        f"{effect(lowest, scale)} to {effect(highest, scale)} {unit}",
+        ", ".join(counts),
+        str(survivors(groups)),
+    ]
+    assert f"| {' | '.join(cells)} |" in README.read_text(encoding="utf-8").splitlines()
+
+
+def test_what_the_readme_says_of_the_naive_groups_is_so(verdicts):
+    naive = [v for v in verdicts if v["claim"] == "forgets_less" and v["group"].startswith("naive")]
+    held = sum(v["outcome"] == "holds" for v in naive)
+    sentence = f"*forgets less* holds in {held} of {len(naive)} groups, in {survivors(naive)} after"
+    assert sentence in README.read_text(encoding="utf-8")
+
+
+def test_si_differs_from_naive_by_no_more_than_the_readme_says(evidence):
+    cells = {name: mean for name, (mean, _, _) in evidence["cells"].items()}
+    largest = max(
+        abs(mean - cells[name.replace("si ", "naive ", 1)])
+        for name, mean in cells.items()
+        if re.fullmatch(r"si .* (ac|residual) forgetting", name)
+    )
+    sentence = f"differs from naive by {100 * largest:.1f} points at most"
+    assert sentence in README.read_text(encoding="utf-8")
+
+
+def survivors(groups):
+    return sum(v["holm"] == "survives Holm" for v in groups)
+
+
+def effect(verdict, scale):
+    """A group's mean difference and its interval, as reports show them."""
+    mean, low, high = (scale * verdict[name] for name in ("mean", "low", "high"))
+    places = 0 if (high - low) / 2 >= 10 else 1
+    mean, low, high = (signed(value, places) for value in (mean, low, high))
+    return f"{mean} [{low}, {high}]"
+
+
+def signed(value, places):
+    rounded = round(value, places) + 0.0  # -0.0 + 0.0 is 0.0
+    return f"{rounded:{'+' if rounded else ''}.{places}f}".replace("-", "−")
