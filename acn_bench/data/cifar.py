@@ -131,9 +131,7 @@ def read(name: str, root: Path) -> Cifar:
     if _is_absent(folder):
         _download(name, root)
     store = ManifestStore(name, root, folder)
-    manifest = _manifest(
-        store, layout
-    )  # before the content is read: a later change is noticed at the next start
+    manifest = _manifest(store, layout)  # first: a change while the files are read is then noticed
     raw = {file: _bytes(folder / file, layout) for file in layout.md5}
     content = {file: _content(folder / file, raw[file], layout) for file in layout.md5}
     train = _split({folder / file: content[file] for file in layout.train}, layout)
@@ -159,7 +157,9 @@ def _manifest(store: ManifestStore, layout: Layout) -> Manifest:
     try:
         return store.update(layout.md5)
     except OSError as e:
-        raise _missing(Path(e.filename), layout, e.strerror or type(e).__name__) from e
+        raise _missing(
+            Path(e.filename or store.folder), layout, e.strerror or type(e).__name__
+        ) from e
 
 
 # ---------------------------------------------------------------- the content of the files

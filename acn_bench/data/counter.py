@@ -1,9 +1,9 @@
 """Keys -> random numbers that depend on the keys alone.
 
-Not on the order of calls, the batch, the device or a global generator: what belongs to row 7 is the
-same wherever row 7 turns up. Keys are integers, words ("gaussian") and integer tensors, which
-broadcast. Integers are mixed by splitmix64 (Steele et al. 2014), in int64 that wraps around. All
-that follows the integers is exact or rounded once, so that no vector width shows in the result.
+They do not depend on the order of calls, the batch, the device or a global generator: row 7 gets the same
+numbers in any batch. Keys are integers, words ("gaussian") and integer tensors, which broadcast. Integers are
+mixed by splitmix64 (Steele et al. 2014), in int64 that wraps around. Each later step is exact or rounds once, so
+that the result does not depend on the width of the processor's vectors.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _MIX_2 = 0x94D049BB133111EB - 2**64
 def bits(*keys: Key) -> Tensor:
     """64 random bits for each element of the broadcast keys, as int64.
 
-    Put the keys that vary most last: a key is mixed in at the size that the keys up to it have.
+    Put the keys that vary most last: a key is mixed in at the broadcast size of the keys up to it.
     Raises ValueError for a key that is a floating tensor.
     """
     state = torch.tensor(_START)
@@ -50,12 +50,12 @@ def normal(*keys: Key) -> Tensor:
 def normals(count: int, *keys: Key) -> Tensor:
     """(*broadcast, count) standard normals, float32: `count` for each element of the broadcast keys.
 
-    Four from each hash: 16 bits choose one of 65,536 equally likely quantiles, so |z| < 4.4. A table
-    holds no rounding that differs between a vector's body and its tail, as sines and logarithms do.
+    Each hash gives four: 16 bits choose one of 65,536 equally likely quantiles, so |z| < 4.4. A table rounds
+    alike everywhere; sines and logarithms can round differently in the body and in the tail of a vector.
     """
-    heads = [key.unsqueeze(-1) if isinstance(key, Tensor) else key for key in keys]
+    leading = [key.unsqueeze(-1) if isinstance(key, Tensor) else key for key in keys]
     device = next((key.device for key in keys if isinstance(key, Tensor)), torch.device("cpu"))
-    words = bits(*heads, torch.arange(-(-count // 4), device=device)).contiguous()
+    words = bits(*leading, torch.arange(-(-count // 4), device=device)).contiguous()
     choice = words.view(torch.int16).to(torch.int32).add_(2**15)
     drawn: Tensor = _quantiles(device).index_select(0, choice.flatten()).view(choice.shape)
     return drawn.narrow(-1, 0, count)
@@ -63,7 +63,7 @@ def normals(count: int, *keys: Key) -> Tensor:
 
 @lru_cache
 def _quantiles(device: torch.device) -> Tensor:
-    """(65536,) the normal's quantiles at the middle of equal shares, scaled to unit variance."""
+    """(65536,) quantiles of the normal distribution at the middles of equal shares, scaled to unit variance."""
     shares = (torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16
     z: Tensor = torch.special.ndtri(shares)
     return z.div(z.square().mean().sqrt()).to(torch.float32).to(device)
@@ -87,5 +87,5 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def _shift(x: Tensor, places: int) -> Tensor:
-    """`x` shifted right with zeros coming in; torch's own shift repeats the sign."""
+    """`x` shifted right, filled with zeros; torch's own shift repeats the sign."""
     return (x >> places).bitwise_and_(2 ** (64 - places) - 1)

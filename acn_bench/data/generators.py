@@ -1,4 +1,4 @@
-"""Keys -> the state of the three global generators; and their state as it was."""
+"""Seed the three global generators from keys, and restore their state."""
 
 import random
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from acn_bench.data.counter import bits
 
 
 def seed_everything(*keys: int | str) -> None:
-    """Set the generators of Python, NumPy and torch to what the keys say."""
+    """Seed the generators of Python, NumPy and torch; the keys alone determine the state."""
     seed = int(bits(*keys)) & (2**63 - 1)
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -19,8 +19,8 @@ def seed_everything(*keys: int | str) -> None:
 
 
 @contextmanager
-def generators_kept() -> Iterator[None]:
-    """What happens inside leaves the generators of Python, NumPy and torch as they were."""
+def preserved_generators() -> Iterator[None]:
+    """Restore the generators of Python, NumPy and torch at the end of the block."""
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():

@@ -84,7 +84,7 @@ class ManifestStore:
         """
         with _locked(self.places) as place:
             stored = [m for m in map(_read, self.places) if m is not None]
-            manifest = _hashed(self.folder, sorted(set(files)), stored, place, progress)
+            manifest = _hashed(self.folder, list(dict.fromkeys(files)), stored, place, progress)
             if manifest not in stored:
                 _write(manifest, place)
             return manifest
@@ -184,7 +184,8 @@ def _hashed(
 
 def _manifest(files: dict[str, File | None], stored: Sequence[Manifest]) -> Manifest:
     """The files that are hashed, with the values that were derived from the same contents."""
-    manifest = Manifest(VERSION, tuple(file for file in files.values() if file is not None))
+    hashed = (files[name] for name in sorted(files))
+    manifest = Manifest(VERSION, tuple(file for file in hashed if file is not None))
     same = (m.derived for m in stored if m.derived and m.digest == manifest.digest)
     return msgspec.structs.replace(manifest, derived=next(same, {}))
 

@@ -1,7 +1,7 @@
 """Clean images -> corrupted images, the same for the same seed and row.
 
-The noise of an image depends on (seed, corruption, its index) alone. The level only scales it, so the
-levels of one corruption are nested: at a higher level the same pixels are struck, and more of them.
+The noise of an image depends on (seed, corruption, its index) alone. The level only scales it, so the levels of
+one corruption are nested: a higher level changes the same pixels, and more of them.
 """
 
 import math
@@ -25,13 +25,13 @@ def gaussian(images: Tensor, sigma: float, seed: int = 0, indices: Tensor | None
     """Each value plus N(0, sigma²), clipped to [0, 1].
 
     images (B, C, H, W) floating, in [0, 1] -> the same; indices (B,) integer, default 0 … B-1.
-    Raises ValueError where an argument is none of that, or sigma is negative.
+    Raises ValueError where an argument has another shape, type or range, or sigma is negative.
     """
     rows = _checked(images, indices)
     if not (sigma >= 0 and math.isfinite(sigma)):
         raise ValueError(f"sigma is {sigma}: it must be a finite number, 0 or more")
     z = counter.normals(images[0].numel() if len(images) else 0, seed, "gaussian", rows)
-    # two steps, not addcmul: a fused one rounds otherwise in a vector's body than in its tail
+    # two steps, not addcmul: the fused one rounds differently in the body and in the tail of a vector
     noise = z.view(images.shape).to(images.dtype).mul_(sigma)
     return noise.add_(images).clamp_(0, 1)
 
@@ -41,9 +41,9 @@ def salt_and_pepper(
 ) -> Tensor:
     """round(share · H · W) pixels of each image, all channels at once: half to 0, half to 1.
 
-    An odd pixel goes to 0 or 1 by chance. images (B, C, H, W) floating, in [0, 1] -> the same;
-    indices (B,) integer, default 0 … B-1. Raises ValueError where an argument is none of that, or
-    share lies outside [0, 1].
+    Where the number is odd, the last pixel is set to 0 or 1 at random. images (B, C, H, W) floating, in [0, 1] ->
+    the same; indices (B,) integer, default 0 … B-1. Raises ValueError where an argument has another shape, type
+    or range, or share lies outside [0, 1].
     """
     rows = _checked(images, indices).unsqueeze(-1)
     if not 0 <= share <= 1:
@@ -52,11 +52,11 @@ def salt_and_pepper(
     count = round(share * size)
     pixels = torch.arange(size, device=images.device)
     rank = counter.bits(seed, "salt_and_pepper", rows, pixels).argsort(dim=1)
-    struck = rank[:, :count].unsqueeze(1).expand(-1, images.shape[1], -1)  # (B, C, count)
+    changed = rank[:, :count].unsqueeze(1).expand(-1, images.shape[1], -1)  # (B, C, count)
     first = counter.integers(2, seed, "salt_and_pepper first", rows)  # (B, 1)
     value = ((first + torch.arange(count, device=images.device)) % 2).to(images.dtype)
     noisy = images.clone(memory_format=torch.contiguous_format).clamp_(0, 1)
-    noisy.flatten(2).scatter_(2, struck, value.unsqueeze(1).expand_as(struck))
+    noisy.flatten(2).scatter_(2, changed, value.unsqueeze(1).expand_as(changed))
     return noisy
 
 
@@ -64,7 +64,7 @@ CORRUPTIONS: dict[str, Corruption] = {"gaussian": gaussian, "salt_and_pepper": s
 
 
 def _checked(images: Tensor, indices: Tensor | None) -> Tensor:
-    """The row numbers, (B,), once images and indices were found to be what they must be."""
+    """The row numbers, (B,). Raises ValueError where images or indices have another shape, type or range."""
     if images.dim() != 4:
         raise ValueError(f"images are {tuple(images.shape)}: they must be (B, C, H, W)")
     if not images.is_floating_point():

@@ -1,7 +1,7 @@
-"""The bytes of a pickle -> the words, numbers and arrays in it, and nothing is run.
+"""The bytes of a pickle -> the words, numbers and arrays in it; no code of the pickle runs.
 
-A pickle can ask Python to run anything. Here it may ask for nothing but numpy's array, and even that is a
-stand-in: what was asked for is kept, checked, and only then made an array.
+A pickle can make Python call any function. Here it may name numpy's array alone, and a stand-in takes its place:
+the arguments are stored and checked, and only then made an array.
 """
 
 import io
@@ -15,13 +15,13 @@ import numpy.typing as npt
 def load(raw: bytes) -> dict[str, Any]:
     """The dictionary in a pickle, its keys as text.
 
-    Raises RefusedError with what it asked to run, and ValueError for what is no whole pickle of a dictionary.
+    Raises RefusedError with the function that it names, ValueError where it is no whole pickle of a dictionary.
     """
     try:
         content = _Unpickler(io.BytesIO(raw), encoding="bytes").load()
     except RefusedError:
         raise
-    except Exception as e:  # bytes that are no pickle raise nearly anything
+    except Exception as e:  # damaged bytes raise nearly any error
         raise ValueError(f"it must be a whole pickle ({type(e).__name__}: {e})") from e
     if not isinstance(content, dict):
         raise ValueError(f"it must be a dictionary, not a {type(content).__name__}")
@@ -29,33 +29,33 @@ def load(raw: bytes) -> dict[str, Any]:
 
 
 def text(word: str | bytes) -> str:
-    """A word, which Python 2 wrote as bytes."""
+    """A word as text; Python 2 wrote words as bytes."""
     return word.decode("utf-8", "replace") if isinstance(word, bytes) else word
 
 
-# ---------------------------------------------------------------- what a pickle may ask for
+# ---------------------------------------------------------------- the functions that a pickle may name
 
 
 class _Dtype:
-    """Stands in for numpy.dtype: the code that it was asked for."""
+    """Stands in for numpy.dtype: stores the type code."""
 
     def __init__(self, code: str | bytes, *_: Any) -> None:
         self.code = text(code)
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and the like, of no meaning where a value is one byte."""
+        """Ignore byte order and alignment: a value is one byte."""
 
 
 class Array:
-    """Stands in for numpy.ndarray: the state that it was given."""
+    """Stands in for numpy.ndarray: stores its state."""
 
-    state: tuple[Any, ...] = ()  # (shape, dtype, whether in Fortran's order, bytes)
+    state: tuple[Any, ...] = ()  # (shape, dtype, is in Fortran order, bytes)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.state = state[-4:]  # before them, a version
+        self.state = state[-4:]  # a version number comes first
 
     def pixels(self) -> npt.NDArray[np.uint8] | None:
-        """The array, if the state is one of unsigned bytes."""
+        """The array; None where the state is not one of unsigned bytes."""
         if len(self.state) != 4:
             return None
         shape, dtype, fortran, raw = self.state
@@ -66,7 +66,7 @@ class Array:
         try:
             flat = np.frombuffer(raw, dtype=np.uint8)
             return flat.reshape(shape, order="F" if fortran else "C")
-        except (TypeError, ValueError):  # a shape that the bytes do not fill
+        except (TypeError, ValueError):  # the bytes do not fill the shape
             return None
 
 
@@ -81,7 +81,7 @@ def _frombuffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """How Python 3 writes bytes into a pickle of protocol 2."""
+    """Decode bytes as Python 3 writes them into a pickle of protocol 2."""
     if encoding != "latin1":
         raise ValueError(f"bytes are written in latin1, not {encoding!r}")
     return text.encode("latin1")
@@ -99,7 +99,7 @@ _ALLOWED: dict[str, Any] = {
 
 
 class RefusedError(Exception):
-    """What a pickle asked to run."""
+    """A pickle names a function that it may not call; the message is its name."""
 
 
 class _Unpickler(pickle.Unpickler):

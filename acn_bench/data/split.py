@@ -1,4 +1,4 @@
-"""A data set and a seed -> which rows are trained on, held out and tested."""
+"""A data set and a seed -> the rows to train on, to hold out and to test on."""
 
 from dataclasses import dataclass
 
@@ -11,40 +11,40 @@ from acn_bench.data.images import ImageData
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers by experience; test rows count from 0 in the test set."""
+    """Row numbers of each experience; test rows count from 0 in the test set."""
 
     classes: list[list[int]]  # original ids, by experience
     train: list[Tensor]  # rows (N_e,)
     validation: list[Tensor]  # held-out training rows (V_e,)
     test: list[Tensor]  # rows of the test set (M_e,)
     position: (
-        Tensor  # (all classes,): a class's place in the order of arrival; -1 where it never comes
+        Tensor  # (all classes,): index in the order of arrival; -1 for a class that never arrives
     )
 
     def label(self, classes: Tensor, *, task_incremental: bool) -> Tensor:
-        """Original class ids -> what the head is to say: counted per experience, or over the stream."""
-        place = self.position[classes]
-        return place % len(self.classes[0]) if task_incremental else place
+        """Original class ids -> the targets of the head, numbered in each experience or over the stream."""
+        position = self.position[classes]
+        return position % len(self.classes[0]) if task_incremental else position
 
 
 def whole(data: ImageData, share: float, seed: int) -> Split:
-    """All classes at once, in their own order; a share of each class's rows is held out.
+    """One experience with all classes in numerical order; a share of each class's rows is held out.
 
     Raises ValueError where a class has no rows to spare.
     """
     classes = range(len(data.class_names))
-    kept, held = zip(*(hold_out(data, c, share, seed) for c in classes), strict=True)
+    train, held_out = zip(*(hold_out(data, c, share, seed) for c in classes), strict=True)
     return Split(
         [list(classes)],
-        [torch.cat(kept)],
-        [torch.cat(held)],
+        [torch.cat(train)],
+        [torch.cat(held_out)],
         [torch.arange(len(data.test_labels))],
         torch.arange(len(classes)),
     )
 
 
 def hold_out(data: ImageData, label: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """The rows of a class, in order: those to train on, and the held-out ones."""
+    """The rows of a class to train on, (N,), and its held-out rows, (V,); both sorted."""
     rows = (data.train_labels == label).nonzero().squeeze(1)
     held = round(share * len(rows))
     if held == 0 or held == len(rows):

@@ -1,4 +1,4 @@
-"""`pkg.module:function`, which makes an Avalanche benchmark -> its images and its experiences, as tensors."""
+"""`pkg.module:function`, which makes an Avalanche benchmark -> its images and experiences, as tensors."""
 
 import inspect
 import json
@@ -13,63 +13,65 @@ import torch
 from torch import Tensor
 
 from acn_bench import user_functions
-from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData, content_hash
 
-Side = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
+Split = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
 WHAT = "benchmark function"
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What an Avalanche benchmark holds. Each class is in one experience."""
+    """The content of an Avalanche benchmark. Each class is in one experience."""
 
-    train: Side
-    test: Side
+    train: Split
+    test: Split
     class_names: tuple[str, ...]
     experiences: tuple[tuple[int, ...], ...]  # the classes of each, in order
-    task_labels: bool  # whether each experience has one of its own
-    shared: bool  # whether experiences had classes in common: then a class is one experience's part of it
+    task_labels: bool  # whether each experience has a task label that no other has
+    shared: (
+        bool  # whether experiences shared classes: then a class here is one experience's part of it
+    )
 
 
 def load(name: str, root: Path, arguments: dict[str, Any]) -> ImageData:
-    """The data that the function makes. Raises as `read`."""
+    """The data set that the function makes. Raises as `read`."""
     return _load(name, root, json.dumps(arguments, sort_keys=True))
 
 
 @lru_cache
 def _load(name: str, root: Path, arguments: str) -> ImageData:
-    made = read(name, json.loads(arguments), root)
-    order = [torch.tensor(own) for own in made.experiences]
+    stream = read(name, json.loads(arguments), root)
+    order = [torch.tensor(classes) for classes in stream.experiences]
     return ImageData(
         name,
-        *made.train,
-        *made.test,
-        class_names=made.class_names,
+        *stream.train,
+        *stream.test,
+        class_names=stream.class_names,
         canonical=False,
         flips=True,
-        fingerprint=content_hash(*made.train, *made.test, *order),
-        experiences=made.experiences,
-        task_labels=made.task_labels,
-        shared=made.shared,
+        fingerprint=content_hash(*stream.train, *stream.test, *order),
+        experiences=stream.experiences,
+        task_labels=stream.task_labels,
+        shared=stream.shared,
     )
 
 
 def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
-    """Call the function with `arguments`, and take all that its streams hold.
+    """Call the function with `arguments` and read all examples of its streams.
 
-    It is asked for plain images where it takes transforms, and to put its files below `root`. What it
-    draws from the global generators is the same each time. Raises LookupError where there is no such
+    Where it has these parameters, it gets no transforms, and `root` as the folder of its files. The global
+    generators are seeded, so that it draws the same numbers each time. Raises LookupError where there is no such
     function, ValueError where it fails, or where its streams are not of images and classes.
     """
     benchmark = _benchmark(name, arguments, root)
     train, test = list(benchmark.train_stream), list(benchmark.test_stream)
-    sides = [[_examples(name, e.dataset.eval()) for e in side] for side in (train, test)]
-    shapes = {tuple(images.shape[1:]) for side in sides for images, _ in side}
+    splits = [[_examples(name, e.dataset.eval()) for e in split] for split in (train, test)]
+    shapes = {tuple(images.shape[1:]) for split in splits for images, _ in split}
     if len(shapes) != 1:
         raise ValueError(f"{name} has images of different shapes: {_listed(shapes)}")
-    classes = [sorted(set(labels.tolist())) for _, labels in sides[0]]
-    shared = len({c for own in classes for c in own}) < sum(map(len, classes))
+    classes = [sorted(set(labels.tolist())) for _, labels in splits[0]]
+    shared = len({c for experience in classes for c in experience}) < sum(map(len, classes))
     if shared and len(test) != len(train):
         raise ValueError(
             f"{name} has {len(train)} experiences to train on and {len(test)} to test on, and they share "
@@ -77,11 +79,11 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
         )
     names, experiences = _numbered(classes, shared)
     if shared:
-        sides = [_renumbered(name, side, classes) for side in sides]
+        splits = [_renumbered(name, split, classes) for split in splits]
     tasks = [set(getattr(e, "task_labels", ())) for e in train]  # some streams have none
     return Stream(
-        train=_joined(sides[0]),
-        test=_joined(sides[1]),
+        train=_joined(splits[0]),
+        test=_joined(splits[1]),
         class_names=names,
         experiences=experiences,
         task_labels=len(train) > 1 and len(set.union(*tasks)) == len(train),
@@ -91,15 +93,15 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
 
 def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
     make = user_functions.function(name, WHAT)
-    known = inspect.signature(make).parameters
+    parameters = inspect.signature(make).parameters
     plain = {"train_transform": None, "eval_transform": None, "dataset_root": root}
-    given = {key: value for key, value in plain.items() if key in known}
-    given |= {key: _numbers(value) for key, value in arguments.items()}
+    passed = {key: value for key, value in plain.items() if key in parameters}
+    passed |= {key: _numbers(value) for key, value in arguments.items()}
     try:
-        with generators_kept():
+        with preserved_generators():
             seed_everything("benchmark function")
-            benchmark = make(**given)
-    except Exception as e:  # anybody's code, and anybody's download
+            benchmark = make(**passed)
+    except Exception as e:  # the user's code, and downloads
         why = f"{type(e).__name__}: {' '.join(str(e).split())}"
         raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {why}") from e
     if not all(hasattr(benchmark, stream) for stream in ("train_stream", "test_stream")):
@@ -110,7 +112,7 @@ def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Keys of numbers as such: a card can only write words."""
+    """Keys that are written as numbers -> int: the keys of a card are always text."""
     if isinstance(value, dict) and all(key.isdecimal() for key in value):
         return {int(key): inner for key, inner in value.items()}
     return value
@@ -122,38 +124,39 @@ def _numbers(value: Any) -> Any:
 def _numbered(
     classes: Sequence[Sequence[int]], shared: bool
 ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """Names of all classes, and the classes of each experience."""
+    """The names of all classes, and the classes of each experience."""
     if not shared:
-        count = 1 + max(c for own in classes for c in own)
+        count = 1 + max(c for experience in classes for c in experience)
         return tuple(map(str, range(count))), tuple(map(tuple, classes))
-    names = tuple(f"{e}/{c}" for e, own in enumerate(classes) for c in own)
+    names = tuple(f"{e}/{c}" for e, experience in enumerate(classes) for c in experience)
     numbers = iter(range(len(names)))
-    return names, tuple(tuple(next(numbers) for _ in own) for own in classes)
+    return names, tuple(tuple(next(numbers) for _ in experience) for experience in classes)
 
 
-def _renumbered(name: str, side: Sequence[Side], classes: Sequence[Sequence[int]]) -> list[Side]:
-    """Class c of experience e under a number of its own."""
-    made, first = [], 0
-    for e, ((images, labels), own) in enumerate(zip(side, classes, strict=True)):
-        place = {c: first + k for k, c in enumerate(own)}
-        unknown = set(labels.tolist()) - set(own)
+def _renumbered(name: str, split: Sequence[Split], classes: Sequence[Sequence[int]]) -> list[Split]:
+    """Give each pair of an experience and one of its classes a new label."""
+    renumbered, first = [], 0
+    for e, ((images, labels), experience) in enumerate(zip(split, classes, strict=True)):
+        new_label = {c: first + k for k, c in enumerate(experience)}
+        unknown = set(labels.tolist()) - set(experience)
         if unknown:
             raise ValueError(f"{name} tests class {min(unknown)} in experience {e}, which lacks it")
-        made.append((images, torch.tensor([place[c] for c in labels.tolist()])))
-        first += len(own)
-    return made
+        renumbered.append((images, torch.tensor([new_label[c] for c in labels.tolist()])))
+        first += len(experience)
+    return renumbered
 
 
-def _joined(side: Sequence[Side]) -> Side:
-    images, labels = zip(*side, strict=True)
+def _joined(split: Sequence[Split]) -> Split:
+    """The examples of all experiences, in order."""
+    images, labels = zip(*split, strict=True)
     return torch.cat(images), torch.cat(labels)
 
 
 # ---------------------------------------------------------------- images
 
 
-def _examples(name: str, dataset: Any) -> Side:
-    """All that a data set of Avalanche's yields."""
+def _examples(name: str, dataset: Any) -> Split:
+    """All images and labels of an Avalanche data set."""
     items = [dataset[k] for k in range(len(dataset))]
     images = [_pixels(name, item[0]) for item in items]
     shapes = {tuple(image.shape) for image in images}
@@ -163,8 +166,8 @@ def _examples(name: str, dataset: Any) -> Side:
 
 
 def _pixels(name: str, image: Any) -> Tensor:
-    """An image of PIL, an array (H, W[, C]) or a tensor (C, H, W) -> (C, H, W) uint8."""
-    if hasattr(image, "convert"):  # PIL's
+    """A PIL image, an array (H, W[, C]) or a tensor (C, H, W) -> (C, H, W) uint8."""
+    if hasattr(image, "convert"):  # of PIL
         image = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
     if isinstance(image, np.ndarray):
         image = image.copy()  # it may be read-only

@@ -9,9 +9,9 @@ from typing import Any
 from avalanche.core import SupervisedPlugin
 
 from acn_bench.data.batches import Rows
-from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 
-__all__ = ["Seeded", "generators_kept", "seed_everything"]
+__all__ = ["Seeded", "preserved_generators", "seed_everything"]
 
 
 class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]

@@ -10,7 +10,7 @@ from avalanche.benchmarks.utils.utils import concat_datasets
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 
 class NumberedRows(Dataset[tuple[int, int]]):
@@ -37,7 +37,7 @@ def class_stream(
     """
     # nc_benchmark is what Avalanche's own Split benchmarks use, and all its strategies support it;
     # it draws from the global generator, which would change the initial weights.
-    with generators_kept():
+    with preserved_generators():
         return nc_benchmark(
             train,
             test,

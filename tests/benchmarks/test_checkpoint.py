@@ -14,7 +14,7 @@ from acn_bench.spec import FactorySpec
 from acn_bench.strategies.lwf import LwfSpec
 from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.replay import ReplaySpec
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 from acn_bench.training.resume import ResumeFile
 
 ABOUT = {"run": "run", "code": "abc"}
@@ -50,7 +50,7 @@ def begun(config, digits, tmp_path):
 
 
 def measured(run):
-    with generators_kept():
+    with preserved_generators():
         return run.measure()
 
 

@@ -19,7 +19,7 @@ from acn_bench.evaluation import correctness
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.joint import JointSpec
 from acn_bench.strategies.replay import ReplaySpec
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 from acn_bench.strategies.si import SiSpec
 from acn_bench.training.divergence import DivergedError
 
@@ -58,7 +58,7 @@ def watched(run):
         return images
 
     run.rows.augmented = record
-    with generators_kept():
+    with preserved_generators():
         for experience in run._stream().train_stream:
             run._train(experience)
     return seen
@@ -155,7 +155,7 @@ def test_two_runs_of_one_config_are_identical_whatever_was_drawn_before(measure,
 
 def test_evaluation_changes_neither_the_model_nor_a_generator(run):
     made = run()
-    with generators_kept():
+    with preserved_generators():
         made._train(made._stream().train_stream[0])
         made.model.backbone.blocks[0].eval()
         weights = {k: v.clone() for k, v in made.model.state_dict().items()}
@@ -276,7 +276,7 @@ def test_what_was_right_agrees_with_the_accuracies_of_the_record(measure):
 @pytest.mark.parametrize("heads", ["each", "one"])
 def test_the_matrix_is_what_avalanche_counts_itself(run, heads):
     made = run(heads=heads)
-    with generators_kept():
+    with preserved_generators():
         stream = made._stream()
         for experience in stream.train_stream:
             made._train(experience)

@@ -8,14 +8,14 @@ from acn_bench.strategies.gdumb import GdumbSpec
 from acn_bench.strategies.joint import JointSpec
 from acn_bench.strategies.lwf import LwfSpec
 from acn_bench.strategies.replay import ReplaySpec
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 SCHEMES = ["plain", "aligned", "layerskip", "layerdrop"]
 
 
 def trained(run, experiences=1):
     """Train on the first experiences; the trunk's weights."""
-    with generators_kept():
+    with preserved_generators():
         stream = run._stream()
         for experience in stream.train_stream[:experiences]:
             run._train(experience)
@@ -80,7 +80,7 @@ def test_strategies_add_to_the_schemes_loss(run, strategy):
         made = run(strategy=strategy, scheme=scheme, epochs=1)
         if not joint:
             return trained(made, 2)
-        with generators_kept():
+        with preserved_generators():
             made._train(made._stream().train_stream)
         return torch.cat([p.detach().flatten() for p in made.model.backbone.parameters()])
 

@@ -37,7 +37,7 @@ def test_no_two_images_of_digits10_are_equal_across_the_sides() -> None:
 
 
 @pytest.mark.parametrize("side", ["train", "test"])
-def test_a_pair_is_of_two_different_digits_of_its_class(side: digits.Side) -> None:
+def test_a_pair_is_of_two_different_digits_of_its_class(side: digits.SplitName) -> None:
     _, labels = originals()
     left, right = digits.pair_rows(side)
     assert (left != right).all()

@@ -5,13 +5,13 @@ import runpy
 
 from avalanche.training.supervised import Naive
 
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 
 def test_stock_avalanche_trains_the_backbone_and_logs_every_metric(root, capsys):
     path = root / "examples" / "avalanche_pipeline.py"
     assert len(path.read_text().splitlines()) <= 40
-    with generators_kept():
+    with preserved_generators():
         made = runpy.run_path(str(path))
     assert type(made["strategy"]) is Naive
     end = capsys.readouterr().out.rpartition("End of eval phase")[2]

@@ -26,7 +26,7 @@ from acn_bench.strategies.lwf import LwfSpec
 from acn_bench.strategies.mas import MasSpec
 from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.row_models import CachedFeatures
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 from acn_bench.strategies.si import SiSpec
 
 SI = SiSpec(name="si", strength=100.0, importance_max=None)
@@ -37,7 +37,7 @@ REPLAY = ReplaySpec(name="replay", memory=30, memory_batch_size=32)
 def trained(run, experiences=3):
     """Train on the first experiences, one by one; returns the trunk's weights after each."""
     after = []
-    with generators_kept():
+    with preserved_generators():
         stream = run._stream()
         for experience in stream.train_stream[:experiences]:
             run._train(experience)
@@ -94,7 +94,7 @@ def test_a_penalty_of_a_million_holds_the_trunk(small, spec):
 
 def test_ewc_keeps_one_quadratic_that_equals_the_sum_over_experiences(small):
     run = small(EWC)
-    with generators_kept():
+    with preserved_generators():
         stream = run._stream()
         ewc = plugin(run, EWCPlugin)
         seen = []
@@ -156,7 +156,7 @@ def test_joint_sees_every_experience_at_once(small):
 )
 def test_heads_of_other_experiences_do_not_move(small, spec):
     run = small(spec)
-    with generators_kept():
+    with preserved_generators():
         stream = run._stream()
         for current, experience in enumerate(stream.train_stream):
             before = [h.weight.detach().clone() for h in run.model.head]
@@ -264,7 +264,7 @@ def test_cumulative_sees_all_rows_so_far_in_every_epoch(small, heads):
     run = small(CumulativeSpec(name="cumulative"), heads=heads, epochs=1)
     shown, augmented = [], run.rows.augmented
     run.rows.augmented = lambda rows: shown.extend(rows.tolist()) or augmented(rows)
-    with generators_kept():
+    with preserved_generators():
         for i, experience in enumerate(run._stream().train_stream):
             shown.clear()
             run._train(experience)

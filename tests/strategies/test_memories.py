@@ -15,7 +15,7 @@ from acn_bench.strategies.gdumb import GdumbSpec
 from acn_bench.strategies.gem import GemSpec
 from acn_bench.strategies.icarl import IcarlSpec
 from acn_bench.strategies.plugins.gdumb import GDumb
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 needs_solver = pytest.mark.skipif(
     importlib.util.find_spec("quadprog") is None, reason="quadprog (the extra `gem`) is absent"
@@ -32,7 +32,7 @@ GDUMB = GdumbSpec(name="gdumb", memory=36)
 def trained(run, experiences=2):
     """Train on the first experiences, one by one; the trunk's weights after each."""
     after = []
-    with generators_kept():
+    with preserved_generators():
         for experience in run._stream().train_stream[:experiences]:
             run._train(experience)
             weights = [p.detach().flatten().clone() for p in run.model.backbone.parameters()]
@@ -222,7 +222,7 @@ def test_icarl_says_the_class_whose_exemplars_lie_nearest_on_average(small):
 
 def test_icarl_trains_on_its_exemplars_too(small):
     run = small(ICARL, heads="one")
-    with generators_kept():
+    with preserved_generators():
         first, second = run._stream().train_stream[:2]
         run._train(first)
         shown, augmented = [], run.rows.augmented
@@ -267,7 +267,7 @@ def test_gdumb_is_trained_from_scratch_on_its_memory_alone(small):
         return augmented(rows)
 
     run.rows.augmented = watched
-    with generators_kept():
+    with preserved_generators():
         for experience in run._stream().train_stream[:2]:
             shown.clear()
             run._train(experience)

@@ -9,7 +9,7 @@ import torch
 from acn_bench import catalog
 from acn_bench.plan import Choices, unresolved
 from acn_bench.strategies.builder import BuilderSpec
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def example(root, tmp_path, monkeypatch):
 def trunks(run):
     """The trunk's weights after each of two experiences."""
     after = []
-    with generators_kept():
+    with preserved_generators():
         for experience in run._stream().train_stream[:2]:
             run._train(experience)
             weights = [p.detach().flatten().clone() for p in run.model.backbone.parameters()]

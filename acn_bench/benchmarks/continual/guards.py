@@ -12,7 +12,7 @@ from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.config import Seeds
 from acn_bench.data.batches import Rows
-from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split, hold_out
 from acn_bench.evaluation.correctness import Correct
@@ -100,7 +100,7 @@ def _drawn(
 
     def init() -> Tensor:
         rows, s = Rows(data.train_images[:1], seed=config.seeds.data), config.seeds
-        with generators_kept():
+        with preserved_generators():
             seed_everything("whatever was drawn before", s.order, s.data, s.noise)
             model: nn.Module = row_model(config, rows)
         return torch.cat([p.detach().flatten() for p in model.parameters()])

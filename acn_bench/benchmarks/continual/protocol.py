@@ -28,7 +28,7 @@ from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.scheme_adapter import SchemeAdapter
-from acn_bench.strategies.seeding import Seeded, generators_kept
+from acn_bench.strategies.seeding import Seeded, preserved_generators
 from acn_bench.strategies.state import state_of
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.training.schemes import DepthScheme, scheme
@@ -40,7 +40,7 @@ def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
     Raises ValueError if data and protocol do not fit, DivergedError if the loss is nan or infinite.
     """
     cost.reset_peak_memory(run.device)
-    with generators_kept():
+    with preserved_generators():
         return ContinualRun(run).measure()
 
 

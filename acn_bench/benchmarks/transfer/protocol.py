@@ -16,7 +16,7 @@ from acn_bench.benchmarks.transfer.data_side import DataSide
 from acn_bench.benchmarks.transfer.evaluation import TransferEvaluation, examples
 from acn_bench.benchmarks.transfer.result import Accuracy, Probed, Trained, TransferResult
 from acn_bench.benchmarks.transfer.spec import TransferSpec
-from acn_bench.data.generators import generators_kept, seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
@@ -32,7 +32,7 @@ def measure(run: Run[TransferSpec, ImageData]) -> RunOutput:
 
     Raises ValueError if data and protocol do not fit, DivergedError if the loss is nan or infinite.
     """
-    with generators_kept():
+    with preserved_generators():
         return TransferRun(run).measure()
 
 

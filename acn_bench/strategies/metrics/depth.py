@@ -12,7 +12,7 @@ from torch import Tensor
 from acn_bench import metrics
 from acn_bench.backbones import depth_logits
 from acn_bench.strategies.metrics.values import of_experience, of_stream
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 
 class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
@@ -60,7 +60,7 @@ class UtilisedDepth(PluginMetric):  # type: ignore[misc]  # Avalanche is untyped
         self._experience = _Curve()
 
     def after_eval_iteration(self, strategy: Any) -> None:
-        with generators_kept():
+        with preserved_generators():
             logits = _depths(strategy)
         correct = logits.argmax(dim=-1) == strategy.mb_y  # (L+1, B)
         chances = self._chances(strategy, logits.shape[-1])

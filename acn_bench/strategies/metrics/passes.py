@@ -9,7 +9,7 @@ from torch import Tensor
 from acn_bench.data.noise import CORRUPTIONS
 from acn_bench.registry import closest
 from acn_bench.strategies.metrics.rows import RowCounter
-from acn_bench.strategies.seeding import generators_kept
+from acn_bench.strategies.seeding import preserved_generators
 
 Levels = Mapping[str, Sequence[float]]
 Noise = tuple[str, float]  # a corruption and its level
@@ -59,7 +59,7 @@ class NoisyPasses:
         rows = self._rows.take(strategy, len(images)).to(images.device)
         correct = {}
         try:
-            with generators_kept():
+            with preserved_generators():
                 for name, level in self.noises:
                     noisy = CORRUPTIONS[name](images, level, self.seed, rows)
                     strategy.mbatch = [self._normalised(noisy), *batch[1:]]
