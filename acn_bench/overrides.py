@@ -1,27 +1,28 @@
-"""`--set key=value[,value…]` -> the runs that it changes.
+"""`--set key=value[,value…]` -> the planned runs that it changes; and a planned run -> its RunConfig.
 
 Keys are `benchmark.*`, `backbone.*`, `strategy.<name>.*`, `seed.*` and `precision`; the last word
-alone will do where it can mean one thing only. A key touches the runs that have it; several values
-sweep.
+alone is enough where it is unique. A key changes the runs that have it; several values sweep.
 """
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, get_args
 
 import msgspec
 
-from acn_bench.config import Seeds
+from acn_bench.config import RunConfig, Seeds
 from acn_bench.registry import closest
-from acn_bench.spec import Benchmark, Network, Strategy
+from acn_bench.spec import Benchmark, Network, Precision, Strategy
+
+Shape = tuple[int, int, int]  # of an image, (C, H, W)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One `--set`: a key and the values it takes in turn."""
+    """One `--set`: a key and its values."""
 
     key: str
     values: tuple[str, ...]
@@ -41,60 +42,89 @@ class Setting:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run before data and device are known."""
+    """A run before data and device are known: it has no fingerprint, and so no `run_id`."""
 
     benchmark: Benchmark
     strategy: Strategy | None
     backbone: Network
-    seed: Seeds
-    precision: str
+    seeds: Seeds
+    precision: str = "auto"  # or `fp32`, `bf16`
+    quick: bool = False
+    preset: str = ""
 
     def keys(self) -> dict[str, str]:
-        """Full key -> the part of the run that it is a field of."""
-        parts = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seed"}
+        """Full key -> the attribute of the run that holds the field."""
+        attributes = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seeds"}
         if self.strategy is not None:
-            parts[f"strategy.{self.strategy.name}"] = "strategy"
+            attributes[f"strategy.{self.strategy.name}"] = "strategy"
         fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
-        found = {
-            f"{prefix}.{field.name}": part
-            for prefix, part in parts.items()
-            for field in msgspec.structs.fields(getattr(self, part))
+        keys = {
+            f"{prefix}.{field.name}": attribute
+            for prefix, attribute in attributes.items()
+            for field in msgspec.structs.fields(getattr(self, attribute))
             if field.name not in fixed
         }
-        for name in ("data", "target"):  # --data has a say in more than these fields
-            found.pop(f"benchmark.{name}", None)
-        return found | {"precision": "precision"}
+        for name in ("data", "target"):  # --data sets these, and more fields with them
+            keys.pop(f"benchmark.{name}", None)
+        return keys | {"precision": "precision"}
 
     def having(self, key: str, text: str) -> "PlannedRun":
-        """This run with one field set; as it is where it has no such field."""
-        part = self.keys().get(key)
-        if part is None:
-            return self
-        value: Any = _choice(text) if part == "precision" else _set(getattr(self, part), key, text)
-        return PlannedRun(**(vars(self) | {part: value}))
+        """This run with one field set; unchanged where it has no such field."""
+        match self.keys().get(key):
+            case None:
+                return self
+            case "precision":
+                return replace(self, precision=_precision(text))
+            case attribute:
+                values: dict[str, Any] = {attribute: _set(getattr(self, attribute), key, text)}
+                return replace(self, **values)
+
+    def resolve(
+        self,
+        fingerprint: str,
+        precision: Mapping[str, Precision],
+        sources: Mapping[str, str],
+        shape: Shape | None,
+    ) -> RunConfig:
+        """The config of this run; the arguments are those of `UnresolvedPlan.resolve`."""
+        backbone, strategy = self.backbone, self.strategy
+        if backbone.function:
+            backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
+        if strategy and strategy.function:
+            strategy = msgspec.structs.replace(strategy, source=sources[strategy.function])
+        return RunConfig(
+            benchmark=self.benchmark,
+            strategy=strategy,
+            backbone=backbone.for_images(shape) if shape else backbone,
+            seeds=self.seeds,
+            fingerprint=fingerprint,
+            precision=precision[self.precision],
+            quick=self.quick,
+            preset=self.preset,
+        )
 
 
 def sweep(
-    base: PlannedRun, settings: Sequence[Setting], keys: Sequence[str]
+    run: PlannedRun, settings: Sequence[Setting], keys: Sequence[str]
 ) -> Iterator[PlannedRun]:
-    """The base with every combination of the settings' values."""
+    """The run with every combination of the settings' values; `keys` are their full keys."""
     for values in itertools.product(*(s.values for s in settings)):
-        run = base
+        changed = run
         for key, value in zip(keys, values, strict=True):
-            run = run.having(key, value)
-        yield run
+            changed = changed.having(key, value)
+        yield changed
 
 
-def full_key(setting: Setting, bases: Sequence[PlannedRun]) -> str:
-    """The full key that a setting means in these runs."""
-    known = list(dict.fromkeys(key for base in bases for key in base.keys()))  # noqa: SIM118
+def full_key(setting: Setting, runs: Sequence[PlannedRun]) -> str:
+    """The full key of a setting in these runs. Raises LookupError where there is none, or more than one."""
+    known = list(dict.fromkeys(key for run in runs for key in run.keys()))  # noqa: SIM118
     if setting.key in known:
         return setting.key
-    meant = [key for key in known if key.endswith("." + setting.key)]
-    if len(meant) == 1:
-        return meant[0]
-    if meant:
-        raise LookupError(f"--set {setting.key} can mean {' or '.join(meant)}: say which")
+    matches = [key for key in known if key.endswith("." + setting.key)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise LookupError(f"--set {setting.key} is ambiguous: write {' or '.join(matches)} in full")
     last_words = [key.rpartition(".")[2] for key in known]
     raise LookupError(
         f"--set {setting.key}: no run of this plan has such a key. "
@@ -112,21 +142,21 @@ def _set(spec: Any, key: str, text: str) -> Any:
         if isinstance(value, float) and not isfinite(value):
             raise ValueError("expected a finite number")
         return msgspec.structs.replace(spec, **{name: value})
-    except (ValueError, msgspec.MsgspecError) as e:  # the struct itself may refuse a value, too
+    except (ValueError, msgspec.MsgspecError) as e:  # a struct may refuse a value itself
         words = [w for w in get_args(field.type) if isinstance(w, str)]
         hint = f". {closest(text, words)}" if words else ""
         hint += ". Which data set: --data" if key == "seed.data" else ""
         raise ValueError(f"--set {key}={text}: {_expected(str(e))}{hint}") from e
 
 
-def _expected(said: str) -> str:
-    """A validation error; where the text is of another type altogether, in a person's words."""
-    words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-    wrong = re.fullmatch(r"Expected `(int|float|bool)(?: \| null)?`, got `str`", said)
-    return f"it must be {words[wrong[1]]}" if wrong else said
+def _expected(message: str) -> str:
+    """A validation error of msgspec; a wrong type in plain words."""
+    types = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+    wrong = re.fullmatch(r"Expected `(int|float|bool)(?: \| null)?`, got `str`", message)
+    return f"it must be {types[wrong[1]]}" if wrong else message
 
 
-def _choice(text: str) -> str:
+def _precision(text: str) -> str:
     known = ("auto", "fp32", "bf16")
     if text not in known:
         raise ValueError(f"--set precision={text}: {closest(text, known)}")

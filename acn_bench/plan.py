@@ -1,6 +1,6 @@
-"""A benchmark and choices -> the list of RunConfigs, and what is refused."""
+"""A benchmark card and choices -> planned runs and excluded strategies; with data and device, the RunConfigs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,16 @@ from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.names import backbone_spec
-from acn_bench.overrides import PlannedRun, Setting, full_key, sweep
+from acn_bench.overrides import PlannedRun, Setting, Shape, full_key, sweep
 from acn_bench.registry import KINDS, closest
 from acn_bench.spec import Benchmark, Network, Precision, Strategy
 
 _INPUTS = {"image": "images", "text": "text"}
 
-Shape = tuple[int, int, int]  # of an image, (C, H, W)
-
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command line said; an empty choice leaves it to the card."""
+    """The choices of the command line; an empty one takes the card's default."""
 
     backbones: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
@@ -33,23 +31,21 @@ class Choices:
 
 @dataclass(frozen=True)
 class UnresolvedPlan:
-    """A plan as far as it can be made without data and device: everything but two fields a run."""
+    """The runs of a plan before data and device are known; `resolve` gives their configs."""
 
-    configs: tuple[RunConfig, ...]  # fingerprint and precision are still to come
-    precisions: tuple[str, ...]  # `auto`, `fp32` or `bf16`, one for each config
-    refused: tuple[str, ...] = ()  # "strategy: why it does not serve the scenario"
+    runs: tuple[PlannedRun, ...]
+    excluded: tuple[str, ...] = ()  # "strategy: why it cannot serve the scenario"
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        """The names of the data sets that every run uses, in the protocol's order."""
-        protocol: Benchmark = self.configs[0].benchmark
-        return protocol.datasets
+    def benchmark(self) -> Benchmark:
+        """The protocol of the first run; all runs share its data."""
+        return self.runs[0].benchmark
 
     @property
     def functions(self) -> dict[str, str]:
-        """Every `pkg.module:function` of the plan, and what it is."""
-        backbones = [c.backbone.function for c in self.configs]
-        builders = [c.strategy.function for c in self.configs if c.strategy]
+        """Every `pkg.module:function` of the plan -> its role, for a message."""
+        backbones = [run.backbone.function for run in self.runs]
+        builders = [run.strategy.function for run in self.runs if run.strategy]
         return {f: "backbone factory" for f in backbones if f} | {
             f: "strategy builder" for f in builders if f
         }
@@ -57,89 +53,73 @@ class UnresolvedPlan:
     def resolve(
         self,
         fingerprint: str,
-        precision: dict[str, Precision],
-        sources: dict[str, str],
+        precision: Mapping[str, Precision],
+        sources: Mapping[str, str],
         shape: Shape | None = (3, 32, 32),
     ) -> list[RunConfig]:
-        """The plan: `precision` says what `auto`, `fp32` and `bf16` mean on the device.
+        """The configs of the plan, each once.
 
-        `sources` gives the hash of the file that defines each of `functions`; `shape` is the images'. Raises
-        ValueError for images that a network cannot see.
+        `fingerprint` is the data's; `precision` maps `auto`, `fp32` and `bf16` to what the device uses;
+        `sources` maps each of `functions` to the hash of its file; `shape` is the images'. Raises ValueError
+        for images that a network cannot take.
         """
-        resolved = []
-        for config, wanted in zip(self.configs, self.precisions, strict=True):
-            backbone, strategy = config.backbone, config.strategy
-            if backbone.function:
-                backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
-            if strategy and strategy.function:
-                strategy = msgspec.structs.replace(strategy, source=sources[strategy.function])
-            resolved.append(
-                msgspec.structs.replace(
-                    config,
-                    backbone=backbone.for_images(shape) if shape else backbone,
-                    strategy=strategy,
-                    fingerprint=fingerprint,
-                    precision=precision[wanted],
-                )
-            )
-        return _unique(resolved)  # `auto` may be what is asked for by name, too
+        # each once: `auto` and a precision that is named may be the same
+        return _unique(run.resolve(fingerprint, precision, sources, shape) for run in self.runs)
 
 
 def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
-    """Every run: seeds × strategies × settings × backbones, so that the arms of a pair come together.
+    """Every run: seeds × strategies × settings × backbones, the arms of a pair one after the other.
 
-    Raises LookupError for an unknown name or key, ValueError for a value that cannot be and for a
-    strategy that was named and does not serve the scenario.
+    Raises LookupError for an unknown name or key, ValueError for an impossible value and for a strategy
+    that was asked for by name and cannot serve the scenario.
     """
     settings = [Setting.parse(text) for text in choices.settings]
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
     card = _quick(card) if choices.quick else card
+    runs = _swept(_base_runs(card, choices, preset), settings)
+    if len(_unique(run.benchmark.data_arguments for run in runs)) > 1:
+        raise ValueError(
+            "--set arguments: all runs of a plan share one stream, so they take one value"
+        )
+    named = () if "all" in choices.strategies else choices.strategies
+    supported, excluded = _supported(runs, named)
+    return UnresolvedPlan(tuple(_pairs_together(supported)), excluded)
+
+
+def _base_runs(card: BenchmarkCard, choices: Choices, preset: str) -> list[PlannedRun]:
+    """Seeds × strategies × backbones, before `--set`."""
     protocol = card.protocol.on(choices.data or card.protocol.datasets[0])
-    strategies = _learners(card, choices)
+    strategies = _strategies(card, choices)
     names = choices.backbones or card.defaults.backbones
     arms = [_arm(n, card, protocol) for n in _unique(names)]
-    bases = [
-        PlannedRun(protocol, strategy, backbone, Seeds(order=s, init=s, data=s, noise=s), "auto")
+    return [
+        PlannedRun(
+            benchmark=arm_protocol,
+            strategy=strategy,
+            backbone=backbone,
+            seeds=Seeds(order=s, init=s, data=s, noise=s),
+            quick=choices.quick,
+            preset=preset,
+        )
         for s in _unique(choices.seeds or card.defaults.seeds)
         for strategy in strategies
-        for protocol, backbone in arms
+        for arm_protocol, backbone in arms
     ]
-    keys = [full_key(setting, bases) for setting in settings]
+
+
+def _swept(runs: Sequence[PlannedRun], settings: Sequence[Setting]) -> list[PlannedRun]:
+    """The runs with every combination of the settings' values. Raises ValueError for a repeated key."""
+    keys = [full_key(setting, runs) for setting in settings]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise ValueError(f"--set {twice} is given twice; to sweep, write {twice}=a,b")
-    swept = [run for base in bases for run in sweep(base, settings, keys)]
-    arguments = _unique(run.benchmark.data_arguments for run in swept)
-    if len(arguments) > 1:
-        raise ValueError(
-            "--set arguments: a plan has one stream, so they cannot take several values"
-        )
-    named = () if "all" in choices.strategies else choices.strategies
-    supported, refused = _supported(swept, named)
-    runs = _pairs_together(supported)
-    return UnresolvedPlan(
-        tuple(_config(r, choices.quick, preset) for r in runs),
-        tuple(r.precision for r in runs),
-        refused,
-    )
+    return [changed for run in runs for changed in sweep(run, settings, keys)]
 
 
-def _config(run: PlannedRun, quick: bool, preset: str) -> RunConfig:
-    return RunConfig(
-        benchmark=run.benchmark,
-        strategy=run.strategy,
-        backbone=run.backbone,
-        seeds=run.seed,
-        fingerprint="",
-        quick=quick,
-        preset=preset,
-    )
-
-
-def missing_bounds(configs: Sequence[RunConfig]) -> str:
-    """Name the missing baselines: naive (lower bound), joint (upper bound); empty where nothing is missing."""
-    strategies = [c.strategy for c in configs if c.strategy is not None]
+def missing_bounds(runs: Iterable[PlannedRun | RunConfig]) -> str:
+    """Name the missing baselines: naive (lower bound), joint (upper bound); empty where none is missing."""
+    strategies = [run.strategy for run in runs if run.strategy is not None]
     bounds = {"lower": "naive (lower bound)", "upper": "joint (upper bound)"}
     present = {s.bound for s in strategies}
     return ", ".join(
@@ -149,21 +129,21 @@ def missing_bounds(configs: Sequence[RunConfig]) -> str:
 
 def numbers(text: str) -> tuple[int, ...]:
     """`0,1,2` or `0-4` or a mix of both -> whole numbers. Raises ValueError."""
-    found: list[int] = []
+    seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         digits = first.isdecimal() and (last.isdecimal() or not dash)
         if not digits or int(last or first) < int(first):
             raise ValueError(f"{text!r} is not a list of seeds; write 0,1,2 or 0-4")
-        found += range(int(first), int(last or first) + 1)
-    return tuple(found)
+        seeds += range(int(first), int(last or first) + 1)
+    return tuple(seeds)
 
 
 # ---------------------------------------------------------------- names
 
 
 def _preset_among(settings: Sequence[Setting]) -> tuple[str, list[Setting]]:
-    """The value of `--set preset=`, empty without one, and the other settings."""
+    """(the value of `--set preset=`, empty without one; the other settings)."""
     named = [value for s in settings if s.key == "preset" for value in s.values]
     if len(named) > 1:
         raise ValueError(f"--set preset={','.join(named)}: a plan has one preset")
@@ -171,7 +151,7 @@ def _preset_among(settings: Sequence[Setting]) -> tuple[str, list[Setting]]:
 
 
 def _with_preset(card: BenchmarkCard, name: str) -> BenchmarkCard:
-    """The card with the values of one of its presets in place of its own."""
+    """The card with the values of one of its presets."""
     if not card.preset:
         raise LookupError(f"--set preset={name}: the card {card.name} has no presets")
     if name not in card.preset:
@@ -180,18 +160,18 @@ def _with_preset(card: BenchmarkCard, name: str) -> BenchmarkCard:
 
 
 def _quick(card: BenchmarkCard) -> BenchmarkCard:
-    """The card with its [quick] values in place of its own."""
+    """The card with its [quick] values."""
     return _replaced(card, card.quick, "quick")
 
 
 def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
-    """The card with values of protocol or defaults in place of its own."""
+    """The card with other values of its protocol or defaults; `table` names their source in a message."""
     protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
     for key, value in values.items():
-        place = protocol if key in protocol else defaults
-        if key not in place:
+        fields = protocol if key in protocol else defaults
+        if key not in fields:
             raise ValueError(f"card {card.name}: [{table}] has {key!r}. {closest(key, protocol)}")
-        place[key] = value
+        fields[key] = value
     try:
         return msgspec.structs.replace(
             card,
@@ -202,9 +182,9 @@ def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> Benchm
         raise ValueError(f"card {card.name}: [{table}]: {e}") from e
 
 
-def _arm(word: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark, Network]:
-    """`residual_mixer`, or `residual_mixer+aligned`: the network, and the protocol with its scheme."""
-    name, plus, scheme = word.partition("+")
+def _arm(text: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark, Network]:
+    """`residual_mixer` or `residual_mixer+aligned` -> (the protocol with that scheme, the network)."""
+    name, plus, scheme = text.partition("+")
     backbone = _backbone(name, card)
     if not plus:
         return protocol, backbone
@@ -212,35 +192,35 @@ def _arm(word: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark
 
 
 def _backbone(name: str, card: BenchmarkCard) -> Network:
-    """The network of that name at the card's depth, and of the sizes that it gives the family."""
+    """The network of that name, with the card's depth and its sizes for the family."""
     family = name.partition(":")[0].rpartition("_")[2]
     sizes = card.defaults.sizes.get(family, {})
     backbone = backbone_spec(name, {"depth": card.defaults.depth} | sizes)
     wanted = KINDS.load(card.protocol.kind).inputs
     if backbone.inputs not in (None, wanted):
         raise LookupError(
-            f"{backbone.name} reads {_INPUTS[backbone.inputs]}, and this benchmark has {_INPUTS[wanted]}"
+            f"{backbone.name} takes {_INPUTS[backbone.inputs]}, but this benchmark has {_INPUTS[wanted]}"
         )
     return backbone
 
 
-def _learners(card: BenchmarkCard, choices: Choices) -> list[Strategy | None]:
-    """What resists forgetting; None alone where nothing can be forgotten."""
+def _strategies(card: BenchmarkCard, choices: Choices) -> list[Strategy | None]:
+    """The strategies of the plan; [None] where the benchmark has none."""
     if card.protocol.forgets:
-        names = _strategies(choices.strategies or card.defaults.strategies)
-        learners = [_options(name, choices.quick) for name in names]
-        _each_once(learners)
-        return list(learners)
+        names = _strategy_names(choices.strategies or card.defaults.strategies)
+        strategies = [_options(name, choices.quick) for name in names]
+        _refuse_same_names(strategies)
+        return list(strategies)
     if choices.strategies:
         raise ValueError(
-            f"--strategies {','.join(choices.strategies)}: {card.name} has no experiences, so there is nothing "
-            "that a strategy could keep from being forgotten; leave --strategies out"
+            f"--strategies {','.join(choices.strategies)}: {card.name} has no experiences, so strategies "
+            "against forgetting do not apply; remove --strategies"
         )
     return [None]
 
 
-def _strategies(names: Sequence[str]) -> list[str]:
-    """In the order given; for `all` the lower and the upper bound come first."""
+def _strategy_names(names: Sequence[str]) -> list[str]:
+    """In the order given; for `all`, every card, lower and upper bound first."""
     known = catalog.names("strategies")
     return sorted(known, key=_is_bound, reverse=True) if "all" in names else _unique(names)
 
@@ -250,7 +230,7 @@ def _is_bound(name: str) -> bool:
 
 
 def _options(name: str, quick: bool) -> Strategy:
-    """What the strategy's card says, its [quick] values in place of its own where asked for."""
+    """The options of a strategy's card; with `quick`, its [quick] values first."""
     card = catalog.strategy(name)
     if not quick or not card.quick:
         return card.options
@@ -262,8 +242,8 @@ def _options(name: str, quick: bool) -> Strategy:
     return options
 
 
-def _each_once(strategies: Sequence[Strategy]) -> None:
-    """Raise ValueError for two cards of one name: their runs could not be told apart."""
+def _refuse_same_names(strategies: Sequence[Strategy]) -> None:
+    """Raise ValueError for two cards with one name: their runs would look the same."""
     names = [s.name for s in strategies]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -273,12 +253,12 @@ def _each_once(strategies: Sequence[Strategy]) -> None:
 def _supported(
     runs: Sequence[PlannedRun], named: Sequence[str]
 ) -> tuple[list[PlannedRun], tuple[str, ...]]:
-    """The runs whose strategy serves their scenario, and a sentence for each strategy that does not.
+    """The runs whose strategy can serve their scenario, and a sentence for each strategy that cannot.
 
-    Raises ValueError for one of `named`, and where nothing is left.
+    Raises ValueError for one of `named`, and where no run is left.
     """
     supported: list[PlannedRun] = []
-    refused: list[str] = []
+    excluded: list[str] = []
     for run in runs:
         strategy = run.strategy
         reason = run.benchmark.check(run.backbone, strategy)
@@ -288,28 +268,28 @@ def _supported(
         sentence = f"{strategy.name}: {reason}"
         if strategy.name in named:
             raise ValueError(sentence)
-        refused.append(sentence)
+        excluded.append(sentence)
     if not supported:
-        raise ValueError("; ".join(_unique(refused)))
-    return supported, tuple(_unique(refused))
+        raise ValueError("; ".join(_unique(excluded)))
+    return supported, tuple(_unique(excluded))
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
     """In order, each once; by equality, since a spec may hold a dict."""
-    found: list[Any] = []
+    distinct: list[Any] = []
     for value in values:
-        if value not in found:
-            found.append(value)
-    return found
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
 
 
 def _pairs_together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Seed after seed, so that whole comparisons are there early; the arms of a pair side by side."""
-    parts = ("seed", "strategy", "benchmark", "precision")
-    orders = [_unique(getattr(run, part) for run in runs) for part in parts]
+    """Seed by seed, so that whole comparisons finish early; the arms of a pair one after the other."""
+    attributes = ("seeds", "strategy", "benchmark", "precision")
+    orders = [_unique(getattr(run, a) for run in runs) for a in attributes]
 
-    def place(run: PlannedRun) -> tuple[int, ...]:
-        found = [o.index(getattr(run, p)) for o, p in zip(orders, parts, strict=True)]
-        return (*found, run.backbone.depth or 0)
+    def position(run: PlannedRun) -> tuple[int, ...]:
+        ranks = [o.index(getattr(run, a)) for o, a in zip(orders, attributes, strict=True)]
+        return (*ranks, run.backbone.depth or 0)
 
-    return _unique(sorted(runs, key=place))
+    return _unique(sorted(runs, key=position))

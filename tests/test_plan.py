@@ -16,14 +16,17 @@ def card():
     return catalog.benchmark("split_cifar100")
 
 
+def configs_of(card, *settings, **choices):
+    """The configs of a plan, with the data and the device of these tests."""
+    plan = unresolved(card, Choices(settings=settings, **choices))
+    precision = {"auto": "fp32", "fp32": "fp32", "bf16": "bf16"}
+    return plan.resolve("f" * 12, precision, dict.fromkeys(plan.functions, ""), shape=None)
+
+
 @pytest.fixture
 def runs(card):
     """The configs of a plan: `runs("depth=5,10", seeds=(0,))`."""
-
-    def plan(*settings, **choices):
-        return unresolved(card, Choices(settings=settings, **choices)).configs
-
-    return plan
+    return lambda *settings, **choices: configs_of(card, *settings, **choices)
 
 
 def arms(configs):
@@ -63,7 +66,7 @@ def test_what_is_named_twice_is_run_once(runs):
     assert len(configs) == 1
 
 
-def test_all_strategies_are_those_that_support_the_scenario_floor_and_ceiling_first(
+def test_all_strategies_are_those_that_support_the_scenario_lower_and_upper_bound_first(
     card, monkeypatch
 ):
     monkeypatch.setattr(
@@ -71,18 +74,18 @@ def test_all_strategies_are_those_that_support_the_scenario_floor_and_ceiling_fi
     )  # as where GEM's solver is installed
     every = Choices(strategies=("all",), seeds=(0,), backbones=("ac_mixer",))
     unresolved_plan = unresolved(catalog.benchmark("split_cifar100_class"), every)
-    names = [c.strategy.name for c in unresolved_plan.configs]
+    names = [c.strategy.name for c in unresolved_plan.runs]
     assert sorted(names) == catalog.names("strategies")
     assert set(names[:2]) == {"naive", "joint"}
-    assert unresolved_plan.refused == ()
+    assert unresolved_plan.excluded == ()
     unresolved_plan = unresolved(card, every)
     left = set(catalog.names("strategies")) - {"icarl", "er_ace"}
-    assert {c.strategy.name for c in unresolved_plan.configs} == left
-    assert [sentence.split(":")[0] for sentence in unresolved_plan.refused] == ["er_ace", "icarl"]
+    assert {c.strategy.name for c in unresolved_plan.runs} == left
+    assert [sentence.split(":")[0] for sentence in unresolved_plan.excluded] == ["er_ace", "icarl"]
 
 
 @pytest.mark.parametrize("name", ["er_ace", "icarl"])
-def test_a_strategy_that_means_nothing_with_a_head_each_is_refused_by_name(runs, name):
+def test_a_strategy_for_a_single_head_is_refused_by_name_in_a_task_incremental_plan(runs, name):
     with pytest.raises(ValueError, match=f"^{name}: with a head for each experience, classes"):
         runs(strategies=("naive", name))
     assert runs("heads=one", strategies=("naive", name))
@@ -93,8 +96,8 @@ def test_without_its_solver_gem_is_refused_and_the_extra_is_named(runs, card, mo
     with pytest.raises(ValueError, match=r"gem: it needs quadprog, .*'acn_bench\[gem\]'"):
         runs(strategies=("gem",))
     unresolved_plan = unresolved(card, Choices(strategies=("all",), seeds=(0,)))
-    assert any(sentence.startswith("gem: ") for sentence in unresolved_plan.refused)
-    assert "gem" not in {c.strategy.name for c in unresolved_plan.configs}
+    assert any(sentence.startswith("gem: ") for sentence in unresolved_plan.excluded)
+    assert "gem" not in {c.strategy.name for c in unresolved_plan.runs}
 
 
 @pytest.mark.parametrize(
@@ -112,21 +115,21 @@ def test_values_that_would_make_a_strategy_another_one_are_refused(runs, strateg
         runs(setting, strategies=(strategy,))
 
 
-def test_a_refused_default_is_left_out_and_the_others_run(card):
+def test_a_default_that_cannot_serve_is_excluded_and_the_others_run(card):
     unresolved_plan = unresolved(card, Choices(settings=("batch_size=8",), seeds=(0,)))
-    assert {c.strategy.name for c in unresolved_plan.configs} == {"naive", "si"}
-    assert unresolved_plan.refused[0].startswith("joint: ")
+    assert {c.strategy.name for c in unresolved_plan.runs} == {"naive", "si"}
+    assert unresolved_plan.excluded[0].startswith("joint: ")
 
 
 @pytest.mark.parametrize("name", ["split_cifar100", "split_cifar100_class"])
-def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(name):
+def test_both_bounds_are_in_every_comparison_unless_others_are_named(name):
     card = catalog.benchmark(name)
-    assert missing_bounds(unresolved(card, Choices()).configs) == ""
-    assert missing_bounds(unresolved(card, Choices(strategies=("all",))).configs) == ""
-    one = unresolved(card, Choices(strategies=("si",))).configs
+    assert missing_bounds(unresolved(card, Choices()).runs) == ""
+    assert missing_bounds(unresolved(card, Choices(strategies=("all",))).runs) == ""
+    one = unresolved(card, Choices(strategies=("si",))).runs
     assert {c.strategy.name for c in one} == {"si"}  # --strategies is taken at its word
     assert missing_bounds(one) == "naive (lower bound), joint (upper bound)"
-    assert missing_bounds(unresolved(card, Choices(strategies=("naive",))).configs) == (
+    assert missing_bounds(unresolved(card, Choices(strategies=("naive",))).runs) == (
         "joint (upper bound)"
     )
 
@@ -138,7 +141,7 @@ def test_floor_and_ceiling_stand_in_every_comparison_unless_others_are_named(nam
 def classes():
     """Configs of the class-incremental card."""
     card = catalog.benchmark("split_cifar100_class")
-    return lambda *s, **c: unresolved(card, Choices(settings=s, seeds=(0,), **c)).configs
+    return lambda *settings, **choices: configs_of(card, *settings, seeds=(0,), **choices)
 
 
 def test_a_preset_takes_its_values_and_is_another_run(classes):
@@ -200,7 +203,7 @@ def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
     choices = Choices(backbones=("a.b:make", "ac_mixer"), settings=("depth=5,10",), seeds=(0,))
     unresolved_plan = unresolved(card, choices)
     assert unresolved_plan.functions == {"a.b:make": "backbone factory"}
-    assert len(unresolved_plan.configs) == 3 * (1 + 2)
+    assert len(unresolved_plan.runs) == 3 * (1 + 2)
     resolved = unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
     theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
     assert {b.source for b in theirs} == {"01234567"}
@@ -210,7 +213,7 @@ def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
 
 def test_data_and_precision_come_last_and_are_part_of_the_name(card):
     unresolved_plan = unresolved(card, Choices(settings=("precision=auto,bf16",), seeds=(0,)))
-    assert len(unresolved_plan.configs) == 3 * 4 * 2
+    assert len(unresolved_plan.runs) == 3 * 4 * 2
     plan = unresolved_plan.resolve("f" * 12, {"auto": "fp32", "bf16": "bf16"}, {})
     assert len({c.run_id for c in plan}) == 24
     assert {c.fingerprint for c in plan} == {"f" * 12}
@@ -305,7 +308,11 @@ def test_a_value_is_typed_by_the_struct(runs, text, part, field, value):
         ("strategy.replay.memory=5", LookupError, "no run of this plan has such a key"),
         ("wiring=ac", LookupError, "no run of this plan has such a key"),
         ("benchmark.data=digits100", LookupError, "no run of this plan has such a key"),
-        ("strength=1", LookupError, "strategy.si.strength or strategy.ewc.strength: say which"),
+        (
+            "strength=1",
+            LookupError,
+            "strength is ambiguous: write strategy.si.strength or strategy.ewc.strength",
+        ),
         ("depth=five", ValueError, "--set backbone.depth=five: it must be a whole number"),
         ("depth=5,5.5", ValueError, "--set backbone.depth=5.5: it must be a whole number"),
         ("flip=maybe", ValueError, "--set benchmark.flip=maybe: it must be true or false"),
@@ -404,7 +411,7 @@ def test_a_backbone_brings_its_scheme_behind_a_plus(runs):
 @pytest.fixture
 def transfers():
     card = catalog.benchmark("transfer_cifar")
-    return lambda *s, **c: unresolved(card, Choices(settings=s, **{"seeds": (0,)} | c)).configs
+    return lambda *settings, **choices: configs_of(card, *settings, **{"seeds": (0,)} | choices)
 
 
 def test_a_transfer_runs_the_papers_arms_and_the_plain_residual_one(transfers):
@@ -433,7 +440,7 @@ def test_data_brings_the_target_that_belongs_to_it(transfers):
 
 def test_a_transfer_has_no_strategies_and_says_why(transfers):
     with pytest.raises(
-        ValueError, match=r"--strategies si: transfer_cifar has no experiences, .*leave"
+        ValueError, match=r"--strategies si: transfer_cifar has no experiences, .*remove"
     ):
         transfers(strategies=("si",))
 

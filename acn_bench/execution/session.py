@@ -80,7 +80,7 @@ def prepare(
         name: user_functions.source(name, what) for name, what in unresolved_plan.functions.items()
     }
     chip = device.resolve(options.device)
-    precision = {p: device.resolve_precision(p) for p in set(unresolved_plan.precisions)}
+    precision = {r.precision: device.resolve_precision(r.precision) for r in unresolved_plan.runs}
     data = _load(unresolved_plan, options.data_root)
     shape = data[0].train_images.shape[1:]
     configs = unresolved_plan.resolve(
@@ -112,16 +112,16 @@ def prepare(
         jobs=jobs,
         shares=[_share(config, job, chip) for config in configs],
         roster=PlanTable(configs),
-        refused=unresolved_plan.refused,
+        refused=unresolved_plan.excluded,
     )
 
 
 def _load(unresolved_plan: UnresolvedPlan, root: Path | None) -> Data:
     """The plan's data. What is missing is replaced by what stands in for the first of them: for a target, too."""
     try:
-        return images.of(unresolved_plan.configs[0].benchmark, root)
+        return images.of(unresolved_plan.benchmark, root)
     except MissingData as e:
-        raise MissingData(str(e), DATA.load(unresolved_plan.datasets[0]).embedded) from e
+        raise MissingData(str(e), DATA.load(unresolved_plan.benchmark.datasets[0]).embedded) from e
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:

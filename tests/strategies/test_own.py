@@ -58,7 +58,7 @@ def test_its_command_plans_it_beside_floor_and_ceiling(example, root):
     unresolved_plan = unresolved(
         card, Choices(strategies=strategies, seeds=(0,), quick="--quick" in words)
     )
-    assert {c.strategy.name for c in unresolved_plan.configs} == {"naive", "joint", "anchored"}
+    assert {c.strategy.name for c in unresolved_plan.runs} == {"naive", "joint", "anchored"}
     assert unresolved_plan.functions == {"anchor:anchored": "strategy builder"}
 
     def identities(source):
