@@ -7,11 +7,11 @@ from typing import NoReturn
 
 from acn_bench import interruption
 
-INTERRUPTED = 130  # as shells say of a command that Ctrl-C ended
+INTERRUPTED = 130  # the exit code that shells use for Ctrl-C
 
 
 def main() -> NoReturn:
-    """Run the command line; Ctrl-C, whenever it comes, is one line and exit code 130."""
+    """Run the command line; Ctrl-C prints one line at any moment, and exits with 130."""
     try:
         with interruption.defer():
             from acn_bench import cli
@@ -24,11 +24,11 @@ def main() -> NoReturn:
         if end.code != INTERRUPTED:
             raise
     print(
-        "interrupted: what was finished is kept; the same command goes on from there",
+        "interrupted: finished runs are saved; run the same command again to resume",
         file=sys.stderr,
     )
-    # Where the interrupt fell into text that exec() ran, as some imports do, CPython would end by the
-    # signal, whatever the exit code.
+    # If the interrupt came inside exec(), as in some imports, CPython would end by the signal instead of
+    # the exit code.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Arguments in, one call out: run · report · truncate · list. Nothing below prints unasked."""
+"""The commands run, report, truncate and list: parse the options, call the package, print the outcome."""
 
 import json
 import os
@@ -26,25 +26,25 @@ err = Console(stderr=True, highlight=False)
 
 
 class _Commands(TyperGroup):
-    """What is wrong with the words of a command is told as everything else is: in one line."""
+    """A wrong command or option is one line on the terminal, like every other error."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         try:
-            words = kwargs.get("args") or sys.argv[1:]
-            code = super().main(*args, **kwargs | {"standalone_mode": False, "obj": list(words)})
+            words = list(kwargs.get("args") or sys.argv[1:])
+            code = super().main(*args, **kwargs | {"standalone_mode": False, "obj": words})
         except Exception as e:
-            if not hasattr(e, "format_message"):  # Click's own, by whichever of its names
+            if not hasattr(e, "format_message"):  # of Click, in whichever package it comes
                 raise
-            _complain(f"{_ended(e.format_message())} {_where_to_look(e)}")
+            _print_error(f"{_with_full_stop(e.format_message())} {_help_hint(e)}")
             sys.exit(MENDABLE)
         sys.exit(code if isinstance(code, int) else OK)
 
 
-def _ended(said: str) -> str:
-    return said if said.endswith((".", "?")) else f"{said}."
+def _with_full_stop(message: str) -> str:
+    return message if message.endswith((".", "?")) else f"{message}."
 
 
-def _where_to_look(error: Exception) -> str:
+def _help_hint(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     return f"See: {context.command_path if context else 'acn-bench'} --help"
 
@@ -56,29 +56,29 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Does an auto-compressing network (AC) forget less, resist noise better and need fewer layers "
-    "than a residual one? Train both, side by side, and see.",
-    epilog="Start here, a minute on a laptop, nothing is downloaded:  "
+    "than a residual network? Train both under the same protocol and compare them.",
+    epilog="Start here: a minute on a laptop, without a download.  "
     "[bold]acn-bench run split_cifar100 --data digits100 --quick --seeds 0-2[/bold]",
 )
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
-    """ValueError, LookupError, OSError and Ctrl-C are messages to people: print them, and nothing else."""
+    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except (ValueError, LookupError, OSError) as e:
-            _complain(sentence(e))
+            _print_error(sentence(e))
             raise typer.Exit(MENDABLE) from None
-        except KeyboardInterrupt:  # typer would make it an exit code of its own
+        except KeyboardInterrupt:  # typer would exit with another code
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
 
 
@@ -113,15 +113,15 @@ def run(
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
 ) -> None:
-    """Train the arms of a benchmark, measure them, and write the report.
+    """Train and measure the arms of a benchmark, and write the report.
 
-    Finished runs are kept and not run again; an interrupted command goes on where it stopped.
+    Finished runs are not repeated; an interrupted command resumes where it stopped.
     """
     from acn_bench.plan import Choices, numbers, unresolved
 
     if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # a factory's module may lie here; workers are told, too
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: timed steps must not spin
+        sys.path.append(str(Path.cwd()))  # for a user's factory; workers get the same path
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
     source = catalog.benchmark_path(benchmark)
     card = catalog.benchmark(benchmark)
     choices = Choices(
@@ -132,41 +132,39 @@ def run(
         settings=tuple(settings or ()),
         quick=quick,
     )
-    unresolved_plan = unresolved(
-        card, choices
-    )  # before anything slow: a wrong word is told at once
+    plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
     with interruption.defer():
-        from acn_bench.execution import session
+        from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
-        plan = session.prepare(card, source, unresolved_plan, options)
+        prepared = session.prepare(card, source, plan, options)
     except MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
-    session.print_plan(plan, out)
+    plan_summary.print_plan(prepared, out)
     if dry_run:
         return
-    failures = session.execute(plan, out)
+    failures = run_plan.execute(prepared, out)
     try:
         if not no_report:
-            session.report(plan, out)
+            report_plan.report(prepared, out)
     except (ValueError, LookupError, OSError) as e:
         if not failures:
             raise
         failures.append(f"the report: {e}")
     if failures:
-        runs = f"{len(failures)} of {len(plan.configs)} runs failed, the others are kept"
-        _complain("; ".join([runs, *failures]))
+        runs = f"{len(failures)} of {len(prepared.configs)} runs failed, the others are saved"
+        _print_error("; ".join([runs, *failures]))
         raise typer.Exit(FAILED)
 
 
 def _with_data(words: list[str], name: str) -> str:
-    """The same command on other data."""
-    named = [k for k, word in enumerate(words) if word == "--data"]
-    valued = {k for start in named for k in (start, start + 1)}
-    kept = [w for k, w in enumerate(words) if k not in valued and not w.startswith("--data=")]
-    return shlex.join(["acn-bench", *kept, "--data", name])
+    """The same command with other data."""
+    options = [k for k, word in enumerate(words) if word == "--data"]
+    removed = {k for option in options for k in (option, option + 1)}
+    others = [w for k, w in enumerate(words) if k not in removed and not w.startswith("--data=")]
+    return shlex.join(["acn-bench", *others, "--data", name])
 
 
 # ---------------------------------------------------------------- report
@@ -182,24 +180,24 @@ def report(
     out_folder: cli_options.ReportFolder = None,
     formats: cli_options.Formats = "html,pdf",
 ) -> None:
-    """Write a report over every record below the paths. Nothing is trained."""
+    """Write a report over all records below the paths, without training."""
     with interruption.defer():
         from acn_bench import records, reports
 
     for path in paths:
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    found = records.load_all(paths, older=True)
-    if not found:
+    loaded = records.load_all(paths, older=True)
+    if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
-    names = sorted({r.config.benchmark.name for r in found})
+    names = sorted({r.config.benchmark.name for r in loaded})
     first = paths[0] if paths[0].is_dir() else paths[0].parent
     for name in names:
         folder = out_folder or first
         folder = folder / name if len(names) > 1 else folder
         card = _card(paths, name)
         written = reports.write(
-            [r for r in found if r.config.benchmark.name == name], card, folder, _words(formats)
+            [r for r in loaded if r.config.benchmark.name == name], card, folder, _words(formats)
         )
         for note in written.notes:
             err.print(note, soft_wrap=True, markup=False)
@@ -208,9 +206,9 @@ def report(
 
 
 def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
-    """The benchmark's card: the one kept beside the records, else the catalog's, else none."""
-    kept = [p for path in paths for p in (path / "card.toml", path / name / "card.toml")]
-    for source in [str(p) for p in kept if p.is_file()] + [name]:
+    """The benchmark's card: the copy next to the records, else the catalog's, else None."""
+    copies = [p for path in paths for p in (path / "card.toml", path / name / "card.toml")]
+    for source in [str(p) for p in copies if p.is_file()] + [name]:
         try:
             card = catalog.benchmark(source)
         except LookupError:
@@ -233,22 +231,22 @@ def truncate(
     depth: cli_options.Depth = None,
     device: cli_options.SpeedDevice = "auto",
 ) -> None:
-    """Keep the blocks that a trained network uses, and write it as a network of its own.
+    """Remove the last blocks of a trained network, and save the smaller network.
 
-    The depth is the smallest whose accuracy on held-out rows is within the tolerance of full depth.
+    It has the smallest depth whose accuracy on held-out rows is within the tolerance of full depth.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: timed passes must not spin
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
 
     from acn_bench import truncation
     from acn_bench.device import resolve
 
     choice = truncation.Choice(tolerance, by_test, depth)
-    with out.status("cutting, and measuring the speed"):
-        cut, paths = truncation.truncate(checkpoint, out_file, choice, resolve(device))
+    with out.status("truncating, and measuring the speed"):
+        note, paths = truncation.truncate(checkpoint, out_file, choice, resolve(device))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("", "before", "after", ""):
         table.add_column(title, justify="left" if not title else "right")
-    for row in truncation.rows(cut):
+    for row in truncation.rows(note):
         table.add_row(*map(escape, row))
     out.print(table)
     for path in paths:
@@ -264,7 +262,7 @@ def truncate(
 @app.command(name="list")
 @_mendable
 def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> None:
-    """List what has a name: benchmarks, strategies, backbones, data, corruptions; metrics with their formulas."""
+    """List the benchmarks, strategies, backbones, data sets and corruptions, and the metrics with their formulas."""
     if kind is not None and kind not in LISTS:
         raise LookupError(f"there is no list of {kind!r}. {closest(kind, LISTS)}")
 
@@ -279,8 +277,8 @@ def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> N
         table = Table(title=k, title_justify="left", box=None, show_header=False, pad_edge=False)
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
-        for name, words in everything[k].items():
-            table.add_row(name, escape(words))
+        for name, description in everything[k].items():
+            table.add_row(name, escape(description))
         out.print(table)
         out.print()
 

@@ -1,4 +1,4 @@
-"""What may be said on the command line, each with its help: the types of `cli`'s commands."""
+"""The options of each command with their help texts, as the types of `cli`'s parameters."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,12 @@ import typer
 
 LISTS = ("benchmarks", "strategies", "backbones", "data", "corruptions", "metrics")
 
-_WHAT, _WHERE, _WHEN = "What is run", "Where and how", "Before and after"
+_WHAT, _WHERE, _WHEN = "What to run", "Where and how", "Before and after"
 
 
-def _flag(name: str, said: str, panel: str | None = None) -> typer.models.OptionInfo:
+def _flag(name: str, text: str, panel: str | None = None) -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(
-        name, metavar="", help=said, rich_help_panel=panel
+        name, metavar="", help=text, rich_help_panel=panel
     )
     return option
 
@@ -28,7 +28,7 @@ Backbones = Annotated[
     typer.Option(
         metavar="A,B,…",
         rich_help_panel=_WHAT,
-        help="Networks, as ac_mixer,residual_mixer; a variant as ac_mixer:released; your own as "
+        help="Networks: ac_mixer,residual_mixer; a variant: ac_mixer:released; your own: "
         "my.module:factory. Default: the card's.",
     ),
 ]
@@ -37,7 +37,7 @@ Strategies = Annotated[
     typer.Option(
         metavar="A,B,…",
         rich_help_panel=_WHAT,
-        help="With what forgetting is resisted: naive,si; or all. Default: the card's.",
+        help="Continual-learning strategies: naive,si; or all. Default: the card's.",
     ),
 ]
 Seeds = Annotated[
@@ -45,7 +45,7 @@ Seeds = Annotated[
     typer.Option(
         metavar="0,1|0-4",
         rich_help_panel=_WHAT,
-        help="Each sets class order, weights, data order and noise. Default: the card's.",
+        help="Each seed sets class order, weights, data order and noise. Default: the card's.",
     ),
 ]
 Data = Annotated[
@@ -53,7 +53,7 @@ Data = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=_WHAT,
-        help="Other data than the card's: digits100 is embedded and needs no download.",
+        help="Another data set than the card's; digits100 is embedded, without a download.",
     ),
 ]
 Settings = Annotated[
@@ -62,16 +62,16 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         rich_help_panel=_WHAT,
-        help="Another value than the card's: --set epochs=3; several values sweep: --set "
-        "depth=5,10,15. Keys are benchmark.*, backbone.*, strategy.NAME.*, seed.order|init|data|noise and "
-        "precision, short where unique. May be given more than once.",
+        help="Change a value of the card: --set epochs=3; several values make a sweep: --set "
+        "depth=5,10,15. Keys: benchmark.*, backbone.*, strategy.NAME.*, seed.order|init|data|noise and "
+        "precision; the last word is enough if it is unique. May be repeated.",
     ),
 ]
 Quick = Annotated[
     bool,
     _flag(
         "--quick",
-        "The whole protocol, shortened: minutes become seconds. Its figures compare with no others.",
+        "A shortened protocol, in seconds instead of minutes. Its figures are not comparable.",
         _WHAT,
     ),
 ]
@@ -80,7 +80,7 @@ DataRoot = Annotated[
     typer.Option(
         metavar="DIR",
         rich_help_panel=_WHERE,
-        help="Where data sets lie. Default: $ACN_BENCH_DATA, else ~/.cache/acn_bench.",
+        help="Folder of the data sets. Default: $ACN_BENCH_DATA, else ~/.cache/acn_bench.",
     ),
 ]
 RunsFolder = Annotated[
@@ -89,7 +89,7 @@ RunsFolder = Annotated[
         "--out",
         metavar="DIR",
         rich_help_panel=_WHERE,
-        help="Where records, weights and reports go.",
+        help="Folder for records, weights and reports.",
     ),
 ]
 Device = Annotated[
@@ -101,15 +101,15 @@ Jobs = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=_WHERE,
-        help="Runs at a time. 0: one a core; on a GPU, one.",
+        help="Runs at a time. 0: one per CPU core, or one per GPU.",
     ),
 ]
-DryRun = Annotated[bool, _flag("--dry-run", "Print the plan, and stop.", _WHEN)]
+DryRun = Annotated[bool, _flag("--dry-run", "Print the plan and stop.", _WHEN)]
 Again = Annotated[
     bool,
-    _flag("--again", "Make even the runs that have a record; the report takes the newest.", _WHEN),
+    _flag("--again", "Repeat runs that have a record; the report uses the newest record.", _WHEN),
 ]
-NoReport = Annotated[bool, _flag("--no-report", "Leave the records at that.", _WHEN)]
+NoReport = Annotated[bool, _flag("--no-report", "Write records, but no report.", _WHEN)]
 
 # ---------------------------------------------------------------- report
 
@@ -122,7 +122,7 @@ ReportFolder = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Where the report goes. Default: the first path; a report there is replaced.",
+        help="Folder for the report. Default: the first path; an existing report is replaced.",
     ),
 ]
 Formats = Annotated[
@@ -134,7 +134,7 @@ Formats = Annotated[
 Checkpoint = Annotated[
     Path,
     typer.Argument(
-        metavar="CHECKPOINT", help="A run's weights or record, or what `backbones.save` wrote."
+        metavar="CHECKPOINT", help="A run's weights or record, or a file from `backbones.save`."
     ),
 ]
 SmallerFile = Annotated[
@@ -142,31 +142,34 @@ SmallerFile = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="The smaller network: a .safetensors file, a note beside it. Default: beside the weights, "
-        "its name ending in -cut.",
+        help="The smaller network, a .safetensors file; a note with the same name is written next to it. "
+        "Default: next to the weights, with -cut at the end of the name.",
     ),
 ]
 Tolerance = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Accuracy that may be lost on held-out rows. Default: 0.01, one point.",
+        help="Accuracy that may be lost on held-out rows. Default: 0.01 (one point).",
     ),
 ]
 ByTest = Annotated[
     bool,
-    _flag("--test", "Cut only where held-out rows show at 95 % that less than this is lost."),
+    _flag(
+        "--test",
+        "Require a test on held-out rows: at 95 % confidence, the loss is below the tolerance.",
+    ),
 ]
 Depth = Annotated[
     int | None,
-    typer.Option(metavar="K", help="Keep that many blocks, whatever the held-out rows say."),
+    typer.Option(metavar="K", help="Keep K blocks, without a choice by held-out rows."),
 ]
 SpeedDevice = Annotated[
-    str, typer.Option(metavar="NAME", help="Where speed is measured: auto, cpu or cuda.")
+    str, typer.Option(metavar="NAME", help="Device to measure speed on: auto, cpu or cuda.")
 ]
 
 # ---------------------------------------------------------------- list, and the whole
 
-Kind = Annotated[str | None, typer.Argument(metavar="KIND", help=f"Only {', '.join(LISTS)}.")]
-Json = Annotated[bool, _flag("--json", "For programs.")]
+Kind = Annotated[str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(LISTS)}.")]
+Json = Annotated[bool, _flag("--json", "Print JSON.")]
 Version = Annotated[bool, _flag("--version", "Print the version.")]

@@ -1,4 +1,4 @@
-"""What the machine can do -> the device and the precision that a run resolves to. Imports torch."""
+"""The name of a device or a precision -> the one that a run uses on this machine. Imports torch."""
 
 import os
 import platform
@@ -9,11 +9,11 @@ import torch
 
 from acn_bench.spec import PRECISIONS, Precision
 
-DEFAULT_PRECISION: Precision = "fp32"  # bf16 is for those who ask
+DEFAULT_PRECISION: Precision = "fp32"  # bf16 only on request
 
 
 def resolve(device: str) -> torch.device:
-    """`auto`, `cpu` or `cuda` -> a device. Raises ValueError where there is none of that kind."""
+    """`auto`, `cpu` or `cuda` -> a device. Raises ValueError where this machine has none."""
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"unknown device {device!r}. Known: auto, cpu, cuda.")
     if device == "cuda" and not torch.cuda.is_available():
@@ -21,12 +21,19 @@ def resolve(device: str) -> torch.device:
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def resolve_precision(wanted: str) -> Precision:
-    """`auto`, `fp32` or `bf16` -> what a run uses. Raises ValueError."""
+def by_index(device: torch.device) -> tuple[str, ...]:
+    """All devices of that type that this process may use: "cuda:0", "cuda:1", …; or "cpu"."""
+    if device.type == "cuda":
+        return tuple(f"cuda:{k}" for k in range(torch.cuda.device_count()))
+    return (device.type,)
+
+
+def resolve_precision(name: str) -> Precision:
+    """`auto`, `fp32` or `bf16` -> the precision of a run. Raises ValueError."""
     known = {"auto": DEFAULT_PRECISION} | {p: p for p in PRECISIONS}
-    if wanted not in known:
-        raise ValueError(f"unknown precision {wanted!r}. Known: {', '.join(known)}.")
-    return known[wanted]
+    if name not in known:
+        raise ValueError(f"unknown precision {name!r}. Known: {', '.join(known)}.")
+    return known[name]
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -43,7 +50,7 @@ def cores() -> int:
 
 @lru_cache
 def describe(device: torch.device) -> str:
-    """The device in words, for the record."""
+    """The device's name, for the record."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     name = platform.processor() or platform.machine()

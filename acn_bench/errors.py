@@ -1,21 +1,21 @@
-"""An error -> one sentence for people; and the errors that several parts raise."""
+"""An error -> one sentence for the user; and the errors that several modules raise."""
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong and where, on one line; what is no message to people is named by its type."""
+    """The message on one line; that of an error that users cannot mend begins with its type."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    # KeyError shows its text as Python would write it
+    # str(KeyError(text)) puts the text in quotes
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     text = " ".join(text.split())
-    meant = isinstance(error, ValueError | LookupError | OSError)
-    if meant or type(error).__name__ == "DivergedError":
+    mendable = isinstance(error, ValueError | LookupError | OSError)
+    if mendable or type(error).__name__ == "DivergedError":
         return text
     return f"{type(error).__name__}: {text}"
 
 
-class MissingData(LookupError):  # noqa: N818 - what it is, not that it is an error
-    """The files are not there, and could not be downloaded; `embedded` is the data to use instead."""
+class MissingData(LookupError):  # noqa: N818 - named by its cause
+    """Files of a data set are missing, and cannot be downloaded; `embedded` names the set to use instead."""
 
     def __init__(self, message: str, embedded: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Ctrl-C, put off until a piece of work that it must not cut in two is done."""
+"""Defer Ctrl-C until a block of code is complete."""
 
 import signal
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def defer() -> Iterator[None]:
-    """Ctrl-C waits for the end: an import that it cuts short leaves half a library behind.
+    """Ctrl-C takes effect at the end of the block: an interrupted import leaves half a library.
 
-    A process started inside never hears it.
+    A process that is started inside ignores it for good.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,6 +1,6 @@
-"""Where the files of a benchmark's runs lie, and a way to write one whole or not at all.
+"""Where the files of a benchmark's runs lie, and how to write one whole or not at all.
 
-A file is written beside its place and then moved there, so that what has the name of a record is one.
+A file is written under another name and then renamed, so that a file with a record's name is a whole record.
 """
 
 import os
@@ -28,18 +28,18 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """What a run is made of while it runs, one safetensors file a run; gone once its record is there."""
+        """The state of a run while it runs, one safetensors file a run; removed when its record is written."""
         return self.folder / "checkpoints"
 
     @property
     def locks(self) -> Path:
-        """One file a run: whoever holds its lock is running it."""
+        """One file a run; the process that makes the run holds its lock."""
         return self.folder / "locks"
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; what was written there becomes `path` at the end, in one step.
+    """A temporary path to write to; at the end of the block it is renamed to `path`.
 
     Raises OSError that names `path` where it cannot be written.
     """
@@ -50,7 +50,7 @@ def atomic(path: Path) -> Iterator[Path]:
         with part.open("rb") as f:
             os.fsync(f.fileno())
         part.replace(path)
-    except OSError as e:  # a full disk says neither what was written nor where
+    except OSError as e:  # the error of a full disk names no file
         if e.errno and e.filename in (None, str(part)):
             raise OSError(e.errno, e.strerror, str(path)) from e
         raise

@@ -1,25 +1,26 @@
-"""Measurements read from a file -> ValueError where their shapes or values cannot be: T experiences, L blocks.
+"""Check measurements that were read from a file: T experiences, L blocks. Each function raises ValueError.
 
-A record comes from anywhere, and may have been cut, edited or merged by hand.
+A record may come from another machine, or may have been edited or merged by hand. `place` is the field's path in
+the record, for the message.
 """
 
 from collections.abc import Sequence, Sized
 
 
 def long(place: str, values: Sized, count: int) -> None:
-    """As many values as there must be."""
+    """`count` values."""
     if len(values) != count:
         raise ValueError(f"{place} has {len(values)} entries, not {count}")
 
 
 def share(place: str, value: float) -> None:
-    """In [0, 1]."""
+    """A value in [0, 1]."""
     if not 0 <= value <= 1:
         raise ValueError(f"{place} is {value}: an accuracy must lie in [0, 1]")
 
 
 def count(place: str, values: Sequence[int], length: int) -> None:
-    """(length,) whole numbers above zero."""
+    """Whole numbers above zero, (length,)."""
     long(place, values, length)
     for k, value in enumerate(values):
         if value < 1:
@@ -27,7 +28,7 @@ def count(place: str, values: Sequence[int], length: int) -> None:
 
 
 def matrix(place: str, R: Sequence[Sequence[float | None]], T: int) -> None:
-    """(T, T) shares, null where nothing was measured; the last row is whole."""
+    """Shares (T, T), null where nothing was measured; the last row has no null."""
     long(place, R, T)
     for i, row in enumerate(R):
         long(f"{place}[{i}]", row, T)
@@ -35,7 +36,7 @@ def matrix(place: str, R: Sequence[Sequence[float | None]], T: int) -> None:
             if value is not None:
                 share(f"{place}[{i}][{j}]", value)
             elif i == T - 1:
-                raise ValueError(f"{place}[{i}][{j}] is null: the end of the stream is measured")
+                raise ValueError(f"{place}[{i}][{j}] is null: the last row must be complete")
 
 
 def curves(
@@ -44,7 +45,7 @@ def curves(
     R: Sequence[Sequence[float | None]],
     depths: int,
 ) -> None:
-    """(T, T, L+1) shares where `R`, that was found to be sound, has a value; `depths` is L+1."""
+    """Shares (T, T, L+1), null exactly where `R`, a checked matrix, is null; `depths` is L+1."""
     long(place, D, len(R))
     for i, row in enumerate(D):
         long(f"{place}[{i}]", row, len(R))

@@ -54,6 +54,7 @@ class Kind:
     chance_varies: Callable[[Record], bool]
     practice: Callable[[Record], dict[str, str]]  # what its runs do where a preset does otherwise
     caveats: Callable[[Sequence["Group"]], list[str]]  # of this kind alone
+    distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
     matched: Callable[[Record], bool] = lambda _: True  # whether the protocol compares this run
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
     not_comparable: Callable[[RunConfig, Sequence[Any]], list[str]] = lambda *_: []

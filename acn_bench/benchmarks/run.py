@@ -17,13 +17,15 @@ Progress = Callable[[float], None]  # the share of the run that is done, in [0, 
 
 @dataclass(frozen=True)
 class Run(Generic[B]):
-    """What a protocol's `measure` is given."""
+    """The input of a protocol's `measure`, in one of the processes of the run."""
 
     config: RunConfig[B]
     data: Sequence[ImageData]  # in the protocol's order
-    device: torch.device
+    device: torch.device  # of this process, by index where there are several
     progress: Progress = lambda _: None
-    checkpoint: ResumeFile | None = None  # None: nothing is kept, nothing is resumed
+    checkpoint: ResumeFile | None = None  # None: no checkpoint is written or read
+    rank: int = 0  # of this process, in [0, world_size); rank 0 alone returns the output
+    world_size: int = 1  # processes of the run; above 1 only where `Kind.distributed`
 
 
 @dataclass(frozen=True)

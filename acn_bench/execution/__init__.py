@@ -1,1 +1,1 @@
-"""TODO."""
+"""Making the runs of a plan: prepare, execute, record, report."""

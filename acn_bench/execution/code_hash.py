@@ -1,7 +1,7 @@
 """RunConfig -> the hash of the package's files that the run executes, and of no others.
 
-The files are the import closure of what the run's own names lead to: its protocol, family, strategy, data sets
-and corruptions. Another kind, another strategy or a report is never among them.
+The files are the import closure of the run's own modules: its protocol, family, strategy, data sets and
+corruptions. Another kind, another strategy or a report is never among them.
 """
 
 import ast
@@ -17,8 +17,7 @@ from acn_bench.spec import Backbone
 
 PACKAGE = Path(acn_bench.__file__).parent
 
-# Imported by what runs, and without a say in any figure: public names, tables of names, names -> specs. What a
-# run's names lead to is followed above.
+# Runs import these tables of names, but no figure depends on them: `modules` follows a run's own names instead.
 NAMES = frozenset({"acn_bench", "acn_bench.registry", "acn_bench.families.names"})
 
 
@@ -28,19 +27,19 @@ def code(config: RunConfig) -> str:
 
 
 def modules(config: RunConfig) -> list[str]:
-    """The modules that the run's names lead to."""
+    """The modules of the run's protocol, family, strategy, data sets and corruptions."""
     protocol, backbone, strategy = config.benchmark, config.backbone, config.strategy
-    found = [KINDS.load(protocol.kind).protocol]
-    found.append(FAMILIES.entry(backbone.family or "factory").module)
+    names = [KINDS.load(protocol.kind).protocol]
+    names.append(FAMILIES.entry(backbone.family or "factory").module)
     if isinstance(backbone, Backbone):
-        found.append(backbone.parts.partition(":")[0])
+        names.append(backbone.parts.partition(":")[0])
     if strategy is not None:
-        found.append(STRATEGIES.entry(strategy.__struct_config__.tag).module)
+        names.append(STRATEGIES.entry(strategy.__struct_config__.tag).module)
     for name in protocol.datasets:
         reader = DATA.load(name).reader if name in DATA else USER_DATA.target
-        found.append(reader.partition(":")[0])
-    found += [CORRUPTIONS.entry(name).module for name in protocol.corruptions]
-    return found
+        names.append(reader.partition(":")[0])
+    names += [CORRUPTIONS.entry(name).module for name in protocol.corruptions]
+    return names
 
 
 @lru_cache
@@ -53,20 +52,20 @@ def _hash(roots: frozenset[str], package: Path) -> str:
 
 def closure(roots: frozenset[str], package: Path) -> set[Path]:
     """The package's files that these modules import, directly or not, read from their source."""
-    found: set[Path] = set()
-    seen: set[str] = set()
+    files: set[Path] = set()
+    visited: set[str] = set()
     waiting = list(roots)
     while waiting:
         module = waiting.pop()
-        if module in seen or module in NAMES or module.partition(".")[0] != package.name:
+        if module in visited or module in NAMES or module.partition(".")[0] != package.name:
             continue
-        seen.add(module)
+        visited.add(module)
         waiting.append(module.rpartition(".")[0])  # its package is imported first
         path = _file(module, package)
-        if path is not None and path not in found:
-            found.add(path)
+        if path is not None and path not in files:
+            files.add(path)
             waiting += _imports_of(path.read_text(encoding="utf-8"))
-    return found
+    return files
 
 
 @lru_cache(maxsize=1024)
@@ -75,7 +74,7 @@ def _imports_of(text: str) -> tuple[str, ...]:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """What the code imports, in functions too; what only a type checker imports is left out."""
+    """The modules that the code imports, in functions too, except under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue

@@ -1,4 +1,4 @@
-"""RunConfigs and data -> roughly how long each run takes, from a few timed training steps."""
+"""RunConfigs and data -> an estimate of how long each run takes, from a few timed training steps."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -12,15 +12,15 @@ from acn_bench.data.images import ImageData
 from acn_bench.registry import KINDS
 from acn_bench.training.network import untrained
 
-STEPS = 2  # timed, after one that is not
-OVERHEAD = 1.1  # of Avalanche's loop and of gathering images, over the step alone
-START = 8.0  # seconds until a worker has imported everything
+STEPS = 2  # timed, after one warm-up step
+OVERHEAD = 1.1  # factor for Avalanche's loop and for gathering images
+START = 8.0  # seconds that a worker needs for its imports
 
 
 def seconds(
     configs: Sequence[RunConfig], data: Sequence[ImageData], device: torch.device
 ) -> list[float]:
-    """Wall-clock seconds of each run in one worker. Times the distinct networks, on this process's threads.
+    """Wall-clock seconds of each run in one worker. Times each distinct network, on this process's threads.
 
     Raises ValueError for a network that cannot take a step.
     """
@@ -32,23 +32,23 @@ def seconds(
         if key not in known:
             try:
                 shape = data[0].train_images.shape[1:]
-                known[key] = _seconds_an_image(config, cost, shape, device)
+                known[key] = _seconds_per_image(config, cost, shape, device)
             except RuntimeError as e:  # a factory for other images; no memory
-                why = str(e).partition("\n")[0]
-                raise ValueError(f"{config.backbone.name} cannot be trained here: {why}") from e
+                reason = str(e).partition("\n")[0]
+                raise ValueError(f"{config.backbone.name} cannot be trained here: {reason}") from e
         factor = config.strategy.cost_factor if config.strategy else 1.0
         estimates.append((cost.images * known[key] * factor + cost.seconds) * OVERHEAD)
     return estimates
 
 
 def cost_of(config: RunConfig, data: Sequence[ImageData]) -> Cost:
-    """The work of a run, as its kind counts it."""
+    """The work of a run, as its kind estimates it."""
     planning = KINDS.load(config.benchmark.kind).planning_module
     cost: Cost = planning.cost(config, data)
     return cost
 
 
-def _seconds_an_image(
+def _seconds_per_image(
     config: RunConfig, cost: Cost, shape: torch.Size, device: torch.device
 ) -> float:
     with torch.random.fork_rng():
@@ -68,7 +68,7 @@ def _seconds_an_image(
 
 
 def duration(seconds: float) -> str:
-    """In words: "12 s", "5 min", "2.6 h"."""
+    """As text: "12 s", "5 min", "2.6 h"."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:

@@ -1,4 +1,4 @@
-"""News of runs under way -> progress bars, a line for each run that ends, and a trace for each that failed."""
+"""Events of runs -> progress bars, a line for each run that ends, and a trace file for each that failed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,39 +12,39 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from acn_bench import run_folder
 from acn_bench.config import RunConfig
 from acn_bench.execution import estimate
-from acn_bench.execution.local import RunEvent
+from acn_bench.execution.job import END, RunEvent
 from acn_bench.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One run that is to be made."""
+    """A run that is to be made."""
 
     config: RunConfig
     name: str
-    seconds: float  # roughly, in one worker
-    share: float  # that a checkpoint holds
+    seconds: float  # estimate, in one worker
+    share: float  # done in its checkpoint
 
 
 class ProgressDisplay:
-    """What a person sees while runs are made. `failures` has a sentence for each that failed."""
+    """Shows the events of runs; `failures` has a sentence for each run that failed."""
 
     def __init__(
         self,
         expected: Sequence[Expected],
         jobs: int,
-        place: RunFolder,
-        figures: Callable[[RunConfig], str],
+        folder: RunFolder,
+        summary: Callable[[RunConfig], str],
         console: Console,
     ) -> None:
-        """`figures` says in a few words what a finished run came to."""
-        self.jobs, self.place, self.figures, self.ended = jobs, place, figures, 0
+        """`summary` gives the outcome of a finished run in a few words."""
+        self.jobs, self.folder, self.summary, self.ended = jobs, folder, summary, 0
         self.failures: list[str] = []
         self.names = {e.config.run_id: e.name for e in expected}
         self.seconds = {e.config.run_id: e.seconds for e in expected}
         self.share = {e.config.run_id: e.share for e in expected}  # done
-        self.given = sum(self.seconds[run] * share for run, share in self.share.items())
-        self.began = time.monotonic()
+        self.resumed = self._done()  # seconds of work that checkpoints hold
+        self.started = time.monotonic()
         self.starts: dict[str, float] = {}
         self.bars = Progress(
             TextColumn("{task.description}"),
@@ -54,64 +54,67 @@ class ProgressDisplay:
             console=console,
             transient=True,
         )
-        whole = sum(self.seconds.values())
-        left = self._left(self.given, whole)
-        self.total = self.bars.add_task("all runs", total=1.0, left=left)
-        self.bars.update(self.total, completed=self.given / whole)
+        total = sum(self.seconds.values())
+        self.total = self.bars.add_task("all runs", total=1.0, left=self._left())
+        self.bars.update(self.total, completed=self.resumed / total)
         self.lines: dict[str, TaskID] = {}
 
-    def tell(self, news: RunEvent) -> None:
-        """Show one piece of news."""
-        run = news.config.run_id
-        if news.state != "started":
-            self.share[run] = news.share
+    def show(self, event: RunEvent) -> None:
+        """Show one event."""
+        run = event.config.run_id
+        if event.state != "started":
+            self.share[run] = event.share
         else:
             self.starts[run] = time.monotonic()
             if run not in self.lines:
                 self.lines[run] = self.bars.add_task(escape(self.names[run]), total=1.0, left="")
         if run in self.lines:
             self.bars.update(self.lines[run], completed=self.share[run])
-        if news.state in ("done", "kept", "failed"):
-            self._ended(news)
-        done = sum(self.seconds[r] * share for r, share in self.share.items())
-        whole = sum(self.seconds.values())
-        self.bars.update(self.total, completed=done / whole, left=self._left(done, whole))
+        if event.state in END:
+            self._show_end(event)
+        completed = self._done() / sum(self.seconds.values())
+        self.bars.update(self.total, completed=completed, left=self._left())
 
-    def _left(self, done: float, whole: float) -> str:
-        """What is left, by how fast it went so far; by the plan's estimate until that says something."""
-        passed = time.monotonic() - self.began
-        planned = (whole - done) / self.jobs
-        here = done - self.given  # what checkpoints held took this command no time
-        if here < 0.02 * whole:
-            return f"about {estimate.duration(planned + estimate.START)} left"
-        return f"about {estimate.duration(passed * (whole - done) / here)} left"
+    def _done(self) -> float:
+        """Seconds of work that are done, by the plan's estimate."""
+        return sum(self.seconds[run] * share for run, share in self.share.items())
 
-    def _ended(self, news: RunEvent) -> None:
-        run = news.config.run_id
+    def _left(self) -> str:
+        """The time left: by the plan's estimate at first, then by the speed so far."""
+        done, total = self._done(), sum(self.seconds.values())
+        now_done = done - self.resumed  # by this command
+        if now_done < 0.02 * total:
+            left = (total - done) / self.jobs + estimate.START
+        else:
+            left = (time.monotonic() - self.started) * (total - done) / now_done
+        return f"about {estimate.duration(left)} left"
+
+    def _show_end(self, event: RunEvent) -> None:
+        run = event.config.run_id
         self.ended += 1
         self.share[run] = 1.0
         if run in self.lines:
             self.bars.remove_task(self.lines.pop(run))
         head = escape(f"[{self.ended}/{len(self.seconds)}] {self.names[run]}")
-        if news.state == "failed":
-            why = f"{news.message}{self._keep_trace(news)}"
-            self.failures.append(f"{self.names[run]}: {why}")
-            self.bars.console.print(f"{head}  [red]failed:[/red] {escape(why)}", soft_wrap=True)
+        if event.state == "failed":
+            reason = f"{event.message}{self._write_trace(event)}"
+            self.failures.append(f"{self.names[run]}: {reason}")
+            self.bars.console.print(f"{head}  [red]failed:[/red] {escape(reason)}", soft_wrap=True)
             return
-        took = "elsewhere"
+        duration = "by another command"
         if run in self.starts:
-            took = estimate.duration(time.monotonic() - self.starts[run])
-        note = escape(f"  ({news.message})") if news.message else ""
-        words = f"{head}  {took}  {self.figures(news.config)}{note}"
-        self.bars.console.print(words, soft_wrap=True)
+            duration = estimate.duration(time.monotonic() - self.starts[run])
+        note = escape(f"  ({event.message})") if event.message else ""
+        line = f"{head}  {duration}  {self.summary(event.config)}{note}"
+        self.bars.console.print(line, soft_wrap=True)
 
-    def _keep_trace(self, news: RunEvent) -> str:
-        """Keep the failed run's trace; returns where it is, empty where there is none."""
-        if not news.trace:
+    def _write_trace(self, event: RunEvent) -> str:
+        """Write a failed run's trace; returns its path in brackets, empty without one."""
+        if not event.trace:
             return ""
-        path = self.place.folder / "failures" / f"{news.config.run_id}.txt"
+        path = self.folder.folder / "failures" / f"{event.config.run_id}.txt"
         with suppress(OSError):
             with run_folder.atomic(path) as part:
-                part.write_text(news.trace, encoding="utf-8")
+                part.write_text(event.trace, encoding="utf-8")
             return f" (trace: {path})"
         return ""

@@ -1,4 +1,4 @@
-"""The code, the libraries and the machine -> what a record says of how it was made."""
+"""The code, the libraries and the machine -> a record's `Provenance`."""
 
 import subprocess
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LIBRARIES = ("acn_bench", "torch", "torchvision", "avalanche-lib", "numpy", "sci
 def provenance(
     config: RunConfig, data: Sequence[ImageData], device: torch.device, guards: list[Guard]
 ) -> Provenance:
-    """What made the record, as of now; `data` in the protocol's order."""
+    """The provenance of a run that ends now; `data` in the protocol's order."""
     why_not = _not_comparable(config, data, guards)
     first, *further = map(_data, data)
     return Provenance(
@@ -53,7 +53,7 @@ def _not_comparable(config: RunConfig, data: Sequence[ImageData], guards: list[G
     if config.quick:
         reasons.append("--quick: a shortened protocol")
     reasons += [
-        f"whether the images of {d.name} are those of a published data set is not known"
+        f"it is not known whether {d.name} has the images of a published data set"
         if d.experiences
         else f"{d.name} is not the full original data: {len(d.train_labels):,} training and "
         f"{len(d.test_labels):,} test images"
@@ -90,11 +90,11 @@ def _commit() -> str | None:
 
 @lru_cache
 def versions() -> dict[str, str]:
-    """The libraries that a figure can depend on, as installed."""
-    found = {}
+    """The installed versions of the libraries that a figure can depend on."""
+    installed = {}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            installed[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -1,4 +1,4 @@
-"""RunConfig -> RunRecord: run the protocol of its kind, and keep what it found."""
+"""RunConfig -> RunRecord: run the protocol of its kind, and write the record, the outcomes and the weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,81 +14,93 @@ from acn_bench.config import RunConfig
 from acn_bench.data import images
 from acn_bench.device import describe
 from acn_bench.execution import code_hash, provenance
+from acn_bench.execution.job import Placement
 from acn_bench.record import RunRecord
 from acn_bench.registry import KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
 from acn_bench.training.resume import INTERVAL, ResumeFile
 
-Note = Callable[[str], None]  # told, in a sentence, what a person should know of a run
+Note = Callable[[str], None]  # takes a sentence for the user
 
 
 def run(
     config: RunConfig,
-    place: RunFolder,
+    folder: RunFolder,
     *,
     data_root: Path | None,
-    device: torch.device,
+    placement: Placement,
     progress: Progress = lambda _: None,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
 ) -> RunRecord:
     """Run `config` and write its files: outcomes and weights first, the record last.
 
-    It goes on from its checkpoint where there is one; another is written every `interval` seconds.
+    A run resumes from its checkpoint if there is one; it writes a new one every `interval` seconds.
 
-    Raises ValueError where data or factory are not what the plan saw, DivergedError where the loss is no
-    number, OSError where a file cannot be written; then no record exists.
+    Raises ValueError where data or a user's function changed since the plan was made, DivergedError where the
+    loss is not finite, OSError where a file cannot be written; then no record exists.
     """
+    device = torch.device(placement.device)
     _check(config.backbone, "backbone factory")
     _check(config.strategy, "strategy builder")
     data = images.of(config.benchmark, data_root)
-    found = images.fingerprint(data)
-    if found != config.fingerprint:
+    fingerprint = images.fingerprint(data)
+    if fingerprint != config.fingerprint:
         names = " or ".join(config.benchmark.datasets)
         raise ValueError(
-            f"{names} changed since the run was planned: the fingerprint is {found}, not {config.fingerprint}"
+            f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
-    kept = checkpoint(config, place, device, note, interval)
+    resume_file = checkpoint(config, folder, device, note, interval)
     protocol = KINDS.load(config.benchmark.kind).protocol_module
-    measured: RunOutput = protocol.measure(Run(config, data, device, progress, kept))
+    output: RunOutput = protocol.measure(
+        Run(
+            config,
+            data,
+            device,
+            progress,
+            resume_file,
+            rank=placement.rank,
+            world_size=placement.world_size,
+        )
+    )
     record = RunRecord(
         schema=records.SCHEMA,
         run_id=config.run_id,
         config=config,
-        result=measured.result,
-        provenance=provenance.provenance(config, data, device, measured.guards),
+        result=output.result,
+        provenance=provenance.provenance(config, data, device, output.guards),
     )
     stem = records.stem(record.run_id, record.provenance.code)
-    name = records.free_path(place.records, stem).stem
+    name = records.free_path(folder.records, stem).stem
     about = {"run_id": record.run_id, "config": _json(config)}
-    with run_folder.atomic(place.records / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(measured.examples, about))
-    with run_folder.atomic(place.weights / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(measured.weights, about | _header(config)))
-    records.save(record, place.records)
-    kept.remove()
+    with run_folder.atomic(folder.records / f"{name}.safetensors") as part:
+        part.write_bytes(safetensors.torch.save(output.examples, about))
+    with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
+        part.write_bytes(safetensors.torch.save(output.weights, about | _header(config)))
+    records.save(record, folder.records)
+    resume_file.remove()
     return record
 
 
-def _check(spec: Network | Strategy | None, what: str) -> None:
-    """Raise ValueError where the user's function is not the one that was planned."""
+def _check(spec: Network | Strategy | None, role: str) -> None:
+    """Raise ValueError where the file of a user's function changed since the plan was made."""
     if spec is None or spec.function is None:
         return
-    if user_functions.source(spec.function, what) != spec.source:
+    if user_functions.source(spec.function, role) != spec.source:
         raise ValueError(f"{spec.function} changed since the run was planned")
 
 
 def checkpoint(
     config: RunConfig,
-    place: RunFolder,
+    folder: RunFolder,
     device: torch.device,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
 ) -> ResumeFile:
-    """The checkpoint of the record that `config` is to have next: no other is of use."""
+    """The resume file for this run's next record."""
     code = code_hash.code(config)
-    record = records.free_path(place.records, records.stem(config.run_id, code))
+    record = records.free_path(folder.records, records.stem(config.run_id, code))
     about = {
         "run": config.run_id,
         "config": _json(config),
@@ -96,7 +108,7 @@ def checkpoint(
         "libraries": ", ".join(f"{k} {v}" for k, v in provenance.versions().items()),
         "device": describe(device),
     }
-    return ResumeFile(place.checkpoints / f"{record.stem}.safetensors", about, interval, note)
+    return ResumeFile(folder.checkpoints / f"{record.stem}.safetensors", about, interval, note)
 
 
 def _json(config: RunConfig) -> str:
@@ -104,6 +116,6 @@ def _json(config: RunConfig) -> str:
 
 
 def _header(config: RunConfig) -> dict[str, str]:
-    """What `backbones.load` rebuilds the network from."""
+    """The header from which `backbones.load` rebuilds the network."""
     backbone = config.backbone
     return Header(backbone, backbone.depth or 0, config.precision).encoded()

@@ -1,7 +1,7 @@
-"""What a run is made of between two epochs <-> one safetensors file, the numbers as JSON in its header.
+"""The state of a run between two epochs <-> one safetensors file, with the numbers as JSON in its header.
 
-A file is of use to the run that wrote it alone: the same config, code, libraries and device. What is
-damaged or of something else is left aside with a note, and the run begins anew.
+Only the run that wrote a file can use it: same config, code, libraries and device. If a file is damaged or
+does not match, a note says so and the run starts from scratch.
 """
 
 import json
@@ -22,14 +22,14 @@ from acn_bench.run_folder import atomic
 State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
 
 INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
-THRIFT = 50  # and as many times what the last one took: 2 % of a run at most
-TENSOR = "tensor"  # the one key of a dict that stands for a tensor in JSON
+MAX_SHARE = 0.02  # of the run's time that checkpoints may take
+TENSOR = "tensor"  # the only key of a dict that stands for a tensor in JSON
 
 
 class ResumeFile:
-    """The file of one run. `about` says what it is of, each word under its name.
+    """The file of one run. `about` identifies the run: run, config, code, libraries, device.
 
-    `note` is told, in a sentence without its full stop, what became of a file that was there.
+    `note` takes a sentence, without its full stop, on what happened to an existing file.
     """
 
     def __init__(
@@ -43,19 +43,22 @@ class ResumeFile:
         self.about = about
         self.interval = interval
         self.note = note
-        self._last, self._took = monotonic(), 0.0
-        self._works = True
+        self._last, self._seconds = (
+            monotonic(),
+            0.0,
+        )  # when it was saved last, and how long that took
+        self._writable = True
 
     @property
     def share(self) -> float | None:
-        """How much of the run the file holds, in [0, 1]; None where there is none of use. Reads the header."""
+        """The share of the run that is done in the file, in [0, 1]; None without a usable file. Reads the header."""
         try:
             return float(self._header()["share"])
         except (OSError, ValueError, safetensors.SafetensorError):
             return None
 
     def load(self) -> State | None:
-        """What the file holds, on the CPU; None where there is none of use."""
+        """The state in the file, on the CPU; None without a usable file."""
         try:
             header = self._header()
             tensors = safetensors.torch.load_file(self.path)
@@ -63,64 +66,64 @@ class ResumeFile:
                 raise ValueError("is damaged")
         except FileNotFoundError:
             if list(self.path.parent.glob(f"{self.about['run']}-*.safetensors")):
-                self.note("began anew: the checkpoint that is there is of another code")
+                self.note("started from scratch: its checkpoint was written by other code")
             return None
         except OSError as e:
-            self.note(f"began anew: its checkpoint cannot be read: {e.strerror or e}")
+            self.note(f"started from scratch: its checkpoint cannot be read: {e.strerror or e}")
             return None
         except safetensors.SafetensorError:
-            self.note("began anew: its checkpoint is damaged")
+            self.note("started from scratch: its checkpoint is damaged")
             return None
         except ValueError as e:
-            self.note(f"began anew: its checkpoint {e}")
+            self.note(f"started from scratch: its checkpoint {e}")
             return None
-        self.note(f"went on from its checkpoint, at {100 * float(header['share']):.0f} %")
-        found: State = _unpacked(json.loads(header["state"]), tensors)
-        return found
+        self.note(f"resumed from its checkpoint at {100 * float(header['share']):.0f} %")
+        state: State = _unpacked(json.loads(header["state"]), tensors)
+        return state
 
     def save(self, state: Callable[[], State], share: float, *, always: bool = False) -> None:
-        """Write `state()` in place of what the file holds, where enough time has passed, or `always`.
+        """Replace the file by `state()`, if enough time has passed since the last save, or `always`.
 
-        A disk that is full does not stop the run, which has yet to write its record: it is noted.
+        If the file cannot be written, the run continues without checkpoints, with a note.
         """
-        began = monotonic()
-        wait = max(self.interval, THRIFT * self._took) if self.interval else 0.0
-        if not self._works or not (always or began - self._last >= wait):
+        start = monotonic()
+        wait = max(self.interval, self._seconds / MAX_SHARE) if self.interval else 0.0
+        if not self._writable or not (always or start - self._last >= wait):
             return
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_packed(state(), tensors), allow_nan=False)
-        said = {"share": repr(share), "state": text, "check": _check(tensors, text)}
+        header = {"share": repr(share), "state": text, "check": _check(tensors, text)}
         try:
             with atomic(self.path) as part:
-                safetensors.torch.save_file(tensors, part, self.about | said)
+                safetensors.torch.save_file(tensors, part, self.about | header)
         except (OSError, safetensors.SafetensorError) as e:
-            self._works = False
-            self.note(f"went without checkpoints: {e}")
+            self._writable = False
+            self.note(f"ran without checkpoints: {e}")
         self._last = monotonic()
-        self._took = self._last - began
+        self._seconds = self._last - start
 
     def remove(self) -> None:
-        """Once the record is there. What other code left of the same run goes, too."""
+        """Remove the file, once the record is written, and those that other code wrote for the same run."""
         for path in self.path.parent.glob(f"{self.about['run']}-*.safetensors"):
             with suppress(OSError):
                 path.unlink()
 
     def _header(self) -> dict[str, str]:
-        """Raises ValueError, in words that follow "its checkpoint", where the file is of something else."""
+        """The header. Raises ValueError, a message to follow "its checkpoint", where it is damaged or of another run."""
         if not self.path.exists():
             raise FileNotFoundError(self.path)
         with safetensors.safe_open(self.path, "pt") as file:
             header = dict(file.metadata() or {})
         if not {"share", "state", "check"} <= set(header):
             raise ValueError("is damaged")
-        for name, here in self.about.items():
-            if header.get(name) != here:
-                raise ValueError(f"is of another {name}")
+        for name, value in self.about.items():
+            if header.get(name) != value:
+                raise ValueError(f"does not match (other {name})")
         return header
 
 
 def _check(tensors: dict[str, Tensor], text: str) -> str:
-    """A checksum: a disk may keep a file whole in length, and not in content."""
+    """A checksum: a damaged file may have the right length."""
     total = zlib.crc32(text.encode())
     for name in sorted(tensors):
         total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
@@ -128,9 +131,9 @@ def _check(tensors: dict[str, Tensor], text: str) -> str:
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """The value with a number in place of each tensor, whose copy goes to `tensors`.
+    """The value with the name of a tensor in place of the tensor, whose copy is added to `tensors`.
 
-    Raises TypeError for what would not come back as it is.
+    Raises TypeError for a value that loading would not restore.
     """
     if isinstance(value, Tensor):
         name = str(len(tensors))
@@ -142,7 +145,7 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {key: _packed(inner, tensors) for key, inner in value.items()}
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise TypeError(f"a checkpoint cannot keep a {type(value).__name__}: {value!r:.80}")
+    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {value!r:.80}")
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -1,0 +1,71 @@
+"""A session -> its plan on the terminal: data, protocol, machine, runs, and roughly how long they take."""
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+
+from acn_bench import device
+from acn_bench.data.images import ImageData
+from acn_bench.execution import estimate
+from acn_bench.execution.session import Session
+from acn_bench.plan import missing_bounds
+from acn_bench.registry import KINDS
+from acn_bench.wording import listed
+
+
+def print_plan(session: Session, console: Console) -> None:
+    """Print the plan before it runs."""
+    finished = [session.finished(config) for config in session.configs]
+    console.print(
+        f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
+    )
+    for k, data in enumerate(session.data):
+        _print_line(console, "" if k else "data", _data(data))
+    for k, sentence in enumerate(
+        dict.fromkeys(KINDS.load(c.benchmark.kind).describe(c) for c in session.configs)
+    ):
+        _print_line(console, "or" if k else "protocol", sentence)
+    _print_line(console, "machine", _machine(session))
+    console.print(session.table.table(session.configs, finished))
+    for config, share in zip(session.configs, session.shares, strict=True):
+        if share:
+            text = f"{session.table.name(config)} from its checkpoint at {100 * share:.0f} %"
+            _print_line(console, "resumes", text)
+    for sentence in session.excluded:
+        _print_line(console, "excluded", sentence)
+    if missing := missing_bounds(session.configs):
+        _print_line(console, "baselines", f"not run: {missing}")
+    console.print(_total(session, finished))
+
+
+def _print_line(console: Console, title: str, text: str) -> None:
+    console.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
+
+
+def _data(data: ImageData) -> str:
+    part = "" if data.canonical or data.experiences else ", not the full original set"
+    return (
+        f"{data.name}, {len(data.train_labels):,} training and "
+        f"{len(data.test_labels):,} test images{part} ({data.fingerprint})"
+    )
+
+
+def _machine(session: Session) -> str:
+    names = [device.describe(torch.device(d)) for d in session.job.devices]
+    counts = [f"{names.count(n)} × {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names)]
+    precisions = listed(list(dict.fromkeys(c.precision for c in session.configs)))
+    return f"{listed(counts)}; {session.jobs} run(s) at a time, {precisions}"
+
+
+def _total(session: Session, finished: list[bool]) -> str:
+    """How many runs there are, how many are finished, and roughly how long the others take."""
+    left = [
+        seconds * (1 - share)
+        for seconds, share, done in zip(session.seconds, session.shares, finished, strict=True)
+        if not done
+    ]
+    total = f"{len(session.configs)} runs, {sum(finished)} already finished"
+    if not left:
+        return total
+    wait = estimate.START + sum(left) / session.jobs
+    return f"{total}; the other {len(left)} take about {estimate.duration(wait)}"

@@ -1,0 +1,139 @@
+"""The process that makes runs for an executor: one at a time, one lock per run, events to its parent."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from acn_bench import records
+from acn_bench.config import RunConfig
+from acn_bench.errors import sentence
+from acn_bench.execution.job import Job, Placement, RunEvent
+from acn_bench.record import Record
+from acn_bench.run_folder import RunFolder
+
+PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
+BUSY_INTERVAL = 1.0  # seconds until a run that another process holds is tried again
+
+Send = Callable[[RunEvent], None]
+
+
+@dataclass(frozen=True)
+class Busy:
+    """The answer for a run whose lock another process holds: no event, since the run has not ended."""
+
+    config: RunConfig
+
+
+def serve(pipe: Connection, job: Job, placement: Placement) -> None:
+    """Take configs from the pipe, one at a time, until it closes; send the events of each."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    warnings.simplefilter("ignore")  # of third parties; errors are raised
+    _redirect_output(job.folder.folder / "workers.log")
+    while True:
+        try:
+            config = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            pipe.send(attempt(config, job, placement, pipe.send))
+        except (BrokenPipeError, ConnectionResetError):  # the parent is gone
+            return
+
+
+def _redirect_output(log: Path) -> None:
+    """Write the output of libraries to a file: the terminal belongs to the command line."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    stream = log.open("a")
+    os.dup2(stream.fileno(), 1)
+    os.dup2(stream.fileno(), 2)
+
+
+def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> RunEvent | Busy:
+    """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
+    code = job.codes[config.run_id]
+    stem = records.stem(config.run_id, code)
+    job.folder.locks.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(job.folder.locks / f"{stem}.lock").acquire(timeout=0):
+            if not job.again and records.newest(job.folder.records, config.run_id, code):
+                return RunEvent(config, "kept", share=1.0)
+            remove_stale_files(job.folder, stem)
+            send(RunEvent(config, "started"))
+            notes: list[str] = []
+            run(config, job, placement, _progress_sender(config, send), notes.append)
+            return RunEvent(config, "done", share=1.0, message="; ".join(notes))
+    except Timeout:
+        time.sleep(BUSY_INTERVAL)
+        return Busy(config)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as e:
+        return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
+
+
+def run(
+    config: RunConfig,
+    job: Job,
+    placement: Placement,
+    progress: Callable[[float], None],
+    note: Callable[[str], None],
+) -> Record:
+    """Make a run in this process. Raises what `runner.run` raises, and ValueError where the code changed."""
+    import torch  # here: the parent need not load it, and thread settings come before it
+
+    from acn_bench.execution import code_hash, runner
+
+    if code_hash.code(config) != job.codes[config.run_id]:
+        raise ValueError(
+            "the package's files changed while the plan ran: run the same command again"
+        )
+    torch.set_num_threads(job.threads)
+    if torch.device(placement.device).type == "cuda":  # for code that names no index
+        torch.cuda.set_device(placement.device)
+    return runner.run(
+        config,
+        job.folder,
+        data_root=job.data_root,
+        placement=placement,
+        progress=progress,
+        note=note,
+        interval=job.interval,
+    )
+
+
+def _progress_sender(config: RunConfig, send: Send) -> Callable[[float], None]:
+    """A progress function that sends a few events per second at most."""
+    last = time.monotonic()
+
+    def progress(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PROGRESS_INTERVAL:
+            last = time.monotonic()
+            send(RunEvent(config, "progress", share=share))
+
+    return progress
+
+
+def remove_stale_files(folder: RunFolder, stem: str) -> None:
+    """Remove what a killed process left: half-written files, and checkpoints whose record exists.
+
+    The caller holds the run's lock.
+    """
+    places = (folder.records, folder.weights, folder.checkpoints)
+    stale = [part for place in places for part in place.glob(f".{stem}*.part")]
+    checkpoints = folder.checkpoints.glob(f"{stem}*.safetensors")
+    stale += [path for path in checkpoints if (folder.records / f"{path.stem}.json").exists()]
+    for path in stale:
+        with suppress(OSError):
+            path.unlink()
