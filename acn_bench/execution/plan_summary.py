@@ -10,7 +10,7 @@ from acn_bench.execution import estimate
 from acn_bench.execution.session import Session
 from acn_bench.plan import missing_bounds
 from acn_bench.registry import KINDS
-from acn_bench.wording import listed
+from acn_bench.wording import listed, plural
 
 
 def print_plan(session: Session, console: Console) -> None:
@@ -54,18 +54,17 @@ def _machine(session: Session) -> str:
     names = [device.describe(torch.device(d)) for d in session.job.devices]
     counts = [f"{names.count(n)} × {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names)]
     precisions = listed(list(dict.fromkeys(c.precision for c in session.configs)))
-    return f"{listed(counts)}; {session.jobs} run(s) at a time, {precisions}"
+    return f"{listed(counts)}; {plural(session.jobs, 'run')} at a time, {precisions}"
 
 
 def _total(session: Session, finished: list[bool]) -> str:
-    """How many runs there are, how many are finished, and roughly how long the others take."""
+    """The number of runs, of finished ones and of those to do, with an estimate of their time."""
     left = [
         seconds * (1 - share)
         for seconds, share, done in zip(session.seconds, session.shares, finished, strict=True)
         if not done
     ]
-    total = f"{len(session.configs)} runs, {sum(finished)} already finished"
+    total = f"{plural(len(session.configs), 'run')}: {sum(finished)} finished, {len(left)} to do"
     if not left:
         return total
-    wait = estimate.START + sum(left) / session.jobs
-    return f"{total}; the other {len(left)} take about {estimate.duration(wait)}"
+    return f"{total} in about {estimate.duration(estimate.START + sum(left) / session.jobs)}"
