@@ -100,7 +100,7 @@ def test_a_command_ends_in_a_table_and_a_report(line):
     assert line.first.exit_code == 0, line.first.output
     assert line.first.stderr == ""
     assert "Does the line [hold]?" in line.first.stdout
-    assert "2 runs, 0 of them finished before" in line.first.stdout
+    assert "2 runs: 0 finished, 2 to do in about" in line.first.stdout
     assert "[2/2] naive residual_mixer:plain d1 seed 0" in line.first.stdout
     assert "Forgetting" in line.first.stdout
     assert f"report   {line.folder / 'report.html'}" in line.first.stdout
@@ -126,7 +126,7 @@ def test_the_same_command_again_repeats_nothing(line):
     before = stamps(line.folder), files(line.folder)
     again = call(*line.command)
     assert again.exit_code == 0, again.output
-    assert "2 runs, 2 of them finished before" in again.stdout
+    assert "2 runs: 2 finished, 0 to do" in again.stdout
     assert (stamps(line.folder), files(line.folder)) == before
     table = line.first.stdout[line.first.stdout.index("naive · ") :]
     assert again.stdout.endswith(table)
@@ -137,7 +137,7 @@ def test_a_dry_run_writes_nothing(line):
         "run", line.card, "--out", line.parent / "dry", "--dry-run", "--seeds", "0-4", *SMALL
     )
     assert dry.exit_code == 0, dry.output
-    assert "10 runs, 0 of them finished before; the others take roughly" in dry.stdout
+    assert "10 runs: 0 finished, 10 to do in about" in dry.stdout
     assert not (line.parent / "dry").exists()
 
 
@@ -154,16 +154,16 @@ def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
     assert "or         2 experiences of 2 classes, a head each, 2 s each, batch 64" in dry.stdout
 
 
-def test_a_plan_says_which_run_goes_on_from_a_checkpoint(line):
+def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
     device = torch.device("cpu")
     record, *_ = records.load_all([line.folder])
-    place = run_folder.RunFolder(line.parent / "begun" / "tiny")
-    runner.checkpoint(record.config, place, device).save(dict, 0.63, always=True)
+    folder = run_folder.RunFolder(line.parent / "begun" / "tiny")
+    runner.checkpoint(record.config, folder, device).save(dict, 0.63, always=True)
     dry = call("run", line.card, "--out", line.parent / "begun", "--dry-run", "--jobs", "1", *SMALL)
     arm = record.config.backbone.name
-    assert f"goes on    naive {arm} d1 seed 0 from its checkpoint, at 63 %" in dry.stdout
-    assert dry.stdout.count("goes on") == 1
-    assert "2 runs, 0 of them finished before" in dry.stdout
+    assert f"resumes    naive {arm} d1 seed 0 from its checkpoint at 63 %" in dry.stdout
+    assert dry.stdout.count("resumes") == 1
+    assert "2 runs: 0 finished, 2 to do in about" in dry.stdout
 
 
 def test_a_report_can_be_made_of_a_folder_in_any_format(line):
@@ -186,7 +186,7 @@ def test_again_adds_a_record_and_a_diverged_run_costs_nothing_but_itself(line):
     )  # fmt: skip
     assert result.exit_code == 1, result.output
     (message,) = result.stderr.splitlines()
-    assert message.startswith("error: 1 of 2 runs failed, the others are kept; naive ac_mixer")
+    assert message.startswith("error: 1 of 2 runs failed, the others are saved; naive ac_mixer")
     assert "the training loss became nan in experience 0, epoch 0" in message
     assert "Traceback" not in result.output
     after = stamps(line.folder)
@@ -239,23 +239,25 @@ def wait_for(condition, seconds=120):
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
-    """Three commands share one plan: one is killed, two go on to the end."""
+    """Three commands share one plan: one is killed, two run to the end."""
     folder = tmp_path_factory.mktemp("crowd")
     (folder / "tiny.toml").write_text(CARD)
     (folder / "anybodys.py").write_text(NET)
     words = ["run", "tiny.toml", "--jobs=1", "--backbones=ac_mixer,anybodys:Net", "--seeds=0-3",
              "--set=epochs=20", *SMALL]  # fmt: skip
-    place = folder / "runs" / "tiny"
+    tiny = folder / "runs" / "tiny"
     commands = [start(folder, *words, script=True) for _ in range(3)]
     killed, *others = commands
     try:
-        wait_for(lambda: list(place.glob("records/*.json")))
+        wait_for(lambda: list(tiny.glob("records/*.json")))
         time.sleep(0.17)
         killed.kill()  # its worker is on its own
-        whole = [json.loads(p.read_bytes()) for p in place.glob("records/*.json")]
+        whole = [json.loads(p.read_bytes()) for p in tiny.glob("records/*.json")]
     finally:
-        said = [c.communicate(timeout=240) for c in commands]
-    return SimpleNamespace(place=place, killed=killed, others=others, said=said[1:], whole=whole)
+        outputs = [c.communicate(timeout=240) for c in commands]
+    return SimpleNamespace(
+        folder=tiny, killed=killed, others=others, outputs=outputs[1:], whole=whole
+    )
 
 
 def test_what_lies_there_when_a_command_is_killed_is_whole(crowd):
@@ -265,9 +267,9 @@ def test_what_lies_there_when_a_command_is_killed_is_whole(crowd):
 
 
 def test_commands_share_a_plan_and_end_with_the_same_table(crowd):
-    assert [c.returncode for c in crowd.others] == [0, 0], crowd.said
+    assert [c.returncode for c in crowd.others] == [0, 0], crowd.outputs
     tables = []
-    for stdout, stderr in crowd.said:
+    for stdout, stderr in crowd.outputs:
         assert stderr == ""
         assert "[8/8]" in stdout
         tables.append(stdout[stdout.index("naive · ") :])
@@ -275,29 +277,29 @@ def test_commands_share_a_plan_and_end_with_the_same_table(crowd):
 
 
 def test_each_run_was_made_once(crowd):
-    names = [p.name for p in crowd.place.glob("records/*.json")]
+    names = [p.name for p in crowd.folder.glob("records/*.json")]
     assert len(names) == 8
     assert not [name for name in names if name.endswith(".2.json")]
-    assert len(records.load_all([crowd.place])) == 8
-    made = [stdout.count(" seed ") - stdout.count("elsewhere") for stdout, _ in crowd.said]
+    assert len(records.load_all([crowd.folder])) == 8
+    made = [
+        stdout.count(" seed ") - stdout.count("by another command") for stdout, _ in crowd.outputs
+    ]
     assert sum(made) <= 8  # the rest by the one that was killed
 
 
 def test_nothing_half_written_is_left_that_looks_whole(crowd):
-    stems = {p.stem for p in crowd.place.glob("records/*.json")}
-    assert {p.stem for p in crowd.place.glob("weights/*.safetensors")} == stems
-    assert {p.stem for p in crowd.place.glob("records/*.safetensors")} == stems
-    for record in records.load_all([crowd.place]):
+    stems = {p.stem for p in crowd.folder.glob("records/*.json")}
+    assert {p.stem for p in crowd.folder.glob("weights/*.safetensors")} == stems
+    assert {p.stem for p in crowd.folder.glob("records/*.safetensors")} == stems
+    for record in records.load_all([crowd.folder]):
         assert record.result.train_loss[1][19] > 0
 
 
 def test_anybodys_network_is_found_beside_the_command(crowd):
-    theirs = [
-        r for r in records.load_all([crowd.place]) if r.config.backbone.name == "anybodys:Net"
-    ]
-    assert len(theirs) == 4
-    assert {len(r.config.backbone.source) for r in theirs} == {8}
-    assert all(r.result.depth_accuracy is None for r in theirs)
+    runs = [r for r in records.load_all([crowd.folder]) if r.config.backbone.name == "anybodys:Net"]
+    assert len(runs) == 4
+    assert {len(r.config.backbone.source) for r in runs} == {8}
+    assert all(r.result.depth_accuracy is None for r in runs)
 
 
 @pytest.mark.parametrize("moment", ["the command is read", "torch is imported", "a worker works"])
@@ -314,7 +316,7 @@ def test_ctrl_c_is_one_line_and_130(card, moment):
     _, stderr = command.communicate(timeout=60)
     assert command.returncode == 130, stderr
     assert stderr.splitlines() == [
-        "interrupted: what was finished is kept; the same command goes on from there"
+        "interrupted: finished runs are saved; run the same command again to resume"
     ]
     assert not list(card.parent.rglob("*.json"))
 
@@ -488,15 +490,17 @@ def test_missing_data_advises_the_same_command_on_embedded_data(card, tmp_path):
     )
 
 
-@pytest.mark.parametrize("words", [[], ["-h"], ["run", "-h"], ["report", "-h"], ["list", "-h"]])
+@pytest.mark.parametrize(
+    "words", [[], ["-h"], ["run", "-h"], ["report", "-h"], ["truncate", "-h"], ["list", "-h"]]
+)
 def test_help_is_whole_in_eighty_columns(words, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     result = CliRunner().invoke(app, words, prog_name="acn-bench")
     assert result.exit_code == 0
     assert "Usage: acn-bench" in result.stdout
-    said = result.stdout.replace("A,B,…", "")
-    assert "…" not in said  # nothing is cut off
-    assert all(len(line) <= 80 for line in said.splitlines())
+    text = result.stdout.replace("A,B,…", "")
+    assert "…" not in text  # nothing is cut off
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -523,12 +527,12 @@ def test_a_damaged_record_is_named_and_the_way_out(line, tmp_path):
     damaged = next(copy.rglob("records/*.json"))
     damaged.write_bytes(damaged.read_bytes()[:300])
     command = [copy if word == line.folder.parent else word for word in line.command]
-    for words, more in ((command, "Remove the file, and its run is made again"), (["report", copy], "")):  # fmt: skip
+    for words, more in ((command, "Remove the file to make its run again"), (["report", copy], "")):  # fmt: skip
         result = call(*words)
         assert result.exit_code == 2
-        (said,) = result.stderr.splitlines()
-        assert f"{damaged} is not a record that can be read" in said
-        assert said.endswith(more)
+        (message,) = result.stderr.splitlines()
+        assert f"{damaged} is not a record that can be read" in message
+        assert message.endswith(more)
 
 
 def test_no_record_decides_where_a_report_goes(tmp_path):

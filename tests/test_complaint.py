@@ -4,7 +4,7 @@ from acn_bench.errors import sentence
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (OSError(28, "No space left on device"), "No space left on device"),
         (OSError(2, "No such file", "/a/b"), "/a/b: No such file"),
@@ -14,5 +14,5 @@ from acn_bench.errors import sentence
         (ZeroDivisionError(), "ZeroDivisionError: "),
     ],
 )
-def test_an_error_becomes_one_line(error, said):
-    assert sentence(error) == said
+def test_an_error_becomes_one_line(error, message):
+    assert sentence(error) == message

@@ -48,14 +48,28 @@ def _run(*words: str) -> tuple[int, list[str]]:
     ],
     ids=" ".join,
 )
-def test_what_only_reads_answers_without_torch_or_avalanche(words):
+def test_commands_that_train_nothing_load_neither_torch_nor_avalanche(words):
     assert _run(*words) == (0, [])
+
+
+def test_a_report_loads_neither_torch_nor_avalanche(root, tmp_path):
+    published = root / "reports" / "2026-11-23-split-cifar100-subset"
+    words = ("report", str(published), "--format", "md", "--out", str(tmp_path))
+    assert _run(*words) == (0, [])
+
+
+def test_a_dry_run_of_a_transfer_loads_torch_and_never_avalanche():
+    words = ("run", "transfer_cifar", "--data", "digits100", "--quick", "--seeds", "0", "--dry-run")
+    code, heavy = _run(*words)
+    assert code == 0
+    assert "torch" in heavy
+    assert "avalanche" not in heavy
 
 
 @pytest.mark.parametrize(
     "module", ["spec", "catalog", "plan", "records", "metrics", "reports", "cli", "strategies"]
 )
-def test_importing_what_decides_keeps_and_reads_loads_neither_torch_nor_avalanche(module):
+def test_modules_of_cards_plans_records_and_reports_load_neither_torch_nor_avalanche(module):
     script = f"import sys, acn_bench.{module}; print([n for n in {HEAVY} if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

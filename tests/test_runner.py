@@ -1,7 +1,7 @@
-"""Real processes, killed at seeded moments: the run goes on, and ends as one that nobody disturbed.
+"""Real processes, killed at seeded moments: the run resumes, and ends like an undisturbed one.
 
 This file is also the program that is killed. It imports everything once, and then forks a process for
-each run that it is told, so that a death costs a fraction of a second.
+each run, so that a death costs a fraction of a second.
 """
 
 import json
@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -27,7 +26,8 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import correctness
-from acn_bench.execution import local, provenance
+from acn_bench.execution import code_hash, worker
+from acn_bench.execution.job import Job, Placement
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
 from acn_bench.strategies.ewc import EwcSpec
@@ -69,37 +69,43 @@ def config(strategy):
 
 
 def serve():
-    """Run what each line of the input says; answer with how its process ended."""
+    """Make the run of each line of the input; answer with the exit status of its process."""
     assert protocol.measure  # imported before any fork
     torch.set_num_threads(1)
-    provenance.code("continual"), images.load("digits100")  # once, for all
+    code_hash.code(config("naive")), images.load("digits100")  # once, for all
 
     for line in sys.stdin:
-        told = json.loads(line)
+        order = json.loads(line)
         child = os.fork()
         if not child:
-            os._exit(attempt(told))
+            os._exit(attempt(order))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         sys.stdout.write(f"{status}\n")
         sys.stdout.flush()
 
 
-def attempt(told):
-    """One run as a worker has it; dies at the `count`-th event of a moment, or counts them all."""
-    folder = Path(told["folder"])
-    job = local.Job(
-        RunFolder(folder), provenance.code("continual"), None, "cpu", 1, again=False, interval=0.0
+def attempt(order):
+    """One run as a worker makes it; dies at the `count`-th event of a moment, or counts them all."""
+    folder = Path(order["folder"])
+    run = config(order["strategy"])
+    job = Job(
+        RunFolder(folder),
+        {run.run_id: code_hash.code(run)},
+        None,
+        ("cpu",),
+        threads=1,
+        again=False,
+        interval=0.0,
     )
-    here = SimpleNamespace(send=lambda _: None)  # nobody listens
-    counted = events(told["strategy"], told["moment"], told["count"])
-    news = local._attempt(config(told["strategy"]), job, here)
-    said = {"state": news.state, "message": news.message, "trace": news.trace} | counted
-    (folder / "said.txt").write_text(json.dumps(said))
+    counted = events(order["strategy"], order["moment"], order["count"])
+    end = worker.attempt(run, job, Placement("cpu"), lambda _: None)
+    outcome = {"state": end.state, "message": end.message, "trace": end.trace} | counted
+    (folder / "outcome.json").write_text(json.dumps(outcome))
     return 0
 
 
 class Moments:
-    """Counts what happens; the `count`-th event of `moment` is the last that this process sees."""
+    """Counts what happens; the `count`-th event of `moment` is the last of this process."""
 
     def __init__(self, moment, count):
         self.moment, self.count = moment, count
@@ -179,8 +185,8 @@ def program():
 
     def call(folder, strategy, moment="", count=0):
         folder.mkdir(parents=True, exist_ok=True)
-        told = {"folder": str(folder), "strategy": strategy, "moment": moment, "count": count}
-        running.stdin.write(json.dumps(told) + "\n")
+        order = {"folder": str(folder), "strategy": strategy, "moment": moment, "count": count}
+        running.stdin.write(json.dumps(order) + "\n")
         running.stdin.flush()
         return int(running.stdout.readline())
 
@@ -199,32 +205,32 @@ def whole(program, tmp_path_factory):
         if strategy not in known:
             folder = tmp_path_factory.mktemp(strategy) / "tiny"
             assert program(folder, strategy) == 0
-            known[strategy] = folder, said(folder)
+            known[strategy] = folder, outcome(folder)
         return known[strategy]
 
     return run
 
 
-def said(folder):
-    found = json.loads((folder / "said.txt").read_text())
+def outcome(folder):
+    found = json.loads((folder / "outcome.json").read_text())
     assert found["state"] == "done", found["trace"]
     return found
 
 
-def left(folder):
+def contents(folder):
     """What a finished run left: record, outcomes, weights; less its seconds, memory and time."""
     (record,) = records.load_all([folder])
-    kept = msgspec.to_builtins(record)
-    del kept["result"]["seconds"], kept["result"]["peak_memory"], kept["provenance"]["time"]
+    values = msgspec.to_builtins(record)
+    del values["result"]["seconds"], values["result"]["peak_memory"], values["provenance"]["time"]
     tensors = {}
     for path in sorted(folder.glob("*/*.safetensors")):
         for name, tensor in safetensors.torch.load_file(path).items():
             tensors[path.parent.name, name] = tensor
-    return kept, tensors
+    return values, tensors
 
 
 def assert_same(folder, other):
-    (record, tensors), (expected, wanted) = left(folder), left(other)
+    (record, tensors), (expected, wanted) = contents(folder), contents(other)
     assert record == expected
     assert list(tensors) == list(wanted)
     assert all(torch.equal(tensors[name], wanted[name]) for name in wanted)
@@ -242,29 +248,29 @@ def killed(program, folder, strategy, moment, counts, dice):
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_killed_run_goes_on_to_the_same_weights_and_record(
+def test_a_killed_run_resumes_to_the_same_weights_and_record(
     program, whole, tmp_path, strategy, moment
 ):
     expected, counts = whole(strategy)
     folder = tmp_path / "tiny"
     killed(program, folder, strategy, moment, counts, random.Random(f"{strategy} {moment}"))
     assert program(folder, strategy) == 0
-    said(folder)
+    outcome(folder)
     assert_same(folder, expected)
     assert not list(folder.glob("checkpoints/*"))
     assert not list(folder.rglob("*.part"))
 
 
 @pytest.mark.parametrize("strategy", ["si", "replay"])
-def test_a_run_that_is_killed_twice_in_a_row_goes_on_too(program, whole, tmp_path, strategy):
+def test_a_run_that_is_killed_twice_in_a_row_resumes_too(program, whole, tmp_path, strategy):
     expected, counts = whole(strategy)
     folder, moment = tmp_path / "tiny", "in an epoch"
     third = counts[moment] // 3
     for count in (third + 1, third - 1):  # the second death comes after the first
         assert program(folder, strategy, moment, count) == -signal.SIGKILL
     assert program(folder, strategy) == 0
-    assert said(folder)["message"].startswith("went on from its checkpoint, at ")
-    assert said(folder)[moment] < counts[moment] - third  # what was done is not done again
+    assert outcome(folder)["message"].startswith("resumed from its checkpoint at ")
+    assert outcome(folder)[moment] < counts[moment] - third  # what was done is not done again
     assert_same(folder, expected)
 
 
@@ -283,14 +289,14 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_former_one_whole(progra
     assert_same(folder, expected)
 
 
-def test_a_checkpoint_whose_record_is_there_is_swept_up(program, tmp_path):
+def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     folder = tmp_path / "tiny"
     assert program(folder, "naive", "in evaluation", 2) == -signal.SIGKILL
     (path,) = folder.glob("checkpoints/*.safetensors")
     kept = path.read_bytes()
     assert program(folder, "naive") == 0
     path.write_bytes(kept)  # as if the last kill had come between record and removal
-    local._remove_stale_files(RunFolder(folder), path.stem)
+    worker.remove_stale_files(RunFolder(folder), path.stem)
     assert not path.exists()
 
 

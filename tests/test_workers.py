@@ -7,19 +7,22 @@ import signal
 import time
 from collections import deque
 from contextlib import closing
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 import torch
 from filelock import FileLock
 
-from acn_bench import records
+from acn_bench import catalog, device, records
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
-from acn_bench.execution import local, provenance
-from acn_bench.execution.local import Job
+from acn_bench.execution import code_hash, local, runner, session, worker
+from acn_bench.execution.job import Job, Placement, RunEvent
+from acn_bench.execution.local import LocalExecutor
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.plan import Choices, unresolved
 from acn_bench.run_folder import RunFolder
 from acn_bench.strategies.naive import NaiveSpec
 
@@ -41,16 +44,19 @@ def config(seed=0):
     )
 
 
+CODE = code_hash.code(config())
+
+
 def job(folder, **changes):
-    settings = {
-        "place": RunFolder(folder), "code": provenance.code("continual"), "data_root": None,
-        "device": "cpu", "threads": 1, "again": False,
+    fields = {
+        "folder": RunFolder(folder), "codes": {c.run_id: CODE for c in map(config, range(3))},
+        "data_root": None, "devices": ("cpu",), "threads": 1, "again": False,
     }  # fmt: skip
-    return Job(**settings | changes)
+    return Job(**fields | changes)
 
 
 def lock(of, run):
-    return FileLock(of.place.locks / f"{records.stem(run.run_id, of.code)}.lock")
+    return FileLock(of.folder.locks / f"{records.stem(run.run_id, CODE)}.lock")
 
 
 def kill_workers():
@@ -60,144 +66,211 @@ def kill_workers():
 
 @pytest.fixture(scope="module")
 def eventful(tmp_path_factory):
-    """Three runs in one worker: the first is killed twice, the second once, the third is held by others.
+    """Three runs in one worker: the first is killed twice, the second once, another process holds the third.
 
-    (job, configs, news)
+    (job, configs, events)
     """
-    told = job(tmp_path_factory.mktemp("runs") / "tiny", interval=0.0)
+    a_job = job(tmp_path_factory.mktemp("runs") / "tiny", interval=0.0)
     first, second, third = configs = [config(seed) for seed in range(3)]
-    told.place.records.mkdir(parents=True)
-    stale = told.place.records / f".{records.stem(second.run_id, told.code)}.json.1.part"
+    a_job.folder.records.mkdir(parents=True)
+    stale = a_job.folder.records / f".{records.stem(second.run_id, CODE)}.json.1.part"
     stale.write_text("{")
-    told.place.locks.mkdir()
-    elsewhere = lock(told, third)
+    a_job.folder.locks.mkdir()
+    elsewhere = lock(a_job, third)
     elsewhere.acquire()
-    news, killed_second = [], False
-    with closing(local.execute(configs, told, 1)) as stream:
+    events, killed_second = [], False
+    with closing(LocalExecutor(1).execute(configs, a_job)) as stream:
         for item in stream:
-            news.append(item)
+            events.append(item)
             if item.config == first and item.state == "started":
                 kill_workers()
-            begun = list(told.place.checkpoints.glob(f"{second.run_id}-*"))
+            begun = list(a_job.folder.checkpoints.glob(f"{second.run_id}-*"))
             if begun and item.state == "progress" and not killed_second:
                 killed_second = True
                 kill_workers()
             if item.config == second and item.state == "done":
                 elsewhere.release()
-    return told, configs, news
+    return a_job, configs, events
 
 
-def states(news, run):
-    """What became of a run, less its progress."""
-    return [n.state for n in news if n.config == run and n.state != "progress"]
+def states(events, run):
+    """The states of a run, without its progress."""
+    return [e.state for e in events if e.config == run and e.state != "progress"]
 
 
 def test_a_run_whose_process_is_killed_is_repeated_once(eventful):
-    told, (_, second, _), news = eventful
-    assert states(news, second) == ["started", "started", "done"]
-    record = records.newest(told.place.records, second.run_id, told.code)
+    a_job, (_, second, _), events = eventful
+    assert states(events, second) == ["started", "started", "done"]
+    record = records.newest(a_job.folder.records, second.run_id, CODE)
     assert record.config == second
     assert [len(losses) for losses in record.result.train_loss] == [20, 20]
 
 
-def test_a_run_that_was_repeated_says_so_and_from_where_it_went_on(eventful):
-    _, (_, second, third), news = eventful
-    (said,) = (n.message for n in news if n.config == second and n.state == "done")
-    how = r"its process was killed by signal 9, once; went on from its checkpoint, at \d+ %"
-    assert re.fullmatch(how, said)
-    (undisturbed,) = (n.message for n in news if n.config == third and n.state == "done")
+def test_a_run_that_was_repeated_says_so_and_from_where_it_resumed(eventful):
+    _, (_, second, third), events = eventful
+    (message,) = (n.message for n in events if n.config == second and n.state == "done")
+    how = r"its process was killed by signal 9, once; resumed from its checkpoint at \d+ %"
+    assert re.fullmatch(how, message)
+    (undisturbed,) = (n.message for n in events if n.config == third and n.state == "done")
     assert undisturbed == ""
 
 
 def test_the_progress_of_a_repeated_run_starts_where_its_checkpoint_was(eventful):
-    _, (_, second, _), news = eventful
-    shares = [n.share for n in news if n.config == second and n.state in ("started", "progress")]
+    _, (_, second, _), events = eventful
+    shares = [n.share for n in events if n.config == second and n.state in ("started", "progress")]
     (again,) = (k for k, share in enumerate(shares) if share == 0 and k)  # its second start
     assert shares[again + 1] > 0.5 * shares[again - 1] > 0
 
 
 def test_a_run_whose_process_is_killed_twice_has_failed(eventful):
-    _, (first, _, _), news = eventful
-    assert states(news, first) == ["started", "started", "failed"]
-    (failure,) = (n for n in news if n.state == "failed")
+    _, (first, _, _), events = eventful
+    assert states(events, first) == ["started", "started", "failed"]
+    (failure,) = (n for n in events if n.state == "failed")
     assert failure.message == "its process was killed by signal 9, twice"
 
 
 def test_a_run_that_another_process_holds_is_waited_for_without_spinning(eventful):
-    _, (_, second, third), news = eventful
-    assert states(news, third) == ["started", "done"]
-    ends = [n.config for n in news if n.state == "done"]
+    _, (_, second, third), events = eventful
+    assert states(events, third) == ["started", "done"]
+    ends = [n.config for n in events if n.state == "done"]
     assert ends == [second, third]
 
 
 def test_what_is_left_is_whole(eventful):
-    told, (_, second, third), _ = eventful
-    stems = sorted(records.stem(c.run_id, told.code) for c in (second, third))
-    files = sorted(p.name for p in told.place.records.iterdir())
+    a_job, (_, second, third), _ = eventful
+    stems = sorted(records.stem(c.run_id, CODE) for c in (second, third))
+    files = sorted(p.name for p in a_job.folder.records.iterdir())
     assert files == sorted(f"{s}{end}" for s in stems for end in (".json", ".safetensors"))
-    assert sorted(p.stem for p in told.place.weights.iterdir()) == stems
-    assert len(records.load_all([told.place.folder])) == 2
+    assert sorted(p.stem for p in a_job.folder.weights.iterdir()) == stems
+    assert len(records.load_all([a_job.folder.folder])) == 2
 
 
 def test_a_record_is_newer_than_the_files_beside_it(eventful):
-    told, (_, second, _), _ = eventful
-    stem = records.stem(second.run_id, told.code)
-    record = (told.place.records / f"{stem}.json").stat().st_mtime_ns
-    assert (told.place.records / f"{stem}.safetensors").stat().st_mtime_ns <= record
-    assert (told.place.weights / f"{stem}.safetensors").stat().st_mtime_ns <= record
+    a_job, (_, second, _), _ = eventful
+    stem = records.stem(second.run_id, CODE)
+    record = (a_job.folder.records / f"{stem}.json").stat().st_mtime_ns
+    assert (a_job.folder.records / f"{stem}.safetensors").stat().st_mtime_ns <= record
+    assert (a_job.folder.weights / f"{stem}.safetensors").stat().st_mtime_ns <= record
 
 
-def test_progress_is_told_while_a_run_runs(eventful):
-    _, (_, second, _), news = eventful
-    shares = [n.share for n in news if n.config == second and n.state == "progress"]
+def test_progress_is_reported_while_a_run_runs(eventful):
+    _, (_, second, _), events = eventful
+    shares = [n.share for n in events if n.config == second and n.state == "progress"]
     assert all(0 < share <= 1 for share in shares)
-    # the last news may come when only the run's files are left to write
+    # the last of them may come when only the run's files are left to write
     assert any(share < 1 for share in shares)
 
 
 def test_a_run_that_has_a_record_is_kept(eventful):
-    told, (_, second, third), _ = eventful
-    before = {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()}
-    with closing(local.execute([second, third], told, 2)) as stream:
+    a_job, (_, second, third), _ = eventful
+    before = {p: p.stat().st_mtime_ns for p in a_job.folder.records.iterdir()}
+    with closing(LocalExecutor(2).execute([second, third], a_job)) as stream:
         assert {n.state for n in stream} == {"kept"}
-    assert {p: p.stat().st_mtime_ns for p in told.place.records.iterdir()} == before
+    assert {p: p.stat().st_mtime_ns for p in a_job.folder.records.iterdir()} == before
 
 
 def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
-    told = job(tmp_path / "tiny")
-    stream = local.execute([config()], told, 4)  # more workers than runs: one is started
+    a_job = job(tmp_path / "tiny")
+    stream = LocalExecutor(4).execute([config()], a_job)  # more workers than runs: one is started
     assert next(stream).state == "started"
     assert len(multiprocessing.active_children()) == 1
     started = time.monotonic()
     stream.close()
     assert time.monotonic() - started < 10
     assert multiprocessing.active_children() == []
-    with lock(told, config()).acquire(timeout=0):
+    with lock(a_job, config()).acquire(timeout=0):
         pass
-    assert not list(told.place.folder.rglob("*.json"))
+    assert not list(a_job.folder.folder.rglob("*.json"))
 
 
 def test_a_worker_that_dies_idle_is_noticed(tmp_path):
-    worker = local._start(job(tmp_path / "tiny"))
-    worker.process.kill()
-    worker.process.join()
-    (news,) = local._round([worker], deque([config()]))
-    assert (news.state, news.message) == ("died", "its process was killed by signal 9")
-    assert worker.config is None
-    assert worker.died
+    idle = local._start(job(tmp_path / "tiny"), Placement("cpu"))
+    idle.process.kill()
+    idle.process.join()
+    (answer,) = local._round([idle], deque([config()]))
+    assert answer == local._Death(config(), "its process was killed by signal 9")
+    assert idle.config is None
+    assert idle.died
 
 
 def test_files_that_changed_since_the_plan_was_made_are_noticed(tmp_path):
-    told = job(tmp_path / "tiny", code="deadbeef")
+    a_job = job(tmp_path / "tiny", codes={config().run_id: "deadbeef"})
     with pytest.raises(ValueError, match="files changed while the plan ran"):
-        local._run(config(), told, lambda _: None, lambda _: None)
-    assert not told.place.folder.exists()
+        worker.run(config(), a_job, Placement("cpu"), lambda _: None, lambda _: None)
+    assert not a_job.folder.folder.exists()
 
 
 def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
-    from acn_bench.execution import runner
-
     other = msgspec.structs.replace(config(), fingerprint="0" * 12)
     with pytest.raises(ValueError, match="digits100 changed since the run was planned"):
-        runner.run(other, RunFolder(tmp_path / "tiny"), data_root=None, device=torch.device("cpu"))
+        runner.run(other, RunFolder(tmp_path / "tiny"), data_root=None, placement=Placement("cpu"))
     assert not (tmp_path / "tiny").exists()
+
+
+# ---------------------------------------------------------------- where a worker computes
+
+
+class Answers:
+    """A worker's process and pipe in one: it finishes every run at once."""
+
+    def __init__(self):
+        self.ends = []
+
+    def send(self, run):
+        self.ends.append(RunEvent(run, "done", share=1.0))
+
+    def recv(self):
+        return self.ends.pop(0)
+
+
+def test_workers_take_the_devices_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    devices = device.by_index(torch.device("cuda"))
+    assert devices == ("cuda:0", "cuda:1")
+    started = []
+
+    def start(_, placement):
+        started.append(placement)
+        return local._Worker(None, Answers(), placement)
+
+    monkeypatch.setattr(local, "_start", start)
+    monkeypatch.setattr(local, "_stop", lambda _: None)
+    monkeypatch.setattr(local, "wait", lambda pipes: pipes)
+    runs = [config(seed) for seed in range(5)]
+    events = list(LocalExecutor(3).execute(runs, job(tmp_path, devices=devices)))
+    assert [p.device for p in started] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert {(p.rank, p.world_size) for p in started} == {(0, 1)}
+    assert [e.config for e in events] == runs
+
+
+def test_a_worker_that_replaces_a_dead_one_takes_its_device(tmp_path, monkeypatch):
+    dead = local._Worker(multiprocessing.Process(), None, Placement("cuda:1"), died=True)
+    monkeypatch.setattr(dead, "process", SimpleNamespace(kill=lambda: None, join=lambda: None))
+    monkeypatch.setattr(local, "_start", lambda _, placement: placement)
+    workers = [dead]
+    local._replace_dead(workers, job(tmp_path))
+    assert workers == [Placement("cuda:1")]
+
+
+def test_a_run_is_given_the_device_of_its_worker(tmp_path, monkeypatch):
+    """`cuda:1` reaches the protocol as it is; code that names no index uses it, too."""
+    calls = []
+    monkeypatch.setattr(torch.cuda, "set_device", calls.append)
+    monkeypatch.setattr(runner, "run", lambda *_, placement, **__: calls.append(placement))
+    worker.run(config(), job(tmp_path), Placement("cuda:1"), lambda _: None, lambda _: None)
+    assert calls == ["cuda:1", Placement("cuda:1")]
+
+
+def test_a_cpu_is_one_device():
+    assert device.by_index(torch.device("cpu")) == ("cpu",)
+
+
+def test_a_run_over_several_processes_is_refused_when_it_is_planned(tmp_path):
+    card = catalog.benchmark("split_cifar100")
+    plan = unresolved(card, Choices(data="digits100", quick=True, seeds=(0,)))
+    options = session.Options(
+        tmp_path, data_root=None, device="cpu", jobs=1, again=False, world_size=2
+    )
+    message = "a run of a continual benchmark uses one process, and cannot use 2"
+    with pytest.raises(ValueError, match=message):
+        session.prepare(card, catalog.benchmark_path("split_cifar100"), plan, options)
