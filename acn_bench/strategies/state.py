@@ -58,8 +58,8 @@ def with_state(learner: Any, strategy_state: StrategyState) -> Any:
 
 def state_of(learner: Any) -> StrategyState | None:
     """What the learner's builder declared; None where it declared nothing."""
-    found: StrategyState | None = getattr(learner, "keeper", None)
-    return found
+    strategy_state: StrategyState | None = getattr(learner, "strategy_state", None)
+    return strategy_state
 
 
 # ---------------------------------------------------------------- the whole learner
