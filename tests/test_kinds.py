@@ -79,9 +79,9 @@ def test_its_metrics_are_named_once_and_its_tables_are_of_them(kind):
 
 def test_its_smallest_card_goes_to_a_plan(card):
     made = catalog.benchmark(str(card))
-    runs = unresolved(made, Choices())
-    assert len(runs.configs) == 2
-    assert {c.backbone.wiring for c in runs.configs} == {"ac", "residual"}
+    runs = unresolved(made, Choices()).runs
+    assert len(runs) == 2
+    assert {c.backbone.wiring for c in runs} == {"ac", "residual"}
 
 
 def test_its_card_runs_from_the_command_to_a_report_and_is_not_run_again(kind, card, tmp_path):

@@ -98,7 +98,7 @@ def test_the_example_loads_avalanche_nowhere_and_changes_no_other_code_hash(pack
             "from acn_bench.plan import Choices, unresolved\n"
             "card = catalog.benchmark('split_cifar100')\n"
             "plan = unresolved(card, Choices(data='digits100', seeds=(0,)))\n"
-            "resolved = plan.resolve('0' * 12, {p: 'fp32' for p in plan.precisions}, {})\n"
+            "resolved = plan.resolve('0' * 12, {'auto': 'fp32'}, {})\n"
             "print(code_hash.code(resolved[0]))\n"
             "import acn_bench.benchmarks.plain_training.protocol\n"
             "print('avalanche' in sys.modules)\n"
