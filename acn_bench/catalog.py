@@ -1,6 +1,6 @@
-"""A name -> its card -> a spec. The only code that knows where cards lie.
+"""A name -> its card -> a spec. The only module that knows the folders of cards.
 
-A card is a small TOML file that says *what* is measured or with what; the package says *how*.
+A card is a small TOML file: it defines *what* is measured or with what; the package defines *how*.
 """
 
 import tomllib
@@ -20,22 +20,22 @@ M = TypeVar("M", bound=Strategy, default=Strategy)
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """A sentence that a benchmark can find to hold, to be reversed, or to be undecided."""
+    """A sentence that records can support; its verdict is *holds*, *reversed* or *undecided*."""
 
     name: str
     statement: str  # of AC against residual
-    metric: str  # one of reports.measures
-    direction: Literal["lower", "higher"]  # what AC must be for the claim to hold
-    source: str  # where the claim was made
+    metric: str  # a metric of the card's kind
+    direction: Literal["lower", "higher"]  # of AC's value, for the claim to hold
+    source: str  # the publication that makes it
     against: str = "residual"  # the arm that AC is compared with: a wiring, or `<wiring>+<scheme>`
-    strategies: tuple[str, ...] = ()  # only these; empty: all
+    strategies: tuple[str, ...] = ()  # that it is about; empty: all
 
 
 class Published(Struct, frozen=True, kw_only=True):
-    """A published figure, to stand beside ours where the protocol is the same."""
+    """A published figure, shown next to the measured one where the protocol is the same."""
 
     source: str
-    strategy: str = ""  # none where nothing can be forgotten
+    strategy: str = ""  # empty for benchmarks without strategies
     wiring: str  # an arm: a wiring, or `<wiring>+<scheme>`
     family: str
     depth: int
@@ -45,23 +45,21 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
-    """What is run where the command line does not say."""
+    """The runs of a plan, unless the command line chooses others."""
 
     backbones: tuple[str, ...]
-    strategies: tuple[str, ...] = ()  # none where nothing can be forgotten
+    strategies: tuple[str, ...] = ()  # empty for benchmarks without strategies
     seeds: tuple[int, ...]
     depth: int = 5
-    sizes: dict[str, dict[str, Any]] = {}  # family -> sizes of its backbones, beside their depth
+    sizes: dict[str, dict[str, Any]] = {}  # family -> sizes of its backbones, except the depth
 
 
 class Preset(Struct, frozen=True, kw_only=True):
-    """A protocol that people quote: what `--set preset=` takes of it, and what it leaves."""
+    """A protocol from the literature, for `--set preset=NAME`."""
 
-    source: str  # where the protocol is stated
-    values: dict[str, Any]  # of protocol or defaults, taken
-    published: dict[
-        str, Any
-    ] = {}  # the rest as published; the report lists what a run does otherwise
+    source: str  # the publication that states it
+    values: dict[str, Any]  # of protocol or defaults, that a run uses
+    published: dict[str, Any] = {}  # its other values; the report lists where a run differs
 
 
 class BenchmarkCard(Struct, Generic[B], frozen=True, kw_only=True):
@@ -72,8 +70,8 @@ class BenchmarkCard(Struct, Generic[B], frozen=True, kw_only=True):
     citation: str
     protocol: B
     defaults: Defaults
-    quick: dict[str, Any] = {}  # values that stand in under --quick, of protocol or defaults
-    published_protocol: dict[str, Any] = {}  # the settings that published figures were made with
+    quick: dict[str, Any] = {}  # values of protocol or defaults for --quick
+    published_protocol: dict[str, Any] = {}  # settings of the published figures
     published_backbone: dict[str, Any] = {}  # likewise, of the network
     published_strategy: dict[str, dict[str, Any]] = {}  # likewise, of a strategy by its name
     preset: dict[str, Preset] = {}
@@ -89,7 +87,7 @@ class StrategyCard(Struct, Generic[M], frozen=True, kw_only=True):
     citation: str
     source: str  # of the hyper-parameters
     options: M
-    quick: dict[str, Any] = {}  # options that stand in under --quick
+    quick: dict[str, Any] = {}  # options for --quick
 
 
 def benchmark(name: str) -> BenchmarkCard:
@@ -101,7 +99,7 @@ def benchmark(name: str) -> BenchmarkCard:
 
 
 def benchmark_path(name: str) -> Path:
-    """Where that card lies. Raises LookupError where there is none."""
+    """The path of that card. Raises LookupError where there is none."""
     return _path("benchmarks", name)
 
 
@@ -121,7 +119,7 @@ def _strategy_type(tag: str) -> Any:
 
 
 def check_claims(card: BenchmarkCard) -> None:
-    """Raise ValueError for a claim about a metric that the card's kind of benchmark does not have."""
+    """Raise ValueError for a claim about a metric that the card's kind does not have."""
     kind = KINDS.load(card.protocol.kind)
     for claim in card.claim:
         try:
@@ -153,7 +151,7 @@ def _folder(kind: CardKind) -> Path:
 
 
 def _read(path: Path, table: str, type_of: Callable[[str], Any], known: Registry[Any]) -> Any:
-    """Read a card. Its `table` carries the tag that names the card's type, and is given the card's own name."""
+    """Read a card. Its `table` holds the tag of its type; the card's name is copied into it."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         if "name" in raw and isinstance(raw.get(table), dict):
@@ -170,7 +168,7 @@ def _read(path: Path, table: str, type_of: Callable[[str], Any], known: Registry
 
 
 def _keys(card: Any) -> list[str]:
-    """Every key of a card: its own, and those of the structs in it."""
+    """Every key of a card and of the structs in it."""
     keys: list[str] = []
     parts = [get_origin(card) or card, *get_args(card)]
     for part in parts:
