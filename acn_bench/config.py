@@ -64,12 +64,12 @@ def _without_defaults(value: Any) -> Any:
     """A struct as builtins, less the fields that hold their default."""
     if not isinstance(value, msgspec.Struct):
         return msgspec.to_builtins(value)
-    kept = {}
+    values = {}
     for field in msgspec.structs.fields(value):
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         if getattr(value, field.name) != default:
-            kept[field.name] = _without_defaults(getattr(value, field.name))
+            values[field.name] = _without_defaults(getattr(value, field.name))
     tag = value.__struct_config__
-    return kept | ({tag.tag_field: tag.tag} if tag.tag_field else {})
+    return values | ({tag.tag_field: tag.tag} if tag.tag_field else {})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Literal, TypeVar
 
-from acn_bench.analysis import noninferiority
+from acn_bench import noninferiority
 
 Matrix = Sequence[Sequence[float | None]]
 Curve = Sequence[float]

@@ -58,17 +58,17 @@ def find(paths: list[Path]) -> list[Path]:
 
     Raises LookupError for a path that is not there.
     """
-    found: set[Path] = set()
+    files: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            found.update(p for p in path.rglob("records/*.json") if not p.name.startswith("."))
-            found.update(path.glob("*.json"))
-            found.update(path.rglob("records.jsonl"))
+            files.update(p for p in path.rglob("records/*.json") if not p.name.startswith("."))
+            files.update(path.glob("*.json"))
+            files.update(path.rglob("records.jsonl"))
         elif path.exists():
-            found.add(path)
+            files.add(path)
         else:
             raise LookupError(f"there is no file or folder at {path}")
-    return sorted(found, key=_in_order)
+    return sorted(files, key=_in_order)
 
 
 def _in_order(path: Path) -> tuple[Path, int, str]:
@@ -81,11 +81,11 @@ def load_all(paths: list[Path], *, older: bool = False) -> list[Record]:
 
     With `older`, those that were made again, too.
     """
-    kept: dict[tuple[str, str], list[Record]] = {}
+    by_run: dict[tuple[str, str], list[Record]] = {}
     for path in find(paths):
         for record in _load_lines(path) if path.suffix == ".jsonl" else [load(path)]:
-            kept.setdefault((record.run_id, record.provenance.code), []).append(record)
-    by_time = [sorted(kept[key], key=lambda r: r.provenance.time) for key in sorted(kept)]
+            by_run.setdefault((record.run_id, record.provenance.code), []).append(record)
+    by_time = [sorted(by_run[key], key=lambda r: r.provenance.time) for key in sorted(by_run)]
     return [record for made in by_time for record in (made if older else made[-1:])]
 
 
@@ -100,7 +100,7 @@ def newest(folder: Path, run_id: str, code: str) -> Record | None:
     pattern = re.compile(re.escape(name) + r"(\.\d+)?\.json")
     # a plan asks this of each of its runs, so no Path for each file
     files = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
-    mine = [f for f in files if f.startswith(name) and pattern.fullmatch(f)]
-    paths = sorted((folder / f for f in mine), key=_in_order)
+    of_run = [f for f in files if f.startswith(name) and pattern.fullmatch(f)]
+    paths = sorted((folder / f for f in of_run), key=_in_order)
     records = [load(p) for p in reversed(paths)]  # of two of one second, the one saved last
     return max(records, key=lambda r: r.provenance.time, default=None)

@@ -56,8 +56,8 @@ class Registry(Generic[T]):
 
     def load(self, name: object) -> T:
         """The object of that name. Raises LookupError with the nearest known name."""
-        found: T = load(self.entry(name).target)
-        return found
+        value: T = load(self.entry(name).target)
+        return value
 
     def tag(self, raw: Any, field: str, place: str) -> str:
         """The tag of a tagged JSON object. Raises ValueError where it has none, or where none is known by it."""

@@ -62,3 +62,19 @@ def test_no_tracked_file_is_a_data_set(root):
 def test_a_cards_file_is_named_after_it(root, folder):
     for path in (root / folder).glob("*.toml"):
         assert f'name = "{path.stem}"' in path.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_map_of_the_architecture_is_the_tree(root):
+    text = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    block = text.split("## Where things are")[1].split("```")[1]
+    package, others = block.split("benchmarks/   WHAT")
+    named = set(re.findall(r"(?<![\w/.])(\w+(?:\.py|/))", package)) - {"acn_bench/"}
+    inside = {"kind.py", "run.py", "wiring.py", "plugins/", "metrics/", "sets/"}  # of its folders
+    entries = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (root / "acn_bench").iterdir()
+        if path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").is_file())
+    }
+    assert named - inside == entries
+    for folder in re.findall(r"^(\w+)/", f"benchmarks/   WHAT{others}", re.MULTILINE):
+        assert (root / folder).is_dir(), folder

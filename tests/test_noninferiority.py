@@ -7,8 +7,7 @@ import pytest
 from scipy.special import gammaln
 from scipy.stats import norm
 
-from acn_bench import metrics
-from acn_bench.analysis import noninferiority
+from acn_bench import metrics, noninferiority
 
 GAINED = [0, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.04]  # P(gained): the nuisance
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from acn_bench import catalog
-from acn_bench.benchmarks.continual import compatibility
 from acn_bench.overrides import Setting
 from acn_bench.plan import Choices, missing_bounds, numbers, unresolved
 from acn_bench.spec import FactorySpec
+from acn_bench.strategies import compatibility
 
 
 @pytest.fixture

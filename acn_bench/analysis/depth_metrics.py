@@ -5,8 +5,7 @@ Notation in the definitions: L blocks, a[k] an accuracy with the head after k bl
 
 from typing import Literal
 
-from acn_bench import metrics
-from acn_bench.analysis import noninferiority
+from acn_bench import metrics, noninferiority
 from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.record import Record

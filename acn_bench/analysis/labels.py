@@ -29,7 +29,7 @@ def _flat_settings(config: RunConfig) -> dict[str, Any]:
     return dict(_flat(raw))
 
 
-def apart(configs: Sequence[RunConfig]) -> list[str]:
+def distinguishing(configs: Sequence[RunConfig]) -> list[str]:
     """For each run of a plan the settings that others of it have otherwise, variant and depth aside."""
     flats = [_flat_settings(config) for config in configs]
     varied = _varied(flats)

@@ -16,7 +16,7 @@ class PlanTable:
     """Names that are unique within the plan: they omit the settings that all runs share."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
-        settings = labels.apart(configs)
+        settings = labels.distinguishing(configs)
         self._rows = {c.run_id: (*_arm(c), s) for c, s in zip(configs, settings, strict=True)}
 
     def name(self, config: RunConfig) -> str:

@@ -25,7 +25,7 @@ def write(html: str, path: Path) -> str | None:
 
 
 def _by_chromium(html: str, path: Path) -> str | None:
-    browser = next((found for name in _CHROMIUM if (found := shutil.which(name))), None)
+    browser = next((b for name in _CHROMIUM if (b := shutil.which(name))), None)
     if browser is None:
         return (
             f"{path.name} was not made: WeasyPrint needs the system library pango, and there is no Chromium "

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, Strategy
+from acn_bench.strategies import compatibility
 from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ class AgemSpec(Strategy, frozen=True, kw_only=True, tag="agem"):
     )
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.sample_below_experiences(protocol, self.sample_size)
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from acn_bench.spec import Strategy
+from acn_bench.strategies import compatibility
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -14,8 +15,6 @@ class CumulativeSpec(Strategy, frozen=True, kw_only=True, tag="cumulative"):
     rank: ClassVar[int] = 1
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.batch_below_experiences(protocol)
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, NotNegative, Strategy
+from acn_bench.strategies import compatibility
 from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ class DerSpec(Strategy, frozen=True, kw_only=True, tag="der"):
     beta: NotNegative = 0.0  # weight of the cross-entropy on replayed examples
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.own_loss(protocol) or compatibility.memory_below_batch(
             protocol, self.memory, self.memory_batch_size
         )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, Strategy
+from acn_bench.strategies import compatibility
 from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ class ErAceSpec(Strategy, frozen=True, kw_only=True, tag="er_ace"):
     memory_batch_size: Count = 64  # replayed examples added to each batch
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         if protocol.heads == "each":
             return (
                 "with a head for each experience, classes of different experiences never compete, so the mask of "

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from acn_bench.spec import Count, Strategy
+from acn_bench.strategies import compatibility
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -16,8 +17,6 @@ class GdumbSpec(Strategy, frozen=True, kw_only=True, tag="gdumb"):
     memory: Count = 500  # examples in total
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.memory_below_classes(
             protocol, self.memory
         ) or compatibility.batch_below_experiences(protocol)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, NotNegative, Strategy
+from acn_bench.strategies import compatibility
 from acn_bench.strategies.replay_cost import replay_passes
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ class GemSpec(Strategy, frozen=True, kw_only=True, tag="gem"):
     margin: NotNegative = 0.5  # γ, lower limit of the dual variables of the projection
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.no_solver()
 
     def passes(self, protocol: "ContinualSpec", rows: float) -> float:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from acn_bench.spec import Count, Strategy
+from acn_bench.strategies import compatibility
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -14,8 +15,6 @@ class IcarlSpec(Strategy, frozen=True, kw_only=True, tag="icarl"):
     memory: Count = 500  # exemplars in total
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         if protocol.heads == "each":
             return (
                 "with a head for each experience, classes are numbered from 0 in every experience, and iCaRL keeps "

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from acn_bench.spec import Strategy
+from acn_bench.strategies import compatibility
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -16,8 +17,6 @@ class JointSpec(Strategy, frozen=True, kw_only=True, tag="joint"):
     at_once: ClassVar[bool] = True
 
     def refusal(self, protocol: "ContinualSpec") -> str | None:
-        from acn_bench.benchmarks.continual import compatibility
-
         return compatibility.batch_below_experiences(protocol)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from avalanche.core import SupervisedPlugin
@@ -10,11 +10,13 @@ from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.templates import SupervisedTemplate
 from torch import nn
 
-from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.spec import Strategy
 from acn_bench.strategies.budget import UNTIL_STOPPED
 from acn_bench.strategies.prediction import HeadPrediction, Prediction
 from acn_bench.strategies.state import StrategyState, with_state
+
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 
 def prediction(learner: SupervisedTemplate, model: Any) -> Prediction:
@@ -26,7 +28,7 @@ def prediction(learner: SupervisedTemplate, model: Any) -> Prediction:
 def learner(
     spec: Strategy,
     model: nn.Module,
-    protocol: ContinualSpec,
+    protocol: "ContinualSpec",
     device: torch.device,
     plugins: Sequence[SupervisedPlugin],
 ) -> SupervisedTemplate:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from acn_bench.analysis import depth_metrics, noninferiority
+from acn_bench import noninferiority
+from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.final_model import final_model
 from acn_bench.record import Record
 

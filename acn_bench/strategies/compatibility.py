@@ -5,13 +5,15 @@ Each strategy's file names its reasons.
 """
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from acn_bench.benchmarks.continual.spec import ContinualSpec
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.continual.spec import ContinualSpec
 
 SOLVER = "quadprog"  # of GEM's projection
 
 
-def own_loss(protocol: ContinualSpec) -> str | None:
+def own_loss(protocol: "ContinualSpec") -> str | None:
     """Refuse a training scheme for a strategy that computes its own loss."""
     if protocol.scheme == "plain":
         return None
@@ -28,7 +30,7 @@ def no_solver() -> str | None:
     return f"it needs {SOLVER}, which is not installed: pip install 'acn_bench[gem]'"
 
 
-def memory_below_batch(protocol: ContinualSpec, memory: int, batch: int) -> str | None:
+def memory_below_batch(protocol: "ContinualSpec", memory: int, batch: int) -> str | None:
     """Refuse a memory that is smaller than its replay batch."""
     if memory >= batch or protocol.experiences == 1:
         return None
@@ -38,7 +40,7 @@ def memory_below_batch(protocol: ContinualSpec, memory: int, batch: int) -> str 
     )
 
 
-def sample_below_experiences(protocol: ContinualSpec, sample: int) -> str | None:
+def sample_below_experiences(protocol: "ContinualSpec", sample: int) -> str | None:
     """Refuse a sample that is smaller than the number of earlier experiences."""
     earlier = protocol.experiences - 1
     if sample >= earlier:
@@ -46,7 +48,7 @@ def sample_below_experiences(protocol: ContinualSpec, sample: int) -> str | None
     return f"its sample of {sample} (sample_size) does not reach all {earlier} earlier experiences"
 
 
-def memory_below_classes(protocol: ContinualSpec, memory: int) -> str | None:
+def memory_below_classes(protocol: "ContinualSpec", memory: int) -> str | None:
     """Refuse a memory that is smaller than the number of classes."""
     classes = protocol.experiences * protocol.classes_per_experience
     return (
@@ -56,7 +58,7 @@ def memory_below_classes(protocol: ContinualSpec, memory: int) -> str | None:
     )
 
 
-def batch_below_experiences(protocol: ContinualSpec) -> str | None:
+def batch_below_experiences(protocol: "ContinualSpec") -> str | None:
     """Refuse a task-incremental batch that is too small for an example of each experience."""
     if protocol.heads == "one" or protocol.batch_size >= protocol.experiences:
         return None
