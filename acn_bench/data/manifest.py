@@ -168,7 +168,7 @@ def _hashed(
     files: dict[str, File | None] = {}
     total = 0
     for name in names:
-        stat = (folder / name).stat()
+        stat = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 - twice as fast
         candidates = (entries[name] for entries in known if name in entries)
         files[name] = next((file for file in candidates if file.matches(stat)), None)
         total += 0 if files[name] else stat.st_size
