@@ -162,7 +162,7 @@ CORRUPTIONS: Registry[Any] = Registry(
         ),
         "salt_and_pepper": Entry(
             "acn_bench.data.noise:salt_and_pepper",
-            "that share of pixels, all channels at once, half to 0 and half to 1",
+            "a share of the pixels, all channels at once: half of them 0, half of them 1; the level is the share",
             limit=1,
         ),
     },

@@ -5,7 +5,7 @@ from acn_bench.data.sets.info import DataSetInfo
 CIFAR10 = DataSetInfo(
     name="cifar10",
     title="CIFAR-10",
-    description="CIFAR-10, likewise",
+    description="CIFAR-10, the original python pickles, any number of rows; downloaded where absent",
     reader="acn_bench.data.cifar:load",
     flips=True,
     embedded="digits10",
