@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from acn_bench.backbones import build
-from acn_bench.evaluation import probing
+from acn_bench.benchmarks.continual import probing
 from acn_bench.evaluation.probing import depth_probes, right
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.icarl import IcarlSpec
 
 
-def test_a_probe_of_each_depth_reads_what_is_there():
+def test_a_probe_of_each_depth_decodes_what_is_linearly_decodable():
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(400) % 4
     noise = torch.randn(400, 4, generator=draw)
@@ -106,7 +106,7 @@ def test_probes_are_fitted_on_the_training_rows_of_each_experience_alone(run, mo
     )
     probing.Probing(
         made.model.backbone, made.rows, made.data, made.split, task_incremental=True
-    ).probed()
+    ).measure()
     for (rows, labels), train in zip(fitted_on, made.split.train, strict=True):
         assert torch.equal(rows, train)
         assert sorted(set(labels.tolist())) == [0, 1, 2]
