@@ -100,7 +100,7 @@ def attempt(order):
     counted = events(order["strategy"], order["moment"], order["count"])
     end = worker.attempt(run, job, Placement("cpu"), lambda _: None)
     outcome = {"state": end.state, "message": end.message, "trace": end.trace} | counted
-    (folder / "outcome.json").write_text(json.dumps(outcome))
+    (folder / "outcome.txt").write_text(json.dumps(outcome))
     return 0
 
 
@@ -212,7 +212,7 @@ def whole(program, tmp_path_factory):
 
 
 def outcome(folder):
-    found = json.loads((folder / "outcome.json").read_text())
+    found = json.loads((folder / "outcome.txt").read_text())
     assert found["state"] == "done", found["trace"]
     return found
 
