@@ -412,7 +412,7 @@ def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
         (["split_cifr100"], "unknown benchmark 'split_cifr100'. Did you mean 'split_cifar100'?"),
         (["nowhere.toml"], "there is no benchmark card at nowhere.toml"),
         (["CARD", "--strategies", "niave"], "unknown strategy 'niave'. Did you mean 'naive'?"),
-        (["CARD", "--strategies", "naive,icarl"], "icarl: with a head each, classes are numbered"),
+        (["CARD", "--strategies", "naive,icarl"], "icarl: with a head for each experience, classes are numbered"),
         (["CARD", "--set", "preset=mammoth"], "--set preset=mammoth: the card"),
         (["CARD", "--set", "class_order=pycil"], "unknown class order 'pycil'. Known: seed"),
         (["CARD", "--backbones", "ac_mixr"], "unknown backbone 'ac_mixr'. Did you mean 'ac_mixer'?"),
