@@ -110,14 +110,14 @@ def test_a_command_ends_in_a_table_and_a_report(line):
 
 
 def test_each_run_left_a_record_its_outcomes_and_its_weights(line):
-    found = records.load_all([line.folder])
-    stems = {records.stem(r.run_id, r.provenance.code) for r in found}
+    result = records.load_all([line.folder])
+    stems = {records.stem(r.run_id, r.provenance.code) for r in result}
     assert len(stems) == 2
     assert {p.stem for p in (line.folder / "weights").iterdir()} == stems
     assert {p.stem for p in (line.folder / "records").glob("*.safetensors")} == stems
-    assert {r.config.backbone.wiring for r in found} == {"ac", "residual"}
+    assert {r.config.backbone.wiring for r in result} == {"ac", "residual"}
     assert not [p for p in files(line.folder) if p.name.endswith(".part")]
-    for record in found:
+    for record in result:
         assert not record.provenance.comparable
         assert all(guard.passed for guard in record.provenance.guards)
 
@@ -200,12 +200,12 @@ def test_again_adds_a_record_and_a_diverged_run_costs_nothing_but_itself(line):
     assert (line.folder / "report.html").stat().st_mtime_ns == page
     (trace,) = (line.folder / "failures").iterdir()
     assert message.endswith(f"(trace: {trace})")
-    found = records.load_all([line.folder])
-    assert len(found) == 2
-    newest = max(r.provenance.time for r in found)
+    values = records.load_all([line.folder])
+    assert len(values) == 2
+    newest = max(r.provenance.time for r in values)
     (again,) = (p for p in (line.folder / "records").glob("*.2.json"))
     assert records.load(again).provenance.time == newest
-    assert records.load(again) in found
+    assert records.load(again) in values
 
 
 # ---------------------------------------------------------------- several commands, and their deaths

@@ -232,13 +232,13 @@ def sources():
 
 def test_no_isinstance_of_a_spec_or_a_result_stands_outside_its_folder():
     owners = structs()
-    found = [
+    values = [
         f"{file}:{line}: {name}"
         for file, tree in sources()
         for line, name in asked(tree)
         if name in owners and not file.startswith(owners[name])
     ]
-    assert found == []
+    assert values == []
 
 
 def names_of_kinds(test: ast.AST) -> bool:
@@ -248,23 +248,23 @@ def names_of_kinds(test: ast.AST) -> bool:
 
 
 def test_no_else_takes_an_unknown_kind_for_a_known_one():
-    found = []
+    result = []
     for file, tree in sources():
         if file.startswith("benchmarks/") and file.count("/") > 1:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.If | ast.IfExp) and names_of_kinds(node.test):
-                found.append(f"{file}:{node.lineno}: {ast.unparse(node.test)}")
+                result.append(f"{file}:{node.lineno}: {ast.unparse(node.test)}")
             if isinstance(node, ast.Match) and any(
                 names_of_kinds(case.pattern) for case in node.cases
             ):
-                found.append(f"{file}:{node.lineno}: match")
-    assert found == []
+                result.append(f"{file}:{node.lineno}: match")
+    assert result == []
 
 
 def test_kinds_are_named_in_the_registry_alone():
     """A kind is one folder and one line: no other module of the package imports or names one."""
-    found = []
+    result = []
     for file, tree in sources():
         for node in ast.walk(tree):
             module = node.module if isinstance(node, ast.ImportFrom) else None
@@ -272,5 +272,5 @@ def test_kinds_are_named_in_the_registry_alone():
                 inside = f"acn_bench.benchmarks.{name}"
                 own = file.startswith(f"benchmarks/{name}/")
                 if module and (module == inside or module.startswith(f"{inside}.")) and not own:
-                    found.append(f"{file}:{node.lineno}: {module}")
-    assert found == []
+                    result.append(f"{file}:{node.lineno}: {module}")
+    assert result == []

@@ -37,18 +37,18 @@ def test_every_folder_of_the_package_is_a_package(root):
 
 
 def test_nothing_speaks_of_the_machine_it_was_written_on(root):
-    found = []
+    result = []
     for path in _tracked(root):
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue  # not a text
-        found += [
+        result += [
             f"{path.relative_to(root)}:{number}: {line.strip()[:120]}"
             for number, line in enumerate(text.splitlines(), start=1)
             if MACHINE_PATHS.search(line)
         ]
-    assert found == []
+    assert result == []
 
 
 def test_no_tracked_file_is_a_data_set(root):

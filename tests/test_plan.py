@@ -262,8 +262,8 @@ def test_a_key_may_be_short_where_it_is_unique(runs, key):
 
 def test_a_sweep_is_every_combination(runs):
     configs = runs("depth=2,3", "width=16,32", strategies=("naive",), seeds=(0,))
-    found = {(c.backbone.name, c.backbone.depth, c.backbone.width) for c in configs}
-    assert len(found) == len(configs) == 4 * 2 * 2
+    result = {(c.backbone.name, c.backbone.depth, c.backbone.width) for c in configs}
+    assert len(result) == len(configs) == 4 * 2 * 2
 
 
 def test_a_key_touches_only_the_runs_that_have_it(runs):
@@ -428,8 +428,8 @@ def test_a_transfer_runs_the_papers_arms_and_the_plain_residual_one(transfers):
 
 
 def test_data_brings_the_target_that_belongs_to_it(transfers):
-    (found,) = {c.benchmark.datasets for c in transfers(data="digits100")}
-    assert found == ("digits100", "digits10")
+    (result,) = {c.benchmark.datasets for c in transfers(data="digits100")}
+    assert result == ("digits100", "digits10")
     assert not any(c.benchmark.flip for c in transfers(data="digits100"))
     assert {c.benchmark.datasets for c in transfers()} == {("cifar100", "cifar10")}
     with pytest.raises(LookupError, match="--data digits10: no target is known"):

@@ -34,5 +34,5 @@ def taught():
 @pytest.mark.filterwarnings("ignore:acn_bench:DeprecationWarning")
 @pytest.mark.parametrize(("module", "name"), list(taught()))
 def test_a_name_that_the_readme_teaches_stays_importable(module, name):
-    found = importlib.import_module(module)
-    assert name is None or hasattr(found, name)
+    result = importlib.import_module(module)
+    assert name is None or hasattr(result, name)

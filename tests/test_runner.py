@@ -212,9 +212,9 @@ def whole(program, tmp_path_factory):
 
 
 def outcome(folder):
-    found = json.loads((folder / "outcome.txt").read_text())
-    assert found["state"] == "done", found["trace"]
-    return found
+    result = json.loads((folder / "outcome.txt").read_text())
+    assert result["state"] == "done", result["trace"]
+    return result
 
 
 def contents(folder):
@@ -281,9 +281,9 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_former_one_whole(progra
     assert not list(folder.glob("checkpoints/*.safetensors"))
     assert program(folder, "naive", moment, 4) == -signal.SIGKILL
     (former,) = folder.glob("checkpoints/*.safetensors")
-    kept = former.read_bytes()
+    saved = former.read_bytes()
     assert program(folder, "naive", moment, 1) == -signal.SIGKILL
-    assert former.read_bytes() == kept
+    assert former.read_bytes() == saved
     assert len(list(folder.glob("checkpoints/.*.part"))) == 1
     assert program(folder, "naive") == 0
     assert_same(folder, expected)
@@ -293,9 +293,9 @@ def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     folder = tmp_path / "tiny"
     assert program(folder, "naive", "in evaluation", 2) == -signal.SIGKILL
     (path,) = folder.glob("checkpoints/*.safetensors")
-    kept = path.read_bytes()
+    saved = path.read_bytes()
     assert program(folder, "naive") == 0
-    path.write_bytes(kept)  # as if the last kill had come between record and removal
+    path.write_bytes(saved)  # as if the last kill had come between record and removal
     worker.remove_stale_files(RunFolder(folder), path.stem)
     assert not path.exists()
 

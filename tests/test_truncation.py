@@ -83,15 +83,15 @@ def record(folder):
 
 def set_curve(folder, curve, changes=None, count=500):
     """Let the record say that every experience ended with this held-out depth curve."""
-    kept = records.load(record(folder))
+    saved = records.load(record(folder))
     held = replace(
-        kept.result.validation,
+        saved.result.validation,
         depth_accuracy=[[curve, None], [curve, curve]],
         counts=[count, count],
         changes=changes,
     )
-    result = replace(kept.result, validation=held)
-    record(folder).write_bytes(msgspec.json.encode(replace(kept, result=result)))
+    result = replace(saved.result, validation=held)
+    record(folder).write_bytes(msgspec.json.encode(replace(saved, result=result)))
 
 
 def call(*words):
@@ -137,18 +137,18 @@ def test_the_note_says_what_was_cut_from_what(folder, tmp_path):
     set_curve(folder, [0.5, 0.9, 0.94, 0.95])
     out = tmp_path / "small.safetensors"
     cut, paths = truncate(weights(folder), out, Choice(), CPU)
-    kept = records.load(record(folder))
+    saved = records.load(record(folder))
     assert paths == [out, tmp_path / "small.json"]
     assert msgspec.json.decode(paths[1].read_bytes(), type=Cut) == cut
     assert cut.sha256 == hashlib.sha256(weights(folder).read_bytes()).hexdigest()
-    assert (cut.run_id, cut.checkpoint) == (kept.run_id, weights(folder).name)
+    assert (cut.run_id, cut.checkpoint) == (saved.run_id, weights(folder).name)
     assert (cut.chosen, cut.tolerance, cut.held_out) == ("by tolerance", 0.01, 1000)
     assert (cut.blocks.before, cut.blocks.after) == (3, 2)
     assert (cut.validation_accuracy.before, cut.validation_accuracy.after) == (0.95, 0.94)
     assert (cut.parameters.before, cut.parameters.after) == (
-        kept.result.parameters[3], kept.result.parameters[2]
+        saved.result.parameters[3], saved.result.parameters[2]
     )  # fmt: skip
-    assert (cut.flops.before, cut.flops.after) == (kept.result.flops[3], kept.result.flops[2])
+    assert (cut.flops.before, cut.flops.after) == (saved.result.flops[3], saved.result.flops[2])
     assert cut.bytes.after == out.stat().st_size < cut.bytes.before
     assert cut.speed.repetitions >= 7
     assert 0 < cut.speed.after.lowest <= cut.speed.after.median <= cut.speed.after.highest
@@ -158,14 +158,14 @@ def test_the_note_says_what_was_cut_from_what(folder, tmp_path):
 def test_tolerance_test_and_hand_choose(folder, tmp_path):
     set_curve(folder, [0.5, 0.938, 0.944, 0.95], [[450, 0], [17, 5], [8, 2], [0, 0]])
 
-    def kept(choice):
+    def saved(choice):
         return truncate(weights(folder), tmp_path / "s.safetensors", choice, CPU)[0].blocks.after
 
-    assert kept(Choice()) == 2
-    assert kept(Choice(tolerance=0.02)) == 1
-    assert kept(Choice(by_test=True)) == 3  # not shown, by a thousand examples
-    assert kept(Choice(tolerance=0.02, by_test=True)) == 2
-    assert kept(Choice(depth=0)) == 0
+    assert saved(Choice()) == 2
+    assert saved(Choice(tolerance=0.02)) == 1
+    assert saved(Choice(by_test=True)) == 3  # not shown, by a thousand examples
+    assert saved(Choice(tolerance=0.02, by_test=True)) == 2
+    assert saved(Choice(depth=0)) == 0
     with pytest.raises(
         ValueError, match="--depth chooses by hand and --tolerance by held-out rows"
     ):
@@ -175,9 +175,9 @@ def test_tolerance_test_and_hand_choose(folder, tmp_path):
 def test_the_note_gives_all_three_tolerances_and_both_rules_together(folder, tmp_path):
     set_curve(folder, [0.5, 0.938, 0.944, 0.95], [[450, 0], [17, 5], [8, 2], [0, 0]])
     cut, _ = truncate(weights(folder), tmp_path / "s.safetensors", Choice(depth=1), CPU)
-    found = [(e.tolerance, e.by_tolerance, e.by_test) for e in cut.enough]
+    result = [(e.tolerance, e.by_tolerance, e.by_test) for e in cut.enough]
     # of a thousand examples: not enough to show half a point, or one, and enough to show two
-    assert found == [(0.005, 3, 3), (0.01, 2, 3), (0.02, 1, 2)]
+    assert result == [(0.005, 3, 3), (0.01, 2, 3), (0.02, 1, 2)]
     assert "2 at 1 points, 3 by test" in next(
         row[3] for row in rows(cut) if row[0] == "sufficient depth"
     )
@@ -252,10 +252,10 @@ def test_a_record_from_before_the_counts_has_no_test(folder, tmp_path):
 
 
 def test_a_missing_record_is_named_and_a_foreign_one_refused(folder, tmp_path):
-    kept = records.load(record(folder))
-    other = replace(kept.config, seeds=replace(kept.config.seeds, order=9))
-    kept = replace(kept, config=other, run_id=other.run_id)
-    record(folder).write_bytes(msgspec.json.encode(kept))
+    saved = records.load(record(folder))
+    other = replace(saved.config, seeds=replace(saved.config.seeds, order=9))
+    saved = replace(saved, config=other, run_id=other.run_id)
+    record(folder).write_bytes(msgspec.json.encode(saved))
     refused(folder, tmp_path, "of another run")
     path = record(folder)
     path.unlink()
@@ -263,10 +263,10 @@ def test_a_missing_record_is_named_and_a_foreign_one_refused(folder, tmp_path):
 
 
 def test_a_record_without_depths_cannot_choose(folder, tmp_path):
-    kept = records.load(record(folder))
-    held = replace(kept.result.validation, depth_accuracy=None)
-    kept = replace(kept, result=replace(kept.result, validation=held))
-    record(folder).write_bytes(msgspec.json.encode(kept))
+    saved = records.load(record(folder))
+    held = replace(saved.result.validation, depth_accuracy=None)
+    saved = replace(saved, result=replace(saved.result, validation=held))
+    record(folder).write_bytes(msgspec.json.encode(saved))
     refused(folder, tmp_path, "no accuracy by depth")
 
 

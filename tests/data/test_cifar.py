@@ -219,9 +219,9 @@ def test_names_that_do_not_fit_are_refused(cifar100_root: Path, names: Any) -> N
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 100, 5000, -1])
-def test_a_truncated_file_is_refused(cifar100_root: Path, kept: int) -> None:
+def test_a_truncated_file_is_refused(cifar100_root: Path, saved: int) -> None:
     path = cifar100_root / FOLDER / "train"
-    path.write_bytes(path.read_bytes()[:kept])
+    path.write_bytes(path.read_bytes()[:saved])
     with pytest.raises(ValueError, match=r"train is not .* it must be a whole pickle"):
         cifar.read("cifar100", cifar100_root)
 

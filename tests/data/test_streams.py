@@ -130,12 +130,12 @@ def measured(data, **changes):
 def test_a_stream_with_task_labels_runs_with_a_head_each_in_its_own_order(load):
     order = [4, 0, 7, 8, 2, 5, 1, 6, 3, 9]
     data = load(fixed_class_order=order)
-    found = measured(data, epochs=10)
-    assert [sorted(order[2 * e : 2 * e + 2]) for e in range(5)] == found.result.classes
+    values = measured(data, epochs=10)
+    assert [sorted(order[2 * e : 2 * e + 2]) for e in range(5)] == values.result.classes
     assert data.train_images.shape == (360, 1, 16, 16)
     assert data.task_labels
-    assert [g for g in found.guards if not g.passed] == []
-    assert found.result.accuracy[-1][-1] > 0.7  # a real digit of two
+    assert [g for g in values.guards if not g.passed] == []
+    assert values.result.accuracy[-1][-1] > 0.7  # a real digit of two
 
 
 def test_labels_from_zero_in_each_experience_are_told_apart(load):
@@ -149,10 +149,10 @@ def test_labels_from_zero_in_each_experience_are_told_apart(load):
 
 def test_a_stream_without_task_labels_runs_with_one_head(load):
     data = load(task_labels=False)
-    found = measured(data, heads="one", experiences=3)
+    values = measured(data, heads="one", experiences=3)
     assert not data.task_labels
-    assert [g for g in found.guards if not g.passed] == []
-    assert None not in found.result.accuracy[0] + found.result.masked_accuracy[0]
+    assert [g for g in values.guards if not g.passed] == []
+    assert None not in values.result.accuracy[0] + values.result.masked_accuracy[0]
 
 
 def test_permuted_images_share_their_classes_and_have_a_head_each(load):

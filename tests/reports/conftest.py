@@ -75,7 +75,7 @@ def make_record(
         made[name] = value
     why_not = [] if canonical else ["data: cifar100 in part, 12,000 of 50,000 training rows"]
     why_not += ["quick: the card's [quick] values"] if quick else []
-    found = {
+    measured = {
         "code": code,
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "versions": {"python": "3.11.7", "torch": "2.9.1", "avalanche-lib": "0.6.0"},
@@ -100,7 +100,7 @@ def make_record(
         run_id=config.run_id,
         config=config,
         result=ContinualResult(**made),
-        provenance=Provenance(**(found | (provenance or {}))),
+        provenance=Provenance(**(measured | (provenance or {}))),
     )
 
 

@@ -54,37 +54,37 @@ def test_a_claim_of_more_is_judged_the_other_way_round(record):
 
 
 def test_the_interval_is_students_over_the_paired_differences(record):
-    found = judged(timed(record, (10, 11, 12.5, 9), (20, 22, 21, 25))).difference
+    result = judged(timed(record, (10, 11, 12.5, 9), (20, 22, 21, 25))).difference
 
     values = [-10, -11, -8.5, -16]
     low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
-    assert found.interval == pytest.approx((low, high))
-    assert (found.n, found.wins, found.ties) == (4, 4, 0)
+    assert result.interval == pytest.approx((low, high))
+    assert (result.n, result.wins, result.ties) == (4, 4, 0)
 
 
 def test_one_seed_gives_no_verdict(record):
-    found = judged(timed(record, (10,), (20,)))
+    result = judged(timed(record, (10,), (20,)))
 
-    assert found.outcome == "no verdict"
-    assert found.reason == "one seed: no verdict"
-    assert found.difference.interval is None
+    assert result.outcome == "no verdict"
+    assert result.reason == "one seed: no verdict"
+    assert result.difference.interval is None
 
 
 def test_equal_differences_make_an_interval_of_one_point_and_the_sign_test_decides(record):
     five, six = (range(10, 10 + n) for n in (5, 6))
-    found = judged(timed(record, five, [t + 2 for t in five]))
-    assert found.difference.interval == (-2, -2)
-    assert (found.outcome, found.difference.p) == ("undecided", 1 / 16)
+    result = judged(timed(record, five, [t + 2 for t in five]))
+    assert result.difference.interval == (-2, -2)
+    assert (result.outcome, result.difference.p) == ("undecided", 1 / 16)
 
-    found = judged(timed(record, six, [t + 2 for t in six]))
-    assert (found.outcome, found.difference.p) == ("holds", 1 / 32)
+    result = judged(timed(record, six, [t + 2 for t in six]))
+    assert (result.outcome, result.difference.p) == ("holds", 1 / 32)
 
 
 def test_arms_that_never_differ_decide_nothing(record):
-    found = judged(timed(record, (10, 11), (10, 11)))
+    result = judged(timed(record, (10, 11), (10, 11)))
 
-    assert found.outcome == "undecided"
-    assert (found.difference.wins, found.difference.ties) == (0, 2)
+    assert result.outcome == "undecided"
+    assert (result.difference.wins, result.difference.ties) == (0, 2)
 
 
 def test_an_arm_that_was_not_run_is_named(records, card):
@@ -262,16 +262,16 @@ def test_noise_drop_is_clean_less_the_mean_over_all_levels(record):
 def test_what_noise_leaves_is_a_share_of_what_is_above_guessing(record):
     """An arm that loses more points may have kept more of what it had."""
 
-    def kept(clean, noisy):
+    def saved(clean, noisy):
         noise = [
             NoiseResult(corruption="gaussian", level=0.1, accuracy=[[None, None], [noisy, noisy]])
         ]
         accuracy = [[clean, None], [clean, clean]]
         return noise_kept(record(experiences=2, result={"accuracy": accuracy, "noise": noise}))
 
-    assert kept(0.46, 0.382) == pytest.approx(0.7)  # less the 20 % of guessing among five classes
-    assert kept(0.32, 0.284) == pytest.approx(0.7)
-    assert kept(0.21, 0.20) is None  # 250 test rows cannot tell 21 % from guessing
+    assert saved(0.46, 0.382) == pytest.approx(0.7)  # less the 20 % of guessing among five classes
+    assert saved(0.32, 0.284) == pytest.approx(0.7)
+    assert saved(0.21, 0.20) is None  # 250 test rows cannot tell 21 % from guessing
 
 
 def test_an_arm_that_learned_less_is_named_and_forgetting_stands_beside_its_share(record):
@@ -289,8 +289,8 @@ def test_an_arm_that_learned_less_is_named_and_forgetting_stands_beside_its_shar
     share = {w: group.cell(w, "relative_forgetting").values for w in ("ac", "residual")}
     assert share["ac"][(0, 0, 0, 0)] == pytest.approx(0.5)  # of 0.4 above guessing, 0.2 are lost
     assert share["residual"][(0, 0, 0, 0)] == pytest.approx(0.5)  # and of 0.6, 0.3
-    (said,) = (c for c in caveats(comparison) if "did not learn the same" in c)
-    assert f"{group.label}: −20.0 points" in said
+    (message,) = (c for c in caveats(comparison) if "did not learn the same" in c)
+    assert f"{group.label}: −20.0 points" in message
 
 
 def test_a_difference_over_one_pair_has_a_mean_and_no_interval():
@@ -353,21 +353,21 @@ def test_a_pair_whose_arms_ran_on_different_devices_or_libraries_is_named(record
     made = records(("naive",), seeds=(0, 1))
     made.append(record(seed=2, provenance={"device": "cuda", "versions": {"torch": "2.14.0"}}))
     made.append(record(wiring="residual", seed=2))
-    found = caveats(compare(made))
+    result = caveats(compare(made))
 
-    assert any("in 1 of 3 pairs the arms ran on different devices" in s for s in found)
-    assert any("in 1 of 3 pairs the arms ran with different versions" in s for s in found)
+    assert any("in 1 of 3 pairs the arms ran on different devices" in s for s in result)
+    assert any("in 1 of 3 pairs the arms ran with different versions" in s for s in result)
     assert not any("in 1 of" in s for s in caveats(compare(made[:-2])))
 
 
 def test_arms_of_different_code_are_no_pair_and_the_other_code_is_named(record, card):
     made = [record(wiring="ac", code="aaaaaaaa"), record(wiring="residual", code="bbbbbbbb")]
     comparison = compare(made, card)
-    found = caveats(comparison)
+    result = caveats(comparison)
 
     assert all(v.outcome == "no verdict" for v in comparison.verdicts)
-    assert any("residual not run with this code (aaaaaaaa) but with bbbbbbbb" in s for s in found)
-    assert any("AC not run with this code (bbbbbbbb) but with aaaaaaaa" in s for s in found)
+    assert any("residual not run with this code (aaaaaaaa) but with bbbbbbbb" in s for s in result)
+    assert any("AC not run with this code (bbbbbbbb) but with aaaaaaaa" in s for s in result)
 
 
 def test_ten_seeds_from_ten_places_are_ten_pairs(record):

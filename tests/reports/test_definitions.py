@@ -69,10 +69,10 @@ def test_with_one_head_all_three_kinds_of_forward_transfer_have_a_value(record):
         result={"accuracy": R, "initial_accuracy": [0.2, 0.25, 0.1]},
     )
 
-    found = values([made])
-    assert found["forward_transfer"] == pytest.approx((0.05 + 0.3) / 2)
-    assert found["forward_transfer_no_initial"] == pytest.approx(0.35)
-    assert found["forward_transfer_every_row"] == pytest.approx(0.3)
+    measured = values([made])
+    assert measured["forward_transfer"] == pytest.approx((0.05 + 0.3) / 2)
+    assert measured["forward_transfer_no_initial"] == pytest.approx(0.35)
+    assert measured["forward_transfer_every_row"] == pytest.approx(0.3)
 
 
 def test_what_cannot_predict_before_training_has_no_transfer_and_says_so(record):
@@ -133,9 +133,9 @@ def test_every_definition_names_its_formula_its_source_and_who_prints_it(records
 def test_csv_has_every_definition_of_each_run(records):
     made = records(("naive", "joint"))
     rows = list(csv.DictReader(StringIO(csv_report.runs(compare(made)))))
-    found = {(r["run_id"], r["metric"]): r["value"] for r in rows}
+    values = {(r["run_id"], r["metric"]): r["value"] for r in rows}
 
     naive, joint = made[0], next(r for r in made if r.config.strategy.name == "joint")
     expected = joint.result.accuracy[-1][-1] - naive.result.accuracy[-1][-1]
-    assert float(found[naive.run_id, "intransigence"]) == pytest.approx(expected)
-    assert found[joint.run_id, "intransigence"] == ""
+    assert float(values[naive.run_id, "intransigence"]) == pytest.approx(expected)
+    assert values[joint.run_id, "intransigence"] == ""

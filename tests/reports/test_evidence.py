@@ -22,17 +22,17 @@ EXPECTED = Path(__file__).with_name("evidence")
 
 def figures(folder: Path) -> dict:
     """All that a report computes from a folder's records, by the names of metrics and groups."""
-    found = records.load_all([folder])
-    comparison = compare(found, catalog.benchmark(found[0].config.benchmark.name))
+    result = records.load_all([folder])
+    comparison = compare(result, catalog.benchmark(result[0].config.benchmark.name))
     return {
-        "run_ids": sorted(r.config.run_id for r in found),
+        "run_ids": sorted(r.config.run_id for r in result),
         "runs": {
             f"{r.run_id} {r.provenance.code}": {
                 name: value
                 for name, metric in kind_of(r).metrics.items()
                 if (value := rounded(metric.value(r))) is not None
             }
-            for r in found
+            for r in result
         },
         "cells": {
             f"{key(group)} {arm.name} {name}": [
@@ -64,11 +64,11 @@ def key(group) -> str:
     return f"{group.strategy} {group.family} {group.variant} {group.depth}"
 
 
-def difference(found) -> list:
-    if found is None:
+def difference(result) -> list:
+    if result is None:
         return [None] * 5
-    ends = found.interval or (None, None)
-    return [rounded(found.mean), *map(rounded, ends), rounded(found.p), found.wins]
+    ends = result.interval or (None, None)
+    return [rounded(result.mean), *map(rounded, ends), rounded(result.p), result.wins]
 
 
 def rounded(value):
@@ -83,9 +83,9 @@ def test_there_is_evidence():
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_published_records_give_the_figures_that_they_were_published_with(folder):
     expected = json.loads((EXPECTED / f"{folder.name}.json").read_text(encoding="utf-8"))
-    found = json.loads(json.dumps(figures(folder)))
+    result = json.loads(json.dumps(figures(folder)))
     for part in expected:
-        assert found[part] == expected[part], part
+        assert result[part] == expected[part], part
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ def test_a_guard_that_failed_in_many_runs_is_one_sentence(records):
         for seed, share in enumerate((10, 20, 30, 40))
         for r in records(("naive",), ("ac",), (seed,), provenance=failing(share))
     ]
-    said = [s for s in caveats(compare(made)) if "guard" in s]
-    assert said == ["A guard failed in 4 runs: undisturbed: 10 %; 20 %; 30 %; and 1 more."]
+    message = [s for s in caveats(compare(made)) if "guard" in s]
+    assert message == ["A guard failed in 4 runs: undisturbed: 10 %; 20 %; 30 %; and 1 more."]
 
 
 def test_a_check_that_failed_in_many_runs_is_one_reason(record):

@@ -36,11 +36,11 @@ def test_utilised_depth_is_chosen_on_held_out_rows_and_reported_on_test(record):
 def test_the_tolerances_can_part_ways(record):
     r = cut(record, [0.2, 0.685, 0.692, 0.7])
 
-    found = [
+    result = [
         KIND.metrics[m].of(r)
         for m in ("utilised_depth_half", "utilised_depth", "utilised_depth_two")
     ]
-    assert found == [3, 2, 1]
+    assert result == [3, 2, 1]
 
 
 def test_the_depth_by_test_needs_evidence_where_the_tolerance_needs_a_mean(record):
@@ -61,8 +61,8 @@ def test_the_depth_by_test_has_no_value_where_nothing_could_be_shown(record):
     enough = cut(record, [0.7, 0.7, 0.7, 0.7], counts=(180, 181), changes=same)
     not_counted = cut(record, [0.7, 0.7, 0.7, 0.7])
 
-    found = [depth_metrics.sufficient_depth(r) for r in (guesses, too_few, enough, not_counted)]
-    assert found == [None, None, 0, None]
+    result = [depth_metrics.sufficient_depth(r) for r in (guesses, too_few, enough, not_counted)]
+    assert result == [None, None, 0, None]
 
 
 def test_a_model_that_guesses_has_no_utilised_depth(record):

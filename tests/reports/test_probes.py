@@ -18,26 +18,26 @@ def probed(record):
 
 
 def test_the_curve_is_the_mean_over_experiences_and_the_depth_is_chosen_on_held_out_rows(record):
-    plain, found = record(), probed(record())
+    plain, values = record(), probed(record())
     assert metrics.probe_curve(plain) is None
     assert metrics.probed_depth(plain) is None
-    assert [round(v, 6) for v in metrics.probe_curve(found)] == [0.2, 0.5, 0.8, 0.8, 0.8, 0.8]
-    assert metrics.probed_depth(found) == 2  # 0.795 of 0.8, held out
+    assert [round(v, 6) for v in metrics.probe_curve(values)] == [0.2, 0.5, 0.8, 0.8, 0.8, 0.8]
+    assert metrics.probed_depth(values) == 2  # 0.795 of 0.8, held out
     guessing = [[0.2] * 6, [0.2] * 6]
-    held = replace(found.result.validation, probe_accuracy=guessing)
-    none = replace(found, result=replace(found.result, validation=held))
+    held = replace(values.result.validation, probe_accuracy=guessing)
+    none = replace(values, result=replace(values.result, validation=held))
     assert metrics.probed_depth(none) is None
 
 
 def test_the_figure_and_the_table_show_it_where_it_was_measured(records, card):
     plain = compare(records(), card)
-    found = compare([probed(r) for r in records()], card)
-    without, with_ = curves.depth(plain), curves.depth(found)
+    result = compare([probed(r) for r in records()], card)
+    without, with_ = curves.depth(plain), curves.depth(result)
     assert "Thin lines" in with_.caption
     assert "Thin lines" not in without.caption
     assert with_.parts[0].svg.count("<path") > without.parts[0].svg.count("<path")
     title = "Utilised depth by linear probe, blocks"
-    assert reports.render(found, "html").count(title) > reports.render(plain, "html").count(title)
+    assert reports.render(result, "html").count(title) > reports.render(plain, "html").count(title)
 
 
 def test_asking_for_it_is_another_run_and_not_asking_is_the_old_one(record):

@@ -91,19 +91,19 @@ def test_depths_without_a_published_figure_have_none(records, card):
 
 
 def test_a_part_of_a_data_set_says_so(records, card):
-    found = " ".join(caveats(compare(records(), card)))
+    result = " ".join(caveats(compare(records(), card)))
 
-    assert "CIFAR-100 subset, 12,000 train / 2,500 test rows" in found
-    assert "No run is comparable with published figures" in found
+    assert "CIFAR-100 subset, 12,000 train / 2,500 test rows" in result
+    assert "No run is comparable with published figures" in result
 
 
 def test_a_guard_that_failed_comes_first(records, record, card):
     from acn_bench.result import Guard
 
     broken = Guard(name="finite", passed=False, detail="the loss was infinite")
-    found = caveats(compare([*records(), record(seed=7, provenance={"guards": [broken]})], card))
+    values = caveats(compare([*records(), record(seed=7, provenance={"guards": [broken]})], card))
 
-    assert found[0] == "A guard failed in 1 run: finite: the loss was infinite."
+    assert values[0] == "A guard failed in 1 run: finite: the loss was infinite."
 
 
 @pytest.mark.parametrize(
@@ -117,24 +117,24 @@ def test_a_guard_that_failed_comes_first(records, record, card):
     ],
 )
 def test_mixed_machines_and_versions_are_warned_of(records, record, card, change, words):
-    found = caveats(compare([*records(), record(seed=7, provenance=change)], card))
+    result = caveats(compare([*records(), record(seed=7, provenance=change)], card))
 
-    assert any(words in sentence for sentence in found)
+    assert any(words in sentence for sentence in result)
 
 
 def test_full_data_and_three_seeds_are_warned_of_for_their_intervals_alone(records, card):
     made = records(("naive",), variants=("plain", "released"), canonical=True)
-    found = caveats(compare(made, card))
+    result = caveats(compare(made, card))
 
-    assert len(found) == 3
-    assert "did not learn the same" in found[0]
-    assert "the interval is a point" in found[1]
-    assert "interval of its own" in found[2]
+    assert len(result) == 3
+    assert "did not learn the same" in result[0]
+    assert "the interval is a point" in result[1]
+    assert "interval of its own" in result[2]
 
 
 def test_arms_of_unequal_size_are_warned_of(record, card):
     big = record(wiring="ac", result={"parameters": [100, 300]})
     small = record(wiring="residual", result={"parameters": [100, 200]})
 
-    found = caveats(compare([big, small], card))
-    assert "naive · plain: AC has 50 % more parameters than residual." in found
+    values = caveats(compare([big, small], card))
+    assert "naive · plain: AC has 50 % more parameters than residual." in values

@@ -41,10 +41,10 @@ def test_noise_at_the_end_alone_says_how_to_measure_forgetting_under_it(record):
 
 def test_forgetting_under_noise_is_drawn_where_it_was_measured(record):
     every = [noisy(record, MILD, HARD, wiring=w) for w in ("ac", "residual")]
-    found = names(every)
+    result = names(every)
     at_the_end = names([record()])
 
-    assert {"robust_forgetting-pairs", "noise-forgetting"} <= found
+    assert {"robust_forgetting-pairs", "noise-forgetting"} <= result
     assert not {"robust_forgetting-pairs", "noise-forgetting"} & at_the_end
     assert "Forgetting under noise, points" in reports.render(compare(every), "html")
 
@@ -85,9 +85,9 @@ def test_forgetting_cut_to_utilised_depth_is_that_of_its_depth(record):
 
 
 def test_depths_over_the_stream_are_drawn_for_what_learns_in_turn(record):
-    found = {f.name: f for f in draw(compare([record(), record("joint")])) if f}
+    result = {f.name: f for f in draw(compare([record(), record("joint")])) if f}
 
-    assert len(found["depth-stream"].parts) == 1
-    assert found["depth-stream"].parts[0].heading == "naive · plain"
-    assert "forgetting-depth" in found
+    assert len(result["depth-stream"].parts) == 1
+    assert result["depth-stream"].parts[0].heading == "naive · plain"
+    assert "forgetting-depth" in result
     assert "depth-stream" not in names([record("joint")])

@@ -76,8 +76,8 @@ def test_chance_stands_beside_each_accuracy_of_a_class_incremental_table(classes
 
 
 def test_lower_and_upper_bound_stand_around_the_others_in_one_table(classes):
-    found = [classes(s, w) for s in ("joint", "si", "naive") for w in ("ac", "residual")]
-    comparison = compare(found, catalog.benchmark("split_cifar100"))
+    result = [classes(s, w) for s in ("joint", "si", "naive") for w in ("ac", "residual")]
+    comparison = compare(result, catalog.benchmark("split_cifar100"))
     (table,) = overview.build(comparison).tables
     rows = [row for _, row in table.rows]
     assert [(row[0].text.split()[0], row[0].detail) for row in rows] == [
@@ -102,8 +102,8 @@ def test_a_fixed_order_of_classes_is_named_with_its_hash(classes):
 
 def test_a_preset_lists_what_was_done_otherwise(classes):
     card = catalog.benchmark("split_cifar100_class")
-    found = [classes(wiring=w, preset="mammoth") for w in ("ac", "residual")]
-    comparison = compare(found, card)
+    result = [classes(wiring=w, preset="mammoth") for w in ("ac", "residual")]
+    comparison = compare(result, card)
     (departure,) = presets.departures(comparison)
     assert departure.preset == "mammoth"
     assert "epochs: 10 instead of 50" in departure.sentences

@@ -41,16 +41,16 @@ def test_a_scheme_tells_arms_apart_and_makes_no_group(comparison):
 
 
 def test_each_claim_is_of_ac_and_the_arm_that_it_names(comparison):
-    found = {v.claim.name: v for v in comparison.verdicts}
-    assert {name: v.outcome for name, v in found.items()} == {
+    result = {v.claim.name: v for v in comparison.verdicts}
+    assert {name: v.outcome for name, v in result.items()} == {
         "transfers_better": "holds",
         "transfers_better_than_aligned": "holds",
         "transfers_better_than_layerskip": "no verdict",
         "needs_fewer_layers": "undecided",  # three pairs that all differ by the same
     }
-    reason = found["transfers_better_than_layerskip"].reason
+    reason = result["transfers_better_than_layerskip"].reason
     assert reason == "not matched: 3 of 3 runs of residual + layerskip"
-    aligned = found["transfers_better_than_aligned"].difference
+    aligned = result["transfers_better_than_aligned"].difference
     group = comparison.groups[0]
     ac, other = (group.cell(a, "finetuned_accuracy").mean for a in ("ac", "residual+aligned"))
     assert aligned.mean == pytest.approx(ac - other)
@@ -59,9 +59,9 @@ def test_each_claim_is_of_ac_and_the_arm_that_it_names(comparison):
 
 def test_a_claim_whose_arm_was_not_run_has_no_verdict(card, transfer_record):
     some = [transfer_record(w, "plain", s) for w in ("ac", "residual") for s in range(3)]
-    found = {v.claim.name: v for v in compare(some, card).verdicts}
-    assert found["transfers_better"].outcome == "holds"
-    missing = found["transfers_better_than_layerskip"]
+    result = {v.claim.name: v for v in compare(some, card).verdicts}
+    assert result["transfers_better"].outcome == "holds"
+    missing = result["transfers_better_than_layerskip"]
     assert (missing.outcome, missing.reason) == ("no verdict", "residual + layerskip not run")
 
 
@@ -85,9 +85,9 @@ def test_utilised_depth_and_its_chance_are_of_the_fine_tuned_network(made):
 
 
 def test_arms_that_never_reached_the_source_accuracy_are_named(comparison):
-    (said,) = [s for s in caveats(comparison) if "never reached" in s]
-    assert said.startswith("plain, residual + layerskip: 3 of 3 runs never reached 40 %")
-    assert "at 36.0 %" in said
+    (message,) = [s for s in caveats(comparison) if "never reached" in s]
+    assert message.startswith("plain, residual + layerskip: 3 of 3 runs never reached 40 %")
+    assert "at 36.0 %" in message
 
 
 def test_where_nothing_could_be_cut_the_report_says_so(card, transfer_record):

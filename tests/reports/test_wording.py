@@ -50,5 +50,5 @@ def test_a_single_seed_has_no_interval_to_print():
         ),
     ],
 )
-def test_two_times_are_one_span_of_one_zone(first, last, said):
-    assert wording.span(first, last) == said
+def test_two_times_are_one_span_of_one_zone(first, last, message):
+    assert wording.span(first, last) == message
