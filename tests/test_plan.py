@@ -205,8 +205,8 @@ def test_a_factory_has_no_depth_and_gets_the_hash_of_its_file(card):
     assert unresolved_plan.functions == {"a.b:make": "backbone factory"}
     assert len(unresolved_plan.runs) == 3 * (1 + 2)
     resolved = unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "01234567"})
-    theirs = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
-    assert {b.source for b in theirs} == {"01234567"}
+    from_factory = [c.backbone for c in resolved if isinstance(c.backbone, FactorySpec)]
+    assert {b.source for b in from_factory} == {"01234567"}
     edited = unresolved_plan.resolve("f" * 12, {"auto": "fp32"}, {"a.b:make": "76543210"})
     assert sum(a.run_id == b.run_id for a, b in zip(resolved, edited, strict=True)) == 6
 

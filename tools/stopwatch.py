@@ -89,7 +89,7 @@ def save(folder: Path, name: str, results: dict[str, Any]) -> None:
     about = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device.describe(torch.device("cpu")).partition(",")[0] + ", one thread a side",
-        "code": provenance.code("continual"),
+        "commit": provenance.commit(),
         "versions": provenance.versions(),
     }
     path.write_text(json.dumps(about | results, indent=1) + "\n")

@@ -130,14 +130,18 @@ def read(name: str, root: Path) -> Cifar:
     folder = root / layout.folder
     if _is_absent(folder):
         _download(name, root)
-    store = ManifestStore(name, root, folder)
-    manifest = _manifest(store, layout)  # first: a change while the files are read is then noticed
     raw = {file: _bytes(folder / file, layout) for file in layout.md5}
     content = {file: _content(folder / file, raw[file], layout) for file in layout.md5}
     train = _split({folder / file: content[file] for file in layout.train}, layout)
     test = _split({folder / file: content[file] for file in layout.test}, layout)
+    names = _names({folder / file: content[file] for file in layout.meta}, layout)
+    store = ManifestStore(name, root, folder)  # of whole files alone
+    manifest = _manifest(store, layout)
 
     def hashes() -> dict[str, str]:
+        for file in manifest.files:
+            if file.sha256 != hashlib.sha256(raw[file.name]).hexdigest():
+                raise ValueError(f"{folder / file.name} changed while it was read: try again")
         md5 = {f"md5 {file}": _md5(raw[file]) for file in layout.md5}
         return md5 | {"content_hash": content_hash(*train, *test)}
 
@@ -146,7 +150,7 @@ def read(name: str, root: Path) -> Cifar:
     return Cifar(
         train=train,
         test=test,
-        class_names=_names({folder / file: content[file] for file in layout.meta}, layout),
+        class_names=names,
         canonical=all(stored[f"md5 {file}"] == md5 for file, md5 in layout.md5.items()),
         fingerprint=stored["content_hash"],
     )

@@ -26,7 +26,7 @@ def provenance(
     first, *further = map(_data, data)
     return Provenance(
         code=code(config),
-        commit=_commit(),
+        commit=commit(),
         versions=versions(),
         device=describe(device),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -65,7 +65,7 @@ def _not_comparable(config: RunConfig, data: Sequence[DataSet], guards: list[Gua
 
 
 @lru_cache
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the working tree that the package lies in; None outside one."""
     git = ["git", "-C", str(PACKAGE.parent)]
     if not (PACKAGE.parent / ".git").exists():

@@ -218,10 +218,10 @@ def test_names_that_do_not_fit_are_refused(cifar100_root: Path, names: Any) -> N
         cifar.read("cifar100", cifar100_root)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 2, 100, 5000, -1])
-def test_a_truncated_file_is_refused(cifar100_root: Path, saved: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, 2, 100, 5000, -1])
+def test_a_truncated_file_is_refused(cifar100_root: Path, size: int) -> None:
     path = cifar100_root / FOLDER / "train"
-    path.write_bytes(path.read_bytes()[:saved])
+    path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match=r"train is not .* it must be a whole pickle"):
         cifar.read("cifar100", cifar100_root)
 

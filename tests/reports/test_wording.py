@@ -38,7 +38,7 @@ def test_a_single_seed_has_no_interval_to_print():
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "message"),
     [
         ("2026-11-23T15:27:57+00:00", "2026-11-23T15:27:59Z", "2026-11-23 15:27 UTC"),
         ("2026-11-23T15:27:57+00:00", "2026-11-23T16:52:12Z", "2026-11-23 15:27 to 16:52 UTC"),
