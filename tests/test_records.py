@@ -160,7 +160,7 @@ def edited(tmp_path, place, value):
         (["result", "accuracy"], [[0.5]], r"result.accuracy has 1 entries, not 2"),
         (["result", "accuracy", 1], [0.5], r"result.accuracy\[1\] has 1 entries, not 2"),
         (["result", "accuracy", 1, 0], 7, r"accuracy\[1\]\[0\] is 7.0: .* must lie in \[0, 1\]"),
-        (["result", "accuracy", 1, 0], None, r"accuracy\[1\]\[0\] is null: the end of the stream"),
+        (["result", "accuracy", 1, 0], None, r"accuracy\[1\]\[0\] is null: the last row"),
         (["result", "depth_accuracy", 1, 0], [], r"depth_accuracy\[1\]\[0\] has 0 entries, not 2"),
         (["result", "depth_accuracy", 1, 0], None, r"one is null, the other is not"),
         (["result", "depth_accuracy", 1, 0], [0.1, -1], r"depth_accuracy\[1\]\[0\]\[1\] is -1.0"),

@@ -1,4 +1,4 @@
-"""A run that is interrupted goes on where its checkpoint was written, and ends as if nothing had been."""
+"""A run that is interrupted resumes from its checkpoint, and ends as if it had not been interrupted."""
 
 import msgspec
 import pytest
@@ -106,7 +106,7 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(measure, begun, spe
     notes = []
     assert_equal(measured(begun(notes, **changes)), whole)
     (note,) = notes
-    assert note.startswith("went on from its checkpoint, at ")
+    assert note.startswith("resumed from its checkpoint at ")
 
 
 def test_a_run_that_was_interrupted_twice_ends_as_one_that_was_not(measure, begun):
@@ -206,17 +206,17 @@ def test_a_damaged_file_is_left_aside_with_a_note(measure, begun, damage):
     path.write_bytes(spoilt)
     notes = []
     assert_equal(measured(begun(notes)), measure())
-    assert notes == ["began anew: its checkpoint is damaged"]
+    assert notes == ["started from scratch: its checkpoint is damaged"]
 
 
 def test_weights_that_are_no_checkpoint_are_left_aside(begun, tmp_path):
     safetensors.torch.save_file({"a": torch.zeros(2)}, tmp_path / "run-abc.safetensors")
     notes = []
     assert begun(notes).checkpoint.load() is None
-    assert notes == ["began anew: its checkpoint is damaged"]
+    assert notes == ["started from scratch: its checkpoint is damaged"]
 
 
-def test_a_file_of_other_code_is_left_aside_with_a_note(begun, tmp_path):
+def test_a_file_of_other_code_is_ignored_with_a_note(begun, tmp_path):
     first = begun(interrupt=2)
     interrupted(first)
     notes = []
@@ -226,17 +226,17 @@ def test_a_file_of_other_code_is_left_aside_with_a_note(begun, tmp_path):
     other.checkpoint.path = tmp_path / "run-def.safetensors"
     assert other.checkpoint.load() is None
     assert notes == [
-        "began anew: its checkpoint is of another code",
-        "began anew: the checkpoint that is there is of another code",
+        "started from scratch: its checkpoint does not match (other code)",
+        "started from scratch: its checkpoint was written by other code",
     ]
     other.checkpoint.remove()
     assert not first.checkpoint.path.exists()
 
 
-def test_what_would_not_come_back_as_it_is_is_refused(begun):
+def test_a_value_that_json_cannot_restore_is_refused(begun):
     file = begun().checkpoint
     for value in (nn.Linear(1, 1), {1: 2}, {3}, (1, 2), {"tensor": 1}, object()):
-        with pytest.raises(TypeError, match="a checkpoint cannot keep a"):
+        with pytest.raises(TypeError, match="a checkpoint cannot hold a"):
             file.save(lambda value=value: {"value": value}, 0.5)
     with pytest.raises(ValueError, match="Out of range float"):
         file.save(lambda: {"value": float("nan")}, 0.5)
@@ -285,4 +285,4 @@ def test_a_disk_that_takes_no_checkpoint_stops_no_run(begun, tmp_path):
     run.checkpoint.path = tmp_path / "file" / "run-abc.safetensors"
     assert measured(run).result.accuracy[-1]
     (note,) = notes
-    assert note.startswith("went without checkpoints: ")
+    assert note.startswith("ran without checkpoints: ")

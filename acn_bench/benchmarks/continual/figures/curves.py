@@ -22,7 +22,7 @@ from acn_bench.wording import number
 
 
 def seen(comparison: Comparison) -> Figure | None:
-    """Mean accuracy over the experiences seen so far, as the stream goes on."""
+    """Mean accuracy over the experiences seen so far, along the stream."""
 
     def series(record: Record) -> Series:
         R = record.result.accuracy

@@ -1,4 +1,4 @@
-"""Comparison -> what happens below full depth, and under noise, as the stream goes on."""
+"""Comparison -> what happens below full depth, and under noise, along the stream."""
 
 from collections.abc import Sequence
 
