@@ -320,5 +320,5 @@ def test_every_strategy_serves_every_backbone(small, spec, heads, backbone):
 
 
 def test_a_run_of_what_is_not_supported_never_starts(small):
-    with pytest.raises(ValueError, match="icarl: with a head each"):
+    with pytest.raises(ValueError, match="icarl: with a head for each experience"):
         small(catalog.strategy("icarl").options)
