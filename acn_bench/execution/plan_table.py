@@ -7,7 +7,6 @@ from rich.table import Table
 
 from acn_bench.analysis import labels
 from acn_bench.config import RunConfig
-from acn_bench.spec import FactorySpec
 
 _TITLES = ("strategy", "backbone", "scheme", "depth", "settings")
 
@@ -43,7 +42,7 @@ class PlanTable:
 
 def _arm(config: RunConfig) -> tuple[str, ...]:
     """(strategy, backbone, the other settings of the arm, depth), each empty where there is none."""
-    depth = "" if isinstance(config.backbone, FactorySpec) else str(config.backbone.depth)
+    depth = "" if config.backbone.depth is None else str(config.backbone.depth)
     strategy = config.strategy.name if config.strategy else ""
     arm = " ".join(str(getattr(config.benchmark, name)) for name in config.benchmark.arm)
     return strategy, config.backbone.name, arm, depth
