@@ -8,13 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from acn_bench import user_functions
 from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData, content_hash
+from acn_bench.data.pixels import PixelReader
 
 Split = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
 WHAT = "benchmark function"
@@ -66,10 +66,9 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
     """
     benchmark = _benchmark(name, arguments, root)
     train, test = list(benchmark.train_stream), list(benchmark.test_stream)
-    splits = [[_examples(name, e.dataset.eval()) for e in split] for split in (train, test)]
-    shapes = {tuple(images.shape[1:]) for split in splits for images, _ in split}
-    if len(shapes) != 1:
-        raise ValueError(f"{name} has images of different shapes: {_listed(shapes)}")
+    reader = PixelReader(name)
+    splits = [[_examples(reader, e.dataset.eval()) for e in split] for split in (train, test)]
+    reader.refuse_faint()
     classes = [sorted(set(labels.tolist())) for _, labels in splits[0]]
     shared = len({c for experience in classes for c in experience}) < sum(map(len, classes))
     if shared and len(test) != len(train):
@@ -152,38 +151,10 @@ def _joined(split: Sequence[Split]) -> Split:
     return torch.cat(images), torch.cat(labels)
 
 
-# ---------------------------------------------------------------- images
+# ---------------------------------------------------------------- examples
 
 
-def _examples(name: str, dataset: Any) -> Split:
+def _examples(reader: PixelReader, dataset: Any) -> Split:
     """All images and labels of an Avalanche data set."""
     items = [dataset[k] for k in range(len(dataset))]
-    images = [_pixels(name, item[0]) for item in items]
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) != 1:
-        raise ValueError(f"{name} has images of different shapes: {_listed(shapes)}")
-    return torch.stack(images), torch.tensor([int(item[1]) for item in items])
-
-
-def _pixels(name: str, image: Any) -> Tensor:
-    """A PIL image, an array (H, W[, C]) or a tensor (C, H, W) -> (C, H, W) uint8."""
-    if hasattr(image, "convert"):  # of PIL
-        image = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    if isinstance(image, np.ndarray):
-        image = image.copy()  # it may be read-only
-        image = torch.from_numpy(image if image.ndim == 3 else image[..., None]).permute(2, 0, 1)
-    if not isinstance(image, Tensor) or image.ndim != 3:
-        raise ValueError(f"{name} yields a {type(image).__name__} where an image should be")
-    if image.is_floating_point():
-        if not (image.min() >= 0 and image.max() <= 1):
-            raise ValueError(
-                f"{name} yields values from {image.min():.3g} to {image.max():.3g}: images must lie in "
-                "[0, 1], before normalisation, which is the network's (a transform of None leaves them so)"
-            )
-        image = (image * 255).round()
-    pixels: Tensor = image.to(torch.uint8)
-    return pixels
-
-
-def _listed(shapes: set[tuple[int, ...]]) -> str:
-    return ", ".join("×".join(map(str, shape)) for shape in sorted(shapes))
+    return reader.stack(item[0] for item in items), torch.tensor([int(item[1]) for item in items])

@@ -45,6 +45,8 @@ class Digits(torch.utils.data.Dataset):
 
     def __getitem__(self, k):
         image = Image.fromarray(self.pixels[k].repeat(2, 0).repeat(2, 1))
+        if self.kind in ("deep", "faint"):
+            image = Image.fromarray(np.asarray(image).astype("uint16") * (257 if self.kind == "deep" else 1))
         if self.kind == "colour":
             image = image.convert("RGB")
         if self.kind == "uneven" and k == 7:
@@ -166,7 +168,7 @@ def test_permuted_images_share_their_classes_and_have_a_head_each(load):
     assert torch.equal(first.flatten(1).sort().values, second.flatten(1).sort().values)
 
 
-@pytest.mark.parametrize("kind", ["array", "tensor"])
+@pytest.mark.parametrize("kind", ["array", "tensor", "deep"])
 def test_images_are_the_same_pixels_however_they_come(load, kind):
     assert load(kind=kind).fingerprint == load().fingerprint
 
@@ -213,6 +215,11 @@ def test_what_it_draws_is_the_same_each_time_and_leaves_the_generators(load):
     ("function", "arguments", "message"),
     [
         ("digits", {"kind": "signed"}, r"values from -0.5 to .*: images must lie in \[0, 1\]"),
+        (
+            "digits",
+            {"kind": "faint"},
+            "uint16 pixels that are nearly black: the brightest of all is 1",
+        ),
         ("digits", {"kind": "uneven"}, "images of different shapes: 1×12×12, 1×16×16"),
         ("digits", {"per_exp_classes": 3}, r"failed with {'per_exp_classes': 3}: "),
         (
