@@ -49,8 +49,13 @@ def hold_out(data: ImageData, label: int, share: float, seed: int) -> tuple[Tens
     held = round(share * len(rows))
     if held == 0 or held == len(rows):
         raise ValueError(
-            f"class {label} of {data.name} has {len(rows)} training images: too few to hold out "
+            f"class {class_word(data, label)} of {data.name} has {len(rows)} training images: too few to hold out "
             f"{share:.0%}"
         )
     ranked = rows[bits("held out", seed, rows).argsort()]
     return ranked[held:].sort().values, ranked[:held].sort().values
+
+
+def class_word(data: ImageData, label: int) -> str:
+    """A class as its data set numbers it: a user's stream may leave numbers out."""
+    return str(label) if data.origin_known else data.class_names[label]

@@ -2,19 +2,20 @@
 
 import inspect
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from acn_bench import user_functions
 from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData, content_hash
+from acn_bench.data.pixels import PixelReader
 
 Split = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
 WHAT = "benchmark function"
@@ -32,6 +33,7 @@ class Stream:
     shared: (
         bool  # whether experiences shared classes: then a class here is one experience's part of it
     )
+    fingerprint: str
 
 
 def load(name: str, root: Path, arguments: dict[str, Any]) -> ImageData:
@@ -42,7 +44,6 @@ def load(name: str, root: Path, arguments: dict[str, Any]) -> ImageData:
 @lru_cache
 def _load(name: str, root: Path, arguments: str) -> ImageData:
     stream = read(name, json.loads(arguments), root)
-    order = [torch.tensor(classes) for classes in stream.experiences]
     return ImageData(
         name,
         *stream.train,
@@ -50,7 +51,7 @@ def _load(name: str, root: Path, arguments: str) -> ImageData:
         class_names=stream.class_names,
         canonical=False,
         flips=True,
-        fingerprint=content_hash(*stream.train, *stream.test, *order),
+        fingerprint=stream.fingerprint,
         experiences=stream.experiences,
         task_labels=stream.task_labels,
         shared=stream.shared,
@@ -65,12 +66,11 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
     function, ValueError where it fails, or where its streams are not of images and classes.
     """
     benchmark = _benchmark(name, arguments, root)
-    train, test = list(benchmark.train_stream), list(benchmark.test_stream)
-    splits = [[_examples(name, e.dataset.eval()) for e in split] for split in (train, test)]
-    shapes = {tuple(images.shape[1:]) for split in splits for images, _ in split}
-    if len(shapes) != 1:
-        raise ValueError(f"{name} has images of different shapes: {_listed(shapes)}")
-    classes = [sorted(set(labels.tolist())) for _, labels in splits[0]]
+    reader = PixelReader(name)
+    train = _examples(reader, "train", benchmark.train_stream)
+    test = _examples(reader, "test", benchmark.test_stream)
+    reader.refuse_faint()
+    classes = [sorted(set(labels.tolist())) for _, labels in train]
     shared = len({c for experience in classes for c in experience}) < sum(map(len, classes))
     if shared and len(test) != len(train):
         raise ValueError(
@@ -79,15 +79,24 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
         )
     names, experiences = _numbered(classes, shared)
     if shared:
-        splits = [_renumbered(name, split, classes) for split in splits]
-    tasks = [set(getattr(e, "task_labels", ())) for e in train]  # some streams have none
+        train, test = (_renumbered(name, split, classes) for split in (train, test))
+    splits = _joined(train), _joined(test)
+    _refuse_untrained(name, splits[1][1], experiences)
+    # before the gaps between class numbers are closed, as in earlier versions: run ids depend on it
+    fingerprint = content_hash(*splits[0], *splits[1], *map(torch.tensor, experiences))
+    numbers = torch.tensor(sorted(c for experience in experiences for c in experience))
+    # some streams have no task labels
+    tasks = [set(getattr(e, "task_labels", ())) for e in benchmark.train_stream]
     return Stream(
-        train=_joined(splits[0]),
-        test=_joined(splits[1]),
+        train=_without_gaps(splits[0], numbers),
+        test=_without_gaps(splits[1], numbers),
         class_names=names,
-        experiences=experiences,
+        experiences=tuple(
+            tuple(torch.searchsorted(numbers, torch.tensor(e)).tolist()) for e in experiences
+        ),
         task_labels=len(train) > 1 and len(set.union(*tasks)) == len(train),
         shared=shared,
+        fingerprint=fingerprint,
     )
 
 
@@ -102,8 +111,7 @@ def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
             seed_everything("benchmark function")
             benchmark = make(**passed)
     except Exception as e:  # the user's code, and downloads
-        why = f"{type(e).__name__}: {' '.join(str(e).split())}"
-        raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {why}") from e
+        raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {_reason(e)}") from e
     if not all(hasattr(benchmark, stream) for stream in ("train_stream", "test_stream")):
         raise ValueError(
             f"{name} must make an Avalanche benchmark, not a {type(benchmark).__name__}"
@@ -124,10 +132,10 @@ def _numbers(value: Any) -> Any:
 def _numbered(
     classes: Sequence[Sequence[int]], shared: bool
 ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """The names of all classes, and the classes of each experience."""
+    """The names of all classes in order, and the classes of each experience."""
     if not shared:
-        count = 1 + max(c for experience in classes for c in experience)
-        return tuple(map(str, range(count))), tuple(map(tuple, classes))
+        names = tuple(str(c) for c in sorted(c for experience in classes for c in experience))
+        return names, tuple(map(tuple, classes))
     names = tuple(f"{e}/{c}" for e, experience in enumerate(classes) for c in experience)
     numbers = iter(range(len(names)))
     return names, tuple(tuple(next(numbers) for _ in experience) for experience in classes)
@@ -152,38 +160,70 @@ def _joined(split: Sequence[Split]) -> Split:
     return torch.cat(images), torch.cat(labels)
 
 
-# ---------------------------------------------------------------- images
+def _refuse_untrained(name: str, tested: Tensor, experiences: Sequence[Sequence[int]]) -> None:
+    """Raise ValueError where a class is tested that no experience trains."""
+    trained = torch.tensor([c for experience in experiences for c in experience])
+    untrained = tested[~torch.isin(tested, trained)]
+    if len(untrained):
+        first = int(untrained[0])
+        raise ValueError(
+            f"{name} tests class {first} ({(untrained == first).sum()} images), which no experience trains: "
+            "leave these images out, or train it"
+        )
 
 
-def _examples(name: str, dataset: Any) -> Split:
-    """All images and labels of an Avalanche data set."""
-    items = [dataset[k] for k in range(len(dataset))]
-    images = [_pixels(name, item[0]) for item in items]
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) != 1:
-        raise ValueError(f"{name} has images of different shapes: {_listed(shapes)}")
-    return torch.stack(images), torch.tensor([int(item[1]) for item in items])
+def _without_gaps(split: Split, numbers: Tensor) -> Split:
+    """Number the classes 0 … K-1, in the order of their own `numbers`, (K,) and sorted."""
+    images, labels = split
+    return images, torch.searchsorted(numbers, labels)
 
 
-def _pixels(name: str, image: Any) -> Tensor:
-    """A PIL image, an array (H, W[, C]) or a tensor (C, H, W) -> (C, H, W) uint8."""
-    if hasattr(image, "convert"):  # of PIL
-        image = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    if isinstance(image, np.ndarray):
-        image = image.copy()  # it may be read-only
-        image = torch.from_numpy(image if image.ndim == 3 else image[..., None]).permute(2, 0, 1)
-    if not isinstance(image, Tensor) or image.ndim != 3:
-        raise ValueError(f"{name} yields a {type(image).__name__} where an image should be")
-    if image.is_floating_point():
-        if not (image.min() >= 0 and image.max() <= 1):
-            raise ValueError(
-                f"{name} yields values from {image.min():.3g} to {image.max():.3g}: images must lie in "
-                "[0, 1], before normalisation, which is the network's (a transform of None leaves them so)"
-            )
-        image = (image * 255).round()
-    pixels: Tensor = image.to(torch.uint8)
-    return pixels
+# ---------------------------------------------------------------- examples
 
 
-def _listed(shapes: set[tuple[int, ...]]) -> str:
-    return ", ".join("×".join(map(str, shape)) for shape in sorted(shapes))
+def _examples(reader: PixelReader, side: str, stream: Any) -> list[Split]:
+    """All images and labels of a stream, by experience."""
+    splits = []
+    for e, experience in enumerate(stream):
+        place = f"experience {e} of the {side} stream of {reader.name}"
+        items = _items(place, experience)
+        labels = torch.tensor([_label(place, label) for _, label in items])
+        splits.append((reader.stack(image for image, _ in items), labels))
+    if not splits:
+        raise ValueError(f"the {side} stream of {reader.name} has no experiences")
+    return splits
+
+
+def _items(place: str, experience: Any) -> list[tuple[Any, Any]]:
+    """Each image and its label, as the data set yields them. Raises ValueError where there are none."""
+    try:
+        dataset = experience.dataset.eval()
+        items = [dataset[k] for k in range(len(dataset))]
+        pairs = [(item[0], item[1]) for item in items]
+    except Exception as e:  # the user's code
+        raise ValueError(f"{place} cannot be read: {_reason(e)}") from e
+    if not pairs:
+        raise ValueError(f"{place} has no examples: remove it, or give it some")
+    return pairs
+
+
+def _label(place: str, value: Any) -> int:
+    """The class of an example. Raises ValueError for what is no class number."""
+    try:
+        number = int(value)
+        if number == float(value) and 0 <= number < 2**53:
+            return number
+        shown = f"{float(value):g}"
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # RuntimeError: of several values
+        shown = f"a {type(value).__name__}"
+    raise ValueError(
+        f"{place} has the label {shown}: classes are numbered from 0, and examples without a class are to be left out"
+    )
+
+
+def _reason(error: Exception) -> str:
+    reason = f"{type(error).__name__}: {' '.join(str(error).split()):.300}"
+    place = traceback.extract_tb(error.__traceback__)[-1].filename
+    if isinstance(error, LookupError) and "avalanche" in place:
+        reason += " (Avalanche fails so where training and test set differ in their classes)"
+    return reason

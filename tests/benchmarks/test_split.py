@@ -99,10 +99,21 @@ def test_a_class_with_too_few_rows_is_refused(digits):
         split(data, PROTOCOL, Seeds())
 
 
-def test_an_experience_without_test_images_is_refused(digits, dealt):
-    rows = ~torch.isin(digits.test_labels, torch.tensor(dealt.classes[3]))
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_class_without_test_images_is_refused(digits, dealt, count):
+    lacked = dealt.classes[3][:count]
+    rows = ~torch.isin(digits.test_labels, torch.tensor(lacked))
     data = replace(
         digits, test_images=digits.test_images[rows], test_labels=digits.test_labels[rows]
     )
-    with pytest.raises(ValueError, match=f"no test images of class {dealt.classes[3][0]}"):
+    with pytest.raises(ValueError, match=f"no test images of class {min(lacked)}, which it trains"):
         split(data, PROTOCOL, Seeds())
+
+
+def test_a_class_that_never_arrives_needs_no_test_images(digits, dealt):
+    rows = ~torch.isin(digits.test_labels, torch.tensor(dealt.classes[-1]))
+    data = replace(
+        digits, test_images=digits.test_images[rows], test_labels=digits.test_labels[rows]
+    )
+    few = ContinualSpec(name="x", experiences=19, classes_per_experience=5)
+    assert split(data, few, Seeds()).classes == dealt.classes[:-1]

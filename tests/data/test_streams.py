@@ -45,6 +45,8 @@ class Digits(torch.utils.data.Dataset):
 
     def __getitem__(self, k):
         image = Image.fromarray(self.pixels[k].repeat(2, 0).repeat(2, 1))
+        if self.kind in ("deep", "faint"):
+            image = Image.fromarray(np.asarray(image).astype("uint16") * (257 if self.kind == "deep" else 1))
         if self.kind == "colour":
             image = image.convert("RGB")
         if self.kind == "uneven" and k == 7:
@@ -80,6 +82,28 @@ def permuted(task_labels=True, tests=2):
         )
     train, test = ([as_classification_dataset(d) for d in side] for side in (train, test))
     return benchmark_from_datasets(train=train, test=test[:tests])
+
+
+class Shades(torch.utils.data.Dataset):
+    def __init__(self, targets, yielded):
+        self.targets = [t if type(t) is int else 0 for t in targets]
+        self.yielded = targets if yielded is None else yielded
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, k):
+        return torch.full((1, 8, 8), 1 - k % 50 / 50), self.yielded[k]
+
+
+def shades(train, test, yielded=None):
+    # a list of labels for each experience; `yielded`: what a data set yields in their place
+    sides = [[as_classification_dataset(Shades(own, yielded)) for own in side] for side in (train, test)]
+    return benchmark_from_datasets(train=sides[0], test=sides[1])
+
+
+def split_shades(train, test):
+    return nc_benchmark(Shades(train, None), Shades(test, None), 2, False)
 
 
 def words():
@@ -166,7 +190,7 @@ def test_permuted_images_share_their_classes_and_have_a_head_each(load):
     assert torch.equal(first.flatten(1).sort().values, second.flatten(1).sort().values)
 
 
-@pytest.mark.parametrize("kind", ["array", "tensor"])
+@pytest.mark.parametrize("kind", ["array", "tensor", "deep"])
 def test_images_are_the_same_pixels_however_they_come(load, kind):
     assert load(kind=kind).fingerprint == load().fingerprint
 
@@ -206,13 +230,80 @@ def test_what_it_draws_is_the_same_each_time_and_leaves_the_generators(load):
     assert after == before
 
 
+def test_numbers_that_no_class_has_are_no_classes(load):
+    some, all_of_them = [[0, 1] * 20, [2, 2_000_000] * 20], [[0, 1] * 20, [2, 3] * 20]
+    data, plain = (
+        load("shades", train=some, test=some),
+        load("shades", train=all_of_them, test=all_of_them),
+    )
+    assert data.class_names == ("0", "1", "2", "2000000")
+    assert data.experiences == plain.experiences == ((0, 1), (2, 3))
+    assert torch.equal(data.train_labels, plain.train_labels)
+    assert torch.equal(data.test_labels, plain.test_labels)
+    assert data.fingerprint != plain.fingerprint
+
+
+def test_a_class_is_named_as_its_stream_numbers_it(load):
+    labels = [[0, 5] * 20, [7] * 40 + [9]]
+    card = protocol(experiences=2, heads="one")
+    with pytest.raises(ValueError, match="class 9 of own_streams:shades has 1 training images"):
+        split(load("shades", train=labels, test=labels), card, Seeds())
+
+
+def test_experiences_have_the_fingerprint_that_they_had_before(load):
+    # run ids depend on it
+    labels = [[0, 1] * 20, [2, 30] * 20]
+    assert load("shades", train=labels, test=labels).fingerprint == "997a406ced59"
+    assert load("permuted").fingerprint == "b1fc57baa7d7"
+
+
 # ---------------------------------------------------------------- what cannot be
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(-1, "-1"), (2.5, "2.5"), (float("nan"), "a float"), (10**400, "a int"), ("x", "a str"), ([1, 2], "a list")],
+)  # fmt: skip
+def test_a_label_that_is_no_class_is_refused_with_its_place(load, monkeypatch, value, shown):
+    import own_streams
+
+    labels = [[0, 1] * 5]
+    monkeypatch.setattr(own_streams, "odd", lambda: own_streams.shades(labels, labels, [0, value] * 5), raising=False)  # fmt: skip
+    message = f"experience 0 of the train stream of own_streams:odd has the label {shown}: classes"
+    with pytest.raises(ValueError, match=message):
+        load("odd")
+
+
+@pytest.mark.parametrize(
+    ("function", "train", "test", "message"),
+    [
+        ("shades", [[0, 1], [2, 3]], [[0, 1, 4, 4], [2, 3]], r"tests class 4 \(2 images\), which no experience"),
+        ("shades", [[0, 1], []], [[0, 1]], "experience 1 of the train stream .* has no examples"),
+        ("shades", [[0, 1], [2, 3]], [[0, 1, 2, 3], []], "experience 1 of the test stream .* has no examples"),
+        ("shades", [], [[0, 1]], "the train stream of own_streams:shades has no experiences"),
+        ("split_shades", [0, 1, 2, 3], [0, 1, 2], "KeyError: 3 .*training and test set differ in their classes"),
+    ],
+)  # fmt: skip
+def test_streams_that_lack_examples_or_training_are_refused(load, function, train, test, message):
+    with pytest.raises(ValueError, match=message):
+        load(function, train=train, test=test)
+
+
+def test_an_example_that_fails_is_told_with_its_place(load):
+    message = "experience 0 of the train stream .* cannot be read: IndexError: list index"
+    with pytest.raises(ValueError, match=message):
+        load("shades", train=[[0, 1]], test=[[0, 1]], yielded=[0])
 
 
 @pytest.mark.parametrize(
     ("function", "arguments", "message"),
     [
         ("digits", {"kind": "signed"}, r"values from -0.5 to .*: images must lie in \[0, 1\]"),
+        (
+            "digits",
+            {"kind": "faint"},
+            "uint16 pixels that are nearly black: the brightest of all is 1",
+        ),
         ("digits", {"kind": "uneven"}, "images of different shapes: 1×12×12, 1×16×16"),
         ("digits", {"per_exp_classes": 3}, r"failed with {'per_exp_classes': 3}: "),
         (

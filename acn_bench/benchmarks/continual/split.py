@@ -8,7 +8,7 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import Seeds
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
-from acn_bench.data.split import Split, hold_out
+from acn_bench.data.split import Split, class_word, hold_out
 
 
 def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
@@ -35,9 +35,12 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
         train.append(torch.cat(train_rows))
         validation.append(torch.cat(held_out_rows))
     test = [torch.isin(data.test_labels, own).nonzero().squeeze(1) for own in classes]
-    empty = [int(own[0]) for own, rows in zip(classes, test, strict=True) if len(rows) == 0]
-    if empty:
-        raise ValueError(f"{data.name} has no test images of class {empty[0]} and its experience")
+    untested = order[~torch.isin(order, data.test_labels)].tolist()
+    if untested:
+        raise ValueError(
+            f"{data.name} has no test images of class {class_word(data, min(untested))}, which it trains: "
+            "every class that arrives is tested"
+        )
     return Split(classes.tolist(), train, validation, test, position)
 
 
