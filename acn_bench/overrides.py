@@ -139,9 +139,11 @@ def _set(spec: Any, key: str, text: str) -> Any:
     try:
         raw = msgspec.json.decode(text) if text[0] in "[{" else text
         value = msgspec.convert(None if text == "null" else raw, field.type, strict=False)
-        if isinstance(value, float) and not isfinite(value):
+        changed = msgspec.structs.replace(spec, **{name: value})
+        stored = getattr(changed, name)  # a struct may have another form for "inf"
+        if isinstance(stored, float) and not isfinite(stored):
             raise ValueError("expected a finite number")
-        return msgspec.structs.replace(spec, **{name: value})
+        return changed
     except (ValueError, msgspec.MsgspecError) as e:  # a struct may refuse a value itself
         words = [w for w in get_args(field.type) if isinstance(w, str)]
         hint = f". {closest(text, words)}" if words else ""

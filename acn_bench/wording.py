@@ -110,7 +110,9 @@ def key(name: str) -> str:
 
 
 def setting(value: Any) -> str:
-    """A setting's value: "yes", "0.001", "0, 1, 2"."""
+    """A setting's value: "yes", "0.001", "0, 1, 2"; "none" for null."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

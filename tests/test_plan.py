@@ -292,6 +292,8 @@ def test_one_of_the_four_seeds_can_be_fixed(runs):
         ("heads=one", "benchmark", "heads", "one"),
         ('benchmark.noise={"gaussian":[0.3]}', "benchmark", "noise", {"gaussian": (0.3,)}),
         ("importance_max=null", "strategy", "importance_max", None),
+        ("importance_max=inf", "strategy", "importance_max", None),
+        ("importance_max=1e-3", "strategy", "importance_max", 0.001),
         ("patch_size=8", "backbone", "patch_size", 8),
     ],
 )
@@ -325,6 +327,7 @@ def test_a_value_is_typed_by_the_struct(runs, text, part, field, value):
             "--set benchmark.learning_rate=nan: Expected `float` > 0",
         ),
         ("weight_decay=inf", ValueError, "--set benchmark.weight_decay=inf: .*finite"),
+        ("strategy.si.strength=inf", ValueError, "--set strategy.si.strength=inf: .*finite"),
         ("heads=ech", ValueError, "--set benchmark.heads=ech: .* Did you mean 'each'"),
         ("precision=bf1", ValueError, "--set precision=bf1: Did you mean 'bf16'"),
         ('benchmark.noise={"gaussain":[0.3]}', ValueError, "--set benchmark.noise=.*gaussain"),

@@ -104,6 +104,13 @@ def test_a_config_survives_json_with_its_identity():
     assert after.run_id == before.run_id
 
 
+def test_no_limit_of_sis_importance_is_one_setting_however_it_is_written():
+    none, infinite = (SiSpec(name="si", importance_max=limit) for limit in (None, float("inf")))
+    assert infinite == none
+    assert config(strategy=infinite).run_id == config(strategy=none).run_id
+    assert SiSpec(name="si").importance_max == 1e-3  # released: the configs of published records
+
+
 def test_a_whole_number_and_its_float_are_one_setting():
     def read(rate):
         raw = {"name": "x", "kind": "continual", "learning_rate": rate}

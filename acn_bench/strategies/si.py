@@ -1,6 +1,9 @@
 """Synaptic Intelligence: a quadratic penalty weighted by each weight's part in earlier drops of the loss."""
 
+from math import inf
 from typing import Any, ClassVar
+
+import msgspec
 
 from acn_bench.spec import NotNegative, Positive, Strategy
 
@@ -12,7 +15,12 @@ class SiSpec(Strategy, frozen=True, kw_only=True, tag="si"):
 
     strength: NotNegative = 1.0  # λ, the weight of the penalty
     damping: Positive = 1e-3  # ε, added to the squared change of each weight
-    importance_max: Positive | None = 1e-3  # upper limit of each importance; null: no limit
+    importance_max: Positive | None = 1e-3  # upper limit of each importance; null or inf: no limit
+
+    def __post_init__(self) -> None:
+        """No limit has one form, null: TOML writes it as inf, and JSON has no inf."""
+        if self.importance_max == inf:
+            msgspec.structs.force_setattr(self, "importance_max", None)
 
     def learner(self, heads: list[str], settings: dict[str, Any]) -> Any:
         from acn_bench.strategies.learner import with_plugin

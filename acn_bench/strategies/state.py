@@ -62,6 +62,12 @@ def state_of(learner: Any) -> StrategyState | None:
     return strategy_state
 
 
+def share_at_limit(learner: Any) -> list[float] | None:
+    """Per experience, the share of the weights whose importance is at its limit; None where there is no limit."""
+    shares: list[float] | None = getattr(state_of(learner), "share_at_limit", None)
+    return shares
+
+
 # ---------------------------------------------------------------- the whole learner
 
 

@@ -60,7 +60,7 @@ def test_a_strategys_other_strength_is_a_deviation_and_the_setting_shows_it(reco
     assert "si strength: 100 instead of 1" in entry.deviations
     assert "si damping 0.001" in entry.open
     words = dict(description(compare(made, card)))
-    assert words["Strategies"] == "si (strength 100, damping 0.001, importance max 0.001)"
+    assert words["Strategies"] == "si (strength 100, damping 0.001, importance max none)"
     assert "Hyper-parameters" not in words  # these are not the card's
     assert "patch size 4, width 128, token width 64, channel width 512" in words["Networks"]
 
@@ -104,6 +104,19 @@ def test_a_guard_that_failed_comes_first(records, record, card):
     values = caveats(compare([*records(), record(seed=7, provenance={"guards": [broken]})], card))
 
     assert values[0] == "A guard failed in 1 run: finite: the loss was infinite."
+
+
+def test_si_whose_weights_are_nearly_all_at_the_limit_is_told_to_be_an_l2_penalty(record, card):
+    def told(*last):
+        made = [
+            record("si", wiring, result={"share_at_limit": [0.0, 0.0, 0.0, 0.0, share]})
+            for wiring, share in zip(("ac", "residual"), last, strict=True)
+        ]
+        return [s for s in caveats(compare(made, card)) if "L2 penalty" in s]
+
+    (sentence,) = told(0.97, 0.9996)
+    assert sentence.startswith("si · plain: 97 to 99.96 % of the weights are at the limit")
+    assert told(0.2, 0.9) == []
 
 
 @pytest.mark.parametrize(

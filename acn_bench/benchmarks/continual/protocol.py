@@ -29,7 +29,7 @@ from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.scheme_adapter import SchemeAdapter
 from acn_bench.strategies.seeding import Seeded, preserved_generators
-from acn_bench.strategies.state import state_of
+from acn_bench.strategies.state import share_at_limit, state_of
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.training.schemes import DepthScheme, scheme
 
@@ -207,6 +207,7 @@ class ContinualRun:
             ),
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.monitor.loss,
+            share_at_limit=share_at_limit(self.learner),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=state.train_seconds, evaluate=state.evaluate_seconds),

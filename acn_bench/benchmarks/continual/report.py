@@ -14,6 +14,7 @@ from acn_bench.wording import each, plural
 
 SIMILAR = 0.01  # arms within a point of each other learned similarly
 COARSE = 0.05  # of the accuracy above the chance level
+ALIKE = 0.5  # of the weights: with more of them at the limit, most importances are the same
 
 
 # ---------------------------------------------------------------- one run
@@ -142,7 +143,7 @@ def chance_level(record: ContinualRecord) -> str:
 
 def caveats(groups: Sequence[Group]) -> list[str]:
     """Sentences where a metric alone would mislead."""
-    return [*_learned(groups), *_coarse(groups)]
+    return [*_learned(groups), *_limited(groups), *_coarse(groups)]
 
 
 def _learned(groups: Sequence[Group]) -> Iterator[str]:
@@ -162,6 +163,19 @@ def _learned(groups: Sequence[Group]) -> Iterator[str]:
             f"AC and residual did not learn the same, just after each experience, AC − residual: {'; '.join(words)}. "
             f"What was not learned cannot be forgotten: read forgetting together with “{title}”, which takes that out."
         )
+
+
+def _limited(groups: Sequence[Group]) -> Iterator[str]:
+    """Groups whose penalty has the same weight nearly everywhere: their strategy is another than its name says."""
+    for group in groups:
+        shares = [r.result.share_at_limit[-1] for r in group.records if r.result.share_at_limit]
+        if shares and min(shares) > ALIKE:
+            low, high = (f"{100 * share:.4g}" for share in (min(shares), max(shares)))
+            yield (
+                f"{group.label}: {low if low == high else f'{low} to {high}'} % of the weights are at the limit of "
+                "their importance. The penalty is nearly the same for every weight, an L2 penalty: these runs say "
+                "little about the strategy."
+            )
 
 
 def _coarse(groups: Sequence[Group]) -> Iterator[str]:

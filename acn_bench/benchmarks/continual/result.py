@@ -44,6 +44,9 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
     validation: Validation
     test_counts: list[int]  # test examples of each experience
     train_loss: list[list[float]]  # per experience and epoch
+    # per experience: the share of the penalised weights whose importance is at the strategy's limit; null where
+    # the strategy has no such limit, and in older records
+    share_at_limit: list[float] | None = None
 
 
 def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
@@ -67,5 +70,9 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     ):
         if curves is not None:
             validation.curves(f"{name}.depth_accuracy", curves, R, depths)
+    if result.share_at_limit is not None:
+        validation.long("result.share_at_limit", result.share_at_limit, T)
+        for i, value in enumerate(result.share_at_limit):
+            validation.share(f"result.share_at_limit[{i}]", value)
     if held_out.changes is not None:
         validation.long("result.validation.changes", held_out.changes, depths)

@@ -40,6 +40,8 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         self._unclipped: list[Tensor] = []
         self._path: list[Tensor] = []  # Σ_steps g·Δθ of this experience
         self._before: list[Tensor] = []
+        # per experience: the share of the weights whose importance is at the limit
+        self.share_at_limit: list[float] | None = None if importance_max is None else []
 
     def before_training_exp(self, strategy: Any, **kwargs: Any) -> None:
         self._select_parameters(strategy.model)
@@ -72,18 +74,34 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         drift = differences(self.params, self.anchor)
         for unclipped, path, d in zip(self._unclipped, self._path, drift, strict=True):
             unclipped -= path / (d.square() + self.eps)
-        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
+        self._clip()
+        if self.share_at_limit is not None:
+            self.share_at_limit.append(self._share())
         self.anchor = self._copies()
 
     def state(self) -> State:
-        return {"unclipped": self._unclipped, "anchor": self.anchor, "path": self._path}
+        return {
+            "unclipped": self._unclipped,
+            "anchor": self.anchor,
+            "path": self._path,
+            "share_at_limit": self.share_at_limit,
+        }
 
     def restore(self, state: State, learner: Any, examples: Examples) -> None:
         self._select_parameters(learner.model)
         self._unclipped = copies(state["unclipped"], learner.device)
-        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
+        self._clip()
         self.anchor = copies(state["anchor"], learner.device)
         self._path = copies(state["path"], learner.device)
+        self.share_at_limit = state["share_at_limit"]
+
+    def _clip(self) -> None:
+        self.importance = [u.clamp(max=self.importance_max) for u in self._unclipped]
+
+    def _share(self) -> float:
+        """The share of the weights whose importance is at the limit: where all are, SI is an L2 penalty."""
+        at_limit = sum(int((u >= self.importance_max).sum()) for u in self._unclipped)
+        return at_limit / sum(u.numel() for u in self._unclipped)
 
     def _select_parameters(self, model: nn.Module) -> None:
         self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
