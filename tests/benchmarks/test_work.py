@@ -30,4 +30,4 @@ def test_the_images_of_each_strategy_are_foreseen(run, spec):
     made = run(strategy=spec, heads="one", epochs=1, noise={})
     result = made.measure().result
     rows = sum(len(own) for own in made.split.train)
-    assert result.images_seen == pytest.approx(rows * passes(spec, made.protocol, rows), rel=0.1)
+    assert result.images_seen == pytest.approx(rows * passes(made.config, rows), rel=0.1)
