@@ -55,7 +55,6 @@ class Net(nn.Sequential):
         super().__init__(nn.AvgPool2d(8), nn.Flatten())
         self.head = nn.Linear(48, num_classes)
 """
-PATIENCE = 2  # for a machine that is busy with other tests
 SMALL = [f"--set={size}" for size in ("patch_size=8", "width=16", "token_width=8", "channel_width=16")]  # fmt: skip
 
 
@@ -305,84 +304,23 @@ def test_anybodys_network_is_found_beside_the_command(crowd):
     assert all(r.result.depth_accuracy is None for r in runs)
 
 
-def descendants(pid):
-    """The processes that this one started, and those that they started."""
-    done = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True)
-    parents = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
-    children = [child for child, parent in parents if parent == pid]
-    return children + [below for child in children for below in descendants(child)]
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-LONG = ("run", "tiny.toml", "--seeds=0-1", "--jobs=2", "--set=epochs=2000", *SMALL)
-
-
-def wait_for_moment(command, moment, folder):
+@pytest.mark.parametrize("moment", ["the command is read", "torch is imported", "a worker works"])
+def test_ctrl_c_is_one_line_and_130(card, moment):
+    command = start(card.parent, "run", "tiny.toml", "--seeds=0-1", *SMALL)
     libraries = Path(f"/proc/{command.pid}/maps")
     if moment == "a worker works":
-        wait_for(lambda: list(folder.glob("runs/tiny/locks/*")))
+        wait_for(lambda: list(card.parent.glob("runs/tiny/locks/*")))
         time.sleep(0.3)
     else:  # a library that comes early, or late, tells how far the process is
         library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
         wait_for(lambda: library in libraries.read_text())
-
-
-@pytest.mark.parametrize(
-    ("number", "moment"),
-    [
-        (signal.SIGINT, "the command is read"),
-        (signal.SIGINT, "torch is imported"),
-        (signal.SIGINT, "a worker works"),
-        (signal.SIGTERM, "torch is imported"),
-        (signal.SIGTERM, "a worker works"),
-    ],
-)
-def test_a_signal_is_one_line_and_its_code_within_two_seconds(card, number, moment):
-    command = start(card.parent, *LONG)
-    wait_for_moment(command, moment, card.parent)
-    workers = descendants(command.pid)
-    sent = time.monotonic()
-    if number == signal.SIGINT:
-        os.killpg(command.pid, number)  # as a terminal does: its workers hear it, too
-    else:
-        command.send_signal(number)
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: its workers hear it, too
     _, stderr = command.communicate(timeout=60)
-    assert time.monotonic() - sent < 2 * PATIENCE
-    assert command.returncode == 128 + number, stderr
-    what = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
+    assert command.returncode == 130, stderr
     assert stderr.splitlines() == [
-        f"{what}: finished runs are saved; run the same command again to resume"
+        "interrupted: finished runs are saved; run the same command again to resume"
     ]
-    wait_for(lambda: not any(map(is_running, workers)), seconds=1)
     assert not list(card.parent.rglob("*.json"))
-
-
-DEAF = """
-import multiprocessing, time
-from torch import nn
-
-def net(num_classes):
-    if multiprocessing.parent_process():
-        open("asleep", "w").close()
-        time.sleep(60)
-    return nn.Sequential(nn.Flatten(), nn.LazyLinear(8), nn.Linear(8, num_classes))
-"""
-
-
-def test_a_command_that_is_killed_leaves_no_worker_within_five_seconds(card):
-    (card.parent / "deaf.py").write_text(DEAF)
-    command = start(card.parent, "run", "tiny.toml", "--backbones=deaf:net", "--jobs=1")
-    wait_for((card.parent / "asleep").exists)  # its worker sends nothing, and so hears of nothing
-    workers = descendants(command.pid)
-    command.kill()
-    command.communicate()
-    wait_for(lambda: not any(map(is_running, workers)), seconds=5)
 
 
 def test_ctrl_c_inside_exec_ends_with_130_too(card):
