@@ -160,7 +160,9 @@ def test_a_strategys_option_makes_another_group_and_is_said(record):
 
     from acn_bench.strategies.si import SiSpec
 
-    config = msgspec.structs.replace(record("si").config, strategy=SiSpec(name="si", strength=10.0))
+    config = msgspec.structs.replace(
+        record("si").config, strategy=SiSpec(name="si", strength=10.0, importance_max=None)
+    )
     strong = msgspec.structs.replace(record("si"), config=config, run_id=config.run_id)
 
     labels = [group.label for group in compare([record("si"), strong, record("naive")]).groups]
