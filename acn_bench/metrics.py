@@ -270,8 +270,11 @@ def flops_saved(
 
 
 def above_chance(accuracy: float, chance: float, count: int) -> bool:
-    """Whether an accuracy over `count` examples lies two standard errors or more above chance."""
-    return accuracy >= chance + 2 * sqrt(chance * (1 - chance) / count) - ROUNDING
+    """Whether an accuracy over `count` examples lies two standard errors or more above chance.
+
+    None does where chance is 1: there is one class to predict.
+    """
+    return chance < 1 and accuracy >= chance + 2 * sqrt(chance * (1 - chance) / count) - ROUNDING
 
 
 # ---------------------------------------------------------------- corruptions

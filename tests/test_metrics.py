@@ -219,6 +219,10 @@ def test_above_chance_means_two_standard_errors():
     assert not metrics.above_chance(0.239, 0.2, 400)
 
 
+def test_nothing_is_above_the_chance_level_of_one_class():
+    assert not metrics.above_chance(1.0, 1.0, 400)
+
+
 ERRORS = {"fog": [0.2, 0.4], "gaussian": [0.3, 0.3]}
 REFERENCE = {"fog": [0.4, 0.8], "gaussian": [0.2, 0.2]}
 

@@ -116,3 +116,15 @@ def test_a_preset_lists_what_was_done_otherwise(classes):
     assert "- epochs: 10 instead of 50" in reports.render(comparison, "md")
     plain = compare([classes()], card)
     assert presets.departures(plain) == []
+
+
+def test_older_records_of_one_class_a_head_have_a_report_without_utilised_depths(record):
+    one_class = {
+        "benchmark": {"classes_per_experience": 1},
+        "result": {"classes": [[e] for e in range(5)]},
+    }
+    made = [record("naive", w, s, **one_class) for w in ("ac", "residual") for s in (0, 1)]
+    comparison = compare(made, catalog.benchmark("split_cifar100"))
+    assert reports.report(comparison, drawings=False).sections
+    assert {definitions.chance(r) for r in made} == {1.0}
+    assert [KIND.metrics["utilised_depth"].of(r) for r in made] == [None] * 4
