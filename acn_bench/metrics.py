@@ -1,12 +1,13 @@
 """Pure functions: raw measurements -> forgetting, accuracy, robustness, utilised depth.
 
-`R[i][j]` is the accuracy on experience j after learning experience i, in [0, 1]; `None` where it was not
-measured. A metric that needs such a cell is `None`.
+`R[i][j]` is the accuracy on experience j after learning experience i, in [0, 1]; `None` or NaN where it was not
+measured. A metric that needs such a cell is `None`. Lists, arrays and tensors serve alike.
 """
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
-from typing import Literal, TypeVar
+from math import isnan, sqrt
+from operator import index
+from typing import Literal, TypeGuard, TypeVar
 
 from acn_bench import noninferiority
 
@@ -19,9 +20,13 @@ ROUNDING = 1e-12  # so that rounding does not move an accuracy that equals a bou
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean; `None` where there are no values, or where one is missing."""
-    present = [v for v in values if v is not None]
-    return sum(present) / len(present) if present and len(present) == len(values) else None
+    """The mean; `None` where there are no values, or where one was not measured."""
+    present = [v for v in values if _measured(v)]
+    return float(sum(present) / len(present)) if present and len(present) == len(values) else None
+
+
+def _measured(value: float | None) -> TypeGuard[float]:
+    return value is not None and not isnan(value)
 
 
 # ---------------------------------------------------------------- accuracy over the stream
@@ -29,7 +34,7 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 def average_accuracy(R: Matrix) -> float | None:
     """Mean over experiences at the end of the stream (Lopez-Paz & Ranzato 2017)."""
-    return mean(R[-1])
+    return mean(R[-1]) if len(R) else None
 
 
 def stream_accuracy(R: Matrix, counts: Sequence[int]) -> float | None:
@@ -37,8 +42,9 @@ def stream_accuracy(R: Matrix, counts: Sequence[int]) -> float | None:
 
     Avalanche's `Top1_Acc_Stream`. Equals the average accuracy where all experiences have the same count.
     """
-    weighted = mean([None if a is None else a * n for a, n in zip(R[-1], counts, strict=True)])
-    return None if weighted is None else weighted * len(counts) / sum(counts)
+    last = R[-1] if len(R) else []
+    weighted = mean([None if a is None else a * n for a, n in zip(last, counts, strict=True)])
+    return None if weighted is None else float(weighted * len(counts) / sum(counts))
 
 
 def learning_accuracy(R: Matrix) -> float | None:
@@ -107,14 +113,17 @@ def forgetting_by_depth(
     R: DepthMatrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> list[float | None]:
     """`forgetting` after 0 … L blocks, (L+1,); `R[i][j][k]` is the accuracy after k blocks."""
-    depths = max(len(curve) for row in R for curve in row if curve is not None)
-    cut = [[[curve[k] if curve else None for curve in row] for row in R] for k in range(depths)]
+    depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
+    cut = [
+        [[None if curve is None or not len(curve) else curve[k] for curve in row] for row in R]
+        for k in range(depths)
+    ]
     return [forgetting(at_depth, kind) for at_depth in cut]
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
-    known = [v for v in earlier if v is not None]
-    if now is None or len(known) != len(earlier):
+    known = [v for v in earlier if _measured(v)]
+    if not _measured(now) or len(known) != len(earlier):
         return None
     return max(known) - now
 
@@ -157,7 +166,9 @@ def forward_transfer(
     }
     chosen = _of_kind(kind, cells, "forward transfer")
     if kind == "gem":
-        return mean([_minus(R[i][j], initial[j]) for i, j in chosen]) if initial else None
+        if initial is None or not len(initial):
+            return None
+        return mean([_minus(R[i][j], initial[j]) for i, j in chosen])
     return mean([R[i][j] for i, j in chosen])
 
 
@@ -171,7 +182,9 @@ def intransigence(
     `mean`: joint[j] - R[j][j] over every j; the publication trains one joint network per j instead.
     """
     T = len(R)
-    experiences = _of_kind(kind, {"last": [T - 1], "mean": list(range(T))}, "intransigence")
+    experiences = _of_kind(
+        kind, {"last": list(range(T))[-1:], "mean": list(range(T))}, "intransigence"
+    )
     return mean([_minus(joint[j], R[j][j]) for j in experiences])
 
 
@@ -191,19 +204,32 @@ def _minus(a: float | None, b: float | None) -> float | None:
 def utilised_depth(depth_accuracy: Curve, tolerance: float = 0.01) -> int:
     """The smallest k with accuracy[k] ≥ accuracy[L] - tolerance (ACN paper, appendix E: the cut-off layer).
 
-    Raises ValueError for a tolerance below 0, which no depth would meet.
+    Raises ValueError for a tolerance below 0, which no depth would meet, and for a curve with a gap or without
+    depths.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be at least 0, not {tolerance}")
+    _refuse_gaps("depth_accuracy", depth_accuracy)
     full = depth_accuracy[-1]
     return next(k for k, a in enumerate(depth_accuracy) if a >= full - tolerance - ROUNDING)
+
+
+def _refuse_gaps(name: str, values: Sequence[float]) -> None:
+    """Raise ValueError where there are no values, or where one was not measured."""
+    if not len(values):
+        raise ValueError(f"{name} is empty: it holds a value for each depth, 0 … L")
+    gap = next((k for k, value in enumerate(values) if not _measured(value)), None)
+    if gap is not None:
+        raise ValueError(f"{name}[{gap}] was not measured: it is {values[gap]}")
 
 
 def changes(correct: Sequence[Sequence[int]]) -> list[list[int]]:
     """Correct or not, (L+1, N) of 0 and 1 -> how many examples each depth [loses, gains] against depth L.
 
-    Lost: correct after L blocks and wrong after k. Gained: the reverse.
+    Lost: correct after L blocks and wrong after k. Gained: the reverse. Raises ValueError where there are no depths.
     """
+    if not len(correct):
+        raise ValueError("correct is empty: it holds a row for each depth, 0 … L")
     full = [bool(c) for c in correct[-1]]
     counts = []
     for row in correct:
@@ -223,7 +249,7 @@ def sufficient_depth(
     below 1 - confidence (Maurer, Hothorn & Lehmacher 1995). Returns L where no test passes; at the defaults
     that is always so with 360 examples or fewer.
 
-    Raises ValueError for an invalid epsilon or confidence.
+    Raises ValueError for an invalid epsilon or confidence, and where there are no depths.
     """
     return sufficient_depth_of_changes(changes(correct), len(correct[-1]), epsilon, confidence)
 
@@ -257,21 +283,25 @@ def flops_saved(
     A share s is a speed-up of 1 / (1 - s). Below 0, the exits cost more than they save. Raises ValueError
     where there are no examples, LookupError for a depth that is not in `flops`.
     """
-    if not exit_depths:
+    used = [index(depth) for depth in exit_depths]  # of tensors, too: each has a hash of its own
+    if not used:
         raise ValueError("exit_depths is empty: there are no examples")
     depths = flops.keys() if isinstance(flops, Mapping) else range(len(flops))
-    unknown = set(exit_depths) - set(depths)
+    unknown = set(used) - set(depths)
     if unknown:
         raise LookupError(
             f"flops has no depth {min(unknown)}. Known: {', '.join(map(str, depths))}"
         )
     whole = flops[max(depths)] if full is None else full
-    return 1 - sum(flops[k] for k in exit_depths) / len(exit_depths) / whole
+    return float(1 - sum(flops[k] for k in used) / len(used) / whole)
 
 
 def above_chance(accuracy: float, chance: float, count: int) -> bool:
-    """Whether an accuracy over `count` examples lies two standard errors or more above chance."""
-    return accuracy >= chance + 2 * sqrt(chance * (1 - chance) / count) - ROUNDING
+    """Whether an accuracy over `count` examples lies two standard errors or more above chance.
+
+    None does where chance is 1: there is one class to predict.
+    """
+    return chance < 1 and accuracy >= chance + 2 * sqrt(chance * (1 - chance) / count) - ROUNDING
 
 
 # ---------------------------------------------------------------- corruptions
@@ -308,6 +338,8 @@ def _mean_ratio(
         )
     ratios = []
     for corruption, curve in errors.items():
+        if not all(map(_measured, (*curve, *reference[corruption]))):
+            raise ValueError(f"an error under {corruption!r} was not measured: it is None or NaN")
         divisor = sum(e - reference_clean for e in reference[corruption])
         if divisor <= 0:
             raise ValueError(

@@ -1,4 +1,8 @@
+import math
+
+import numpy as np
 import pytest
+import torch
 
 from acn_bench import metrics
 
@@ -148,9 +152,96 @@ def test_forgetting_by_depth_is_forgetting_of_each_depth():
     assert metrics.forgetting_by_depth([[[0.2, 0.8]]]) == [None, None]
 
 
+def _of_matrix(R, initial, joint, counts):
+    """Every metric of a matrix, by name."""
+    kinds = {
+        metrics.forgetting: ("first_last", "chaudhry", "max"),
+        metrics.backward_transfer: ("gem", "diaz_rodriguez"),
+    }
+    values = {f"{f.__name__} {kind}": f(R, kind) for f, ks in kinds.items() for kind in ks}
+    values |= {
+        f"forward_transfer {kind}": metrics.forward_transfer(R, initial, kind)
+        for kind in ("gem", "no_initial", "diaz_rodriguez")
+    }
+    values |= {
+        f"intransigence {kind}": metrics.intransigence(R, joint, kind) for kind in ("last", "mean")
+    }
+    return values | {
+        "average": metrics.average_accuracy(R),
+        "stream": metrics.stream_accuracy(R, counts),
+        "learning": metrics.learning_accuracy(R),
+        "incremental": metrics.average_incremental_accuracy(R),
+        "anytime": metrics.anytime_accuracy(R),
+        "relative": metrics.relative_forgetting(R, 0.2),
+        "by_depth": metrics.forgetting_by_depth([[[v, v] for v in row] for row in R]),
+    }
+
+
+SQUARE = [[0.8, 0.3, 0.2], [0.6, 0.7, 0.4], [0.75, 0.65, 0.9]]
+BESIDE = ([0.2, 0.25, 0.1], [0.85, 0.8, 0.95], [10, 20, 30])
+
+
+@pytest.mark.parametrize("kind", [np.array, lambda v: torch.tensor(v, dtype=torch.float64)])
+def test_lists_arrays_and_tensors_have_the_same_metrics(kind):
+    expected = _of_matrix(SQUARE, *BESIDE)
+    found = _of_matrix(kind(SQUARE), *map(kind, BESIDE))
+    assert found == expected
+    assert {type(v) for v in found.values()} == {float, list}
+    curves = [[[0.1, v] for v in row] for row in SQUARE]
+    by_depth = metrics.forgetting_by_depth(kind(curves))
+    assert by_depth == metrics.forgetting_by_depth(curves)
+    assert metrics.utilised_depth(kind([0.1, 0.8, 0.8])) == 1
+    assert metrics.changes(kind(CORRECT)) == metrics.changes(CORRECT)
+    exits = np.array([0, 2, 2]) if kind is np.array else torch.tensor([0, 2, 2])
+    assert metrics.flops_saved(exits, kind([10, 20, 30])) == pytest.approx(2 / 9)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+@pytest.mark.parametrize("cell", [(0, 0), (0, 1), (2, 0), (2, 2)])
+def test_a_nan_is_a_cell_that_was_not_measured(kind, cell):
+    gap, nan = [list(row) for row in SQUARE], [list(row) for row in SQUARE]
+    gap[cell[0]][cell[1]], nan[cell[0]][cell[1]] = None, math.nan
+    expected = _of_matrix(gap, *BESIDE)
+    found = _of_matrix(kind(nan), *BESIDE)
+    missing = {name for name, value in expected.items() if value in (None, [None, None])}
+    assert missing == {name for name, value in found.items() if value in (None, [None, None])}
+    assert missing
+
+
+def test_an_initial_accuracy_that_was_not_measured_gives_no_forward_transfer():
+    for unknown in (None, math.nan):
+        assert metrics.forward_transfer(SQUARE, [0.2, unknown, 0.1]) is None
+        assert metrics.intransigence(SQUARE, [0.2, 0.1, unknown]) is None
+
+
+def test_no_experience_has_no_metric():
+    values = _of_matrix([], [], [], [])
+    assert {name for name, value in values.items() if value not in (None, [])} == set()
+
+
+@pytest.mark.parametrize(
+    ("curve", "message"),
+    [
+        ([], "depth_accuracy is empty"),
+        (np.array([]), "depth_accuracy is empty"),
+        ([0.1, math.nan], r"depth_accuracy\[1\] was not measured: it is nan"),
+        ([None, 0.8], r"depth_accuracy\[0\] was not measured: it is None"),
+    ],
+)
+def test_a_curve_without_depths_or_with_a_gap_has_no_utilised_depth(curve, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.utilised_depth(curve)
+
+
+def test_no_depths_have_no_sufficient_depth():
+    with pytest.raises(ValueError, match="correct is empty"):
+        metrics.sufficient_depth([])
+
+
 def test_the_mean_of_nothing_and_of_a_gap_is_none():
     assert metrics.mean([]) is None
     assert metrics.mean([0.5, None]) is None
+    assert metrics.mean([0.5, math.nan]) is None
     assert metrics.mean([0.0, 1.0]) == 0.5
 
 
@@ -219,6 +310,10 @@ def test_above_chance_means_two_standard_errors():
     assert not metrics.above_chance(0.239, 0.2, 400)
 
 
+def test_nothing_is_above_the_chance_level_of_one_class():
+    assert not metrics.above_chance(1.0, 1.0, 400)
+
+
 ERRORS = {"fog": [0.2, 0.4], "gaussian": [0.3, 0.3]}
 REFERENCE = {"fog": [0.4, 0.8], "gaussian": [0.2, 0.2]}
 
@@ -247,6 +342,14 @@ def test_a_model_is_its_own_reference_at_one():
 def test_corruptions_or_severities_that_differ_are_refused(reference):
     with pytest.raises(ValueError, match="same corruptions and severities"):
         metrics.mean_corruption_error(ERRORS, reference)
+
+
+@pytest.mark.parametrize("unknown", [math.nan, None])
+def test_a_corruption_error_with_a_gap_is_refused(unknown):
+    gap = {"fog": [0.2, unknown], "gaussian": [0.3, 0.3]}
+    for errors, reference in ((gap, REFERENCE), (REFERENCE, gap)):
+        with pytest.raises(ValueError, match="an error under 'fog' was not measured"):
+            metrics.mean_corruption_error(errors, reference)
 
 
 def test_a_reference_that_loses_nothing_is_no_reference():

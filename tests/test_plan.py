@@ -344,6 +344,23 @@ def test_a_setting_that_cannot_be_is_refused_by_key_and_value(runs, text, error,
         runs(text, strategies=("naive", "si", "ewc"))
 
 
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        (["classes_per_experience=1"], "or heads=one"),
+        (["classes_per_experience=1", "experiences=1", "heads=one"], "write experiences=2 or more"),
+    ],
+)
+def test_a_head_of_one_class_is_refused_before_anything_runs(runs, settings, advice):
+    with pytest.raises(ValueError, match=f"a head of one class predicts nothing else; .*{advice}"):
+        runs(*settings)
+
+
+def test_a_class_an_experience_is_learned_with_a_single_head(runs):
+    chosen = runs("classes_per_experience=1", "heads=one", strategies=["naive"])
+    assert {c.benchmark.classes_per_experience for c in chosen} == {1}
+
+
 def test_a_key_that_is_given_twice_is_refused(runs):
     with pytest.raises(ValueError, match="depth is given twice; to sweep, write"):
         runs("depth=5", "backbone.depth=10")

@@ -30,9 +30,11 @@ class Split:
 def whole(data: ImageData, share: float, seed: int) -> Split:
     """One experience with all classes in numerical order; a share of each class's rows is held out.
 
-    Raises ValueError where a class has no rows to spare.
+    Raises ValueError where a class has no rows to spare, or no other class beside it.
     """
     classes = range(len(data.class_names))
+    if len(classes) < 2:
+        raise ValueError(f"{data.name} has one class: there is no other to tell it from")
     train, held_out = zip(*(hold_out(data, c, share, seed) for c in classes), strict=True)
     return Split(
         [list(classes)],

@@ -8,7 +8,7 @@ import torch
 
 from acn_bench.backbones import truncate
 from acn_bench.benchmarks.run import Run
-from acn_bench.benchmarks.transfer import protocol
+from acn_bench.benchmarks.transfer import cost, protocol
 from acn_bench.benchmarks.transfer.spec import TransferSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
@@ -224,6 +224,12 @@ def test_too_few_rows_to_hold_any_out_is_told(data):
     target = data[1]
     with pytest.raises(ValueError, match="too few to hold out"):
         whole(few(target, 10, 2), config().benchmark.validation, Seeds().data)
+
+
+def test_a_data_set_of_one_class_is_refused(data):
+    alone = replace(data[1], class_names=("0",), train_labels=data[1].train_labels * 0)
+    with pytest.raises(ValueError, match=f"{alone.name} has one class"):
+        cost.check(config(), [data[0], alone])
 
 
 def test_test_images_among_the_training_images_are_noticed(data):

@@ -8,6 +8,7 @@ from acn_bench.analysis import presets
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import class_orders, definitions, metrics
 from acn_bench.benchmarks.continual.kind import KIND
+from acn_bench.benchmarks.continual.result import Validation
 from acn_bench.reports import views
 from acn_bench.reports.sections import overview
 from acn_bench.reports.sections.setting import description
@@ -116,3 +117,22 @@ def test_a_preset_lists_what_was_done_otherwise(classes):
     assert "- epochs: 10 instead of 50" in reports.render(comparison, "md")
     plain = compare([classes()], card)
     assert presets.departures(plain) == []
+
+
+def test_older_records_of_one_class_a_head_have_a_report_without_utilised_depths(record):
+    R = [[1.0 if j <= i else None for j in range(T)] for i in range(T)]
+    curves = [[None if value is None else [1.0] * 6 for value in row] for row in R]
+    result = {"classes": [[e] for e in range(T)], "accuracy": R, "depth_accuracy": curves}
+    held_out = Validation(accuracy=R, depth_accuracy=curves, counts=[50] * T)
+    made = [
+        record(
+            "naive", wiring, seed, experiences=T, benchmark={"classes_per_experience": 1},
+            result=result | {"validation": held_out},
+        )
+        for wiring in ("ac", "residual")
+        for seed in (0, 1)
+    ]  # fmt: skip
+    comparison = compare(made, catalog.benchmark("split_cifar100"))
+    assert reports.report(comparison, drawings=False).sections
+    assert {definitions.chance(r) for r in made} == {1.0}
+    assert [KIND.metrics["utilised_depth"].of(r) for r in made] == [None] * 4

@@ -108,9 +108,25 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         return image_training.with_scheme(self, word, backbone)
 
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
+        self._refuse_one_class()
         image_training.check_scheme(self.scheme, backbone)
         assert strategy is not None
         return strategy.refusal(self)
+
+    def _refuse_one_class(self) -> None:
+        """Raise ValueError where a head has one class, so that every prediction is right."""
+        if self.classes_per_experience > 1:
+            return
+        if self.task_incremental:
+            raise ValueError(
+                "classes_per_experience=1 and heads=each: a head of one class predicts nothing else; "
+                "write classes_per_experience=2 or more, or heads=one"
+            )
+        if self.experiences == 1:
+            raise ValueError(
+                "experiences=1 and classes_per_experience=1: a head of one class predicts nothing else; "
+                "write experiences=2 or more"
+            )
 
 
 ContinualConfig: TypeAlias = RunConfig[ContinualSpec]

@@ -77,6 +77,11 @@ def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
             f"the experiences of {data.name} share their classes and carry no task labels "
             "(domain-incremental), which this protocol does not measure; with task labels each has a head"
         )
+    if data.task_labels and sizes == [1]:
+        raise ValueError(
+            f"{data.name} has one class in each experience and a task label each: a head of one class predicts "
+            "nothing else; leave the task labels out, or put two classes or more into each experience"
+        )
     if protocol.class_order != class_orders.FROM_SEED:
         raise ValueError(f"class_order: {data.name} has an order of its own")
     heads = "each" if data.task_labels else "one"
