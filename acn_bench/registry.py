@@ -7,7 +7,7 @@ of a run's code hash: the modules that a run's own names lead to are.
 import difflib
 import importlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -83,6 +83,17 @@ def load(target: str) -> Any:
     """`module:object` -> the object."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def on_first_use(package: str, names: dict[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__` that loads these names, "module:object", when they are asked for."""
+
+    def getattribute(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return load(names[name])
+
+    return getattribute
 
 
 def closest(word: str, known: Iterable[str]) -> str:

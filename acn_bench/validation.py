@@ -19,6 +19,13 @@ def share(place: str, value: float) -> None:
         raise ValueError(f"{place} is {value}: an accuracy must lie in [0, 1]")
 
 
+def shares(place: str, values: Sequence[float], length: int) -> None:
+    """Values in [0, 1], (length,)."""
+    long(place, values, length)
+    for k, value in enumerate(values):
+        share(f"{place}[{k}]", value)
+
+
 def count(place: str, values: Sequence[int], length: int) -> None:
     """Whole numbers above zero, (length,)."""
     long(place, values, length)
@@ -55,6 +62,4 @@ def curves(
                 raise ValueError(f"{here} and the accuracy there: one is null, the other is not")
             if curve is None:
                 continue
-            long(here, curve, depths)
-            for k, value in enumerate(curve):
-                share(f"{here}[{k}]", value)
+            shares(here, curve, depths)

@@ -48,17 +48,14 @@ __all__ = [
 ]
 
 
-_ON_FIRST_USE = {
-    "EarlyExit": "acn_bench.backbones.early_exit:EarlyExit",
-    "add_branches": "acn_bench.backbones.early_exit:add_branches",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import early exit on first use. No run executes it, so it stays out of the code hash."""
-    if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return registry.load(_ON_FIRST_USE[name])
+# no run executes early exit, so it stays out of the code hash
+__getattr__ = registry.on_first_use(
+    __name__,
+    {
+        "EarlyExit": "acn_bench.backbones.early_exit:EarlyExit",
+        "add_branches": "acn_bench.backbones.early_exit:add_branches",
+    },
+)
 
 
 def build(

@@ -48,7 +48,7 @@ class Kind:
     summary: Callable[[Record], str]  # the outcome of a run, in a few words
     final_model: Callable[[Record], FinalModel]
     # module:object, the ReportSections of its reports; the module may import matplotlib
-    sections: str = "acn_bench.reports.sections.shared:SECTIONS"
+    sections: str = "acn_bench.reports.sections.shared:SHARED"
     example: str = ""  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
     validate: Callable[[Any, Any], None] = lambda *_: None

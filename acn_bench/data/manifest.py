@@ -239,7 +239,7 @@ def _write(manifest: Manifest, place: Path | None) -> None:
     if place is None:
         return
     with suppress(OSError, UnicodeEncodeError):
-        # the lock is ours, so that only a killed process can have left these
+        # this process holds the lock: only a killed one can have left these
         for stale in place.parent.glob(f".{place.name}.*.part"):
             stale.unlink(missing_ok=True)
         with atomic(place) as part:

@@ -41,7 +41,7 @@ class PixelReader:
         return pixels
 
     def refuse_faint(self) -> None:
-        """Raise ValueError where scaling made all images nearly black: the range of their type is not theirs."""
+        """Raise ValueError where scaling made all images nearly black: they do not use the range of their type."""
         if self.types != {"uint8"} and 0 < self.brightest <= FAINT:
             raise ValueError(
                 f"{self.name} yields {' and '.join(sorted(self.types))} pixels that are nearly black: the brightest "

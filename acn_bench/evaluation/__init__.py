@@ -1,1 +1,1 @@
-"""TODO."""
+"""A network and examples -> correctness, linear probes, cost, throughput, and guards. Plain torch."""

@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """The heading of a column; neighbours of the same `group` share a heading above theirs."""
+    """The heading of a column; neighbours of one `group` share a second heading above."""
 
     title: str
     kind: ColumnKind = "number"

@@ -1,6 +1,6 @@
 """A strategy's card -> an Avalanche learner; and metrics of a network for any Avalanche pipeline."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from acn_bench import registry
 
@@ -10,15 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NoiseRobustness", "RobustForgetting", "UtilisedDepth"]
 
-_ON_FIRST_USE = {
-    "NoiseRobustness": "acn_bench.strategies.metrics.noise:NoiseRobustness",
-    "RobustForgetting": "acn_bench.strategies.metrics.noise:RobustForgetting",
-    "UtilisedDepth": "acn_bench.strategies.metrics.depth:UtilisedDepth",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load the metrics on first use: importing Avalanche takes seconds."""
-    if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return registry.load(_ON_FIRST_USE[name])
+# importing Avalanche takes seconds
+__getattr__ = registry.on_first_use(
+    __name__,
+    {
+        "NoiseRobustness": "acn_bench.strategies.metrics.noise:NoiseRobustness",
+        "RobustForgetting": "acn_bench.strategies.metrics.noise:RobustForgetting",
+        "UtilisedDepth": "acn_bench.strategies.metrics.depth:UtilisedDepth",
+    },
+)

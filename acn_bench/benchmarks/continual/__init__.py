@@ -1,1 +1,1 @@
-"""TODO."""
+"""Continual learning: classes that arrive in experiences, one after the other."""

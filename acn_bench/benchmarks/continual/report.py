@@ -14,7 +14,9 @@ from acn_bench.wording import each, plural
 
 SIMILAR = 0.01  # arms within a point of each other learned similarly
 COARSE = 0.05  # of the accuracy above the chance level
-ALIKE = 0.5  # of the weights: with more of them at the limit, most importances are the same
+SAME_IMPORTANCE = (
+    0.5  # of the weights: with more of them at the limit, most importances are the same
+)
 
 
 # ---------------------------------------------------------------- one run
@@ -169,7 +171,7 @@ def _limited(groups: Sequence[Group]) -> Iterator[str]:
     """Groups whose penalty has the same weight nearly everywhere: their strategy is another than its name says."""
     for group in groups:
         shares = [r.result.share_at_limit[-1] for r in group.records if r.result.share_at_limit]
-        if shares and min(shares) > ALIKE:
+        if shares and min(shares) > SAME_IMPORTANCE:
             low, high = (f"{100 * share:.4g}" for share in (min(shares), max(shares)))
             yield (
                 f"{group.label}: {low if low == high else f'{low} to {high}'} % of the weights are at the limit of "

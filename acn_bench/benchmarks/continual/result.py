@@ -70,15 +70,7 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     ):
         if curves is not None:
             validation.curves(f"{name}.depth_accuracy", curves, R, depths)
-    _validate_shares(result.share_at_limit, T)
+    if result.share_at_limit is not None:
+        validation.shares("result.share_at_limit", result.share_at_limit, T)
     if held_out.changes is not None:
         validation.long("result.validation.changes", held_out.changes, depths)
-
-
-def _validate_shares(shares: list[float] | None, T: int) -> None:
-    """Raise ValueError unless there is a share for each experience."""
-    if shares is None:
-        return
-    validation.long("result.share_at_limit", shares, T)
-    for i, value in enumerate(shares):
-        validation.share(f"result.share_at_limit[{i}]", value)

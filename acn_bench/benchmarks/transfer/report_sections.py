@@ -1,29 +1,9 @@
 """The sections of a transfer's report."""
 
-from acn_bench.reports.sections.caveats import CAVEATS
-from acn_bench.reports.sections.costs import COSTS
 from acn_bench.reports.sections.figures import figures
-from acn_bench.reports.sections.metric_definitions import METRIC_DEFINITIONS
-from acn_bench.reports.sections.overview import OVERVIEW
-from acn_bench.reports.sections.presets import PRESETS
-from acn_bench.reports.sections.provenance import PROVENANCE
-from acn_bench.reports.sections.published import PUBLISHED
-from acn_bench.reports.sections.quality import QUALITY
-from acn_bench.reports.sections.runs import RUNS
-from acn_bench.reports.sections.setting import SETTING
-from acn_bench.reports.sections.verdicts import VERDICTS
+from acn_bench.reports.sections.shared import SHARED
 
 SECTIONS = (
-    SETTING,
-    VERDICTS,
-    CAVEATS,
-    OVERVIEW,
-    QUALITY,
+    *SHARED,
     figures("acn_bench.benchmarks.transfer.figures"),
-    PUBLISHED,
-    PRESETS,
-    COSTS,
-    METRIC_DEFINITIONS,
-    PROVENANCE,
-    RUNS,
 )

@@ -63,9 +63,7 @@ def validate(result: TransferResult, _: TransferSpec) -> None:
     depths = len(result.probed.accuracy.test)
     for name, accuracy in measured.items():
         for split, curve in (("validation", accuracy.validation), ("test", accuracy.test)):
-            validation.long(f"result.{name}.{split}", curve, depths)
-            for k, value in enumerate(curve):
-                validation.share(f"result.{name}.{split}[{k}]", value)
+            validation.shares(f"result.{name}.{split}", curve, depths)
     for name, trained in (("source", result.source), ("finetuned", result.finetuned)):
         validation.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
         if not trained.held_out:

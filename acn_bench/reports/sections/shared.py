@@ -1,4 +1,4 @@
-"""The sections of a kind that lists none of its own: those that every record can fill."""
+"""The sections that every record can fill: a kind lists them alone, or with its own. `order` places each."""
 
 from acn_bench.reports.sections.caveats import CAVEATS
 from acn_bench.reports.sections.costs import COSTS
@@ -12,7 +12,7 @@ from acn_bench.reports.sections.runs import RUNS
 from acn_bench.reports.sections.setting import SETTING
 from acn_bench.reports.sections.verdicts import VERDICTS
 
-SECTIONS = (
+SHARED = (
     SETTING,
     VERDICTS,
     CAVEATS,
