@@ -64,12 +64,10 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         for name, levels in self.noise.items():
             if name not in CORRUPTIONS:
                 raise ValueError(f"unknown corruption {name!r}. {closest(name, CORRUPTIONS)}")
-            limit = CORRUPTIONS.entry(name).limit
             for level in levels:
-                if limit is not None and level > limit:
-                    raise ValueError(
-                        f"{name} is a share of pixels, at most {limit:g}, not {level:g}"
-                    )
+                wrong = CORRUPTIONS.entry(name).level_error(name, level)
+                if wrong:
+                    raise ValueError(wrong)
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -1,0 +1,50 @@
+"""Fewer pixels: made smaller and large again by boxes."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.draws import Draws
+
+BITS = 22  # of Pillow's weights
+
+
+@common_corruption(cifar_c=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet_c=(0.6, 0.5, 0.4, 0.3, 0.25))
+def pixelate(pixels: Tensor, share: float, _: Draws) -> Tensor:
+    """Resize to share · side and back, by Pillow's BOX filter: along the rows first, in whole numbers."""
+    side = pixels.shape[-1]
+    small = max(1, int(side * share))
+    for new in (small, side):
+        pixels = _resized(_resized(pixels, 3, new), 2, new)
+    return pixels
+
+
+def _resized(x: Tensor, dim: int, new: int) -> Tensor:
+    """uint8 -> uint8 with `new` places along `dim`: the rounded mean of each box of pixels."""
+    first, counts = _boxes(x.shape[dim], new, x.device)
+    total = x.index_select(dim, first).to(torch.int32)
+    shape = [-1] + [1] * (x.dim() - 1 - dim)
+    for k in range(1, int(counts.max())):
+        within = (counts > k).to(torch.int32).view(shape)
+        total += x.index_select(dim, (first + k).clamp(max=x.shape[dim] - 1)) * within
+    if int(counts.max()) == 1:
+        return total.to(torch.uint8)
+    weights = torch.floor(0.5 + 2.0**BITS / counts).to(torch.int32).view(shape)
+    return (total.mul_(weights).add_(2 ** (BITS - 1)) >> BITS).clamp_(0, 255).to(torch.uint8)
+
+
+@lru_cache
+def _boxes(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(new,) each: the first pixel of each box, and how many; Pillow's Resample.c, precompute_coeffs and box_filter."""
+    scale = old / new
+    wide = max(scale, 1.0)
+    boxes = []
+    for i in range(new):
+        centre = (i + 0.5) * scale
+        low, high = max(int(centre - wide / 2 + 0.5), 0), min(int(centre + wide / 2 + 0.5), old)
+        inside = [k for k in range(low, high) if -0.5 < (k - centre + 0.5) / wide <= 0.5]
+        boxes.append((inside[0], len(inside)))
+    first, counts = torch.tensor(boxes, device=device).unbind(1)
+    return first, counts
