@@ -33,6 +33,7 @@ check: setup ## format, lint, types, and who imports whom
 bench: setup ## speed, side by side, and whether accuracies agree with stock Avalanche's; half an hour
 	$(PY) tools/bench_line.py
 	$(PY) tools/bench_backbones.py
+	$(PY) tools/bench_corruptions.py
 	$(PY) tools/compare_accuracy.py
 
 wheel: setup ## the wheel and the source distribution, into dist/

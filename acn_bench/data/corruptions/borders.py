@@ -14,7 +14,7 @@ def inside(places: Tensor, size: int, border: Border) -> Tensor:
         return places.clamp(0, size - 1)
     period = 2 * size - 2 if border == "mirror" else 2 * size
     last = period if border == "mirror" else period - 1  # where the way back ends
-    places = places - (places / max(period, 1)).floor_().mul_(period)
+    places = places - (places * (1 / max(period, 1))).floor_().mul_(period)
     return torch.minimum(places, last - places).clamp_(0, size - 1)
 
 

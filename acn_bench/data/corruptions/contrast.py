@@ -1,9 +1,9 @@
 """Distances to the mean of the channel, scaled."""
 
-import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import divided, unit
 from acn_bench.data.corruptions.draws import Draws
 
 
@@ -11,6 +11,6 @@ from acn_bench.data.corruptions.draws import Draws
 def contrast(pixels: Tensor, share: float, _: Draws) -> Tensor:
     """(x - mean) · share + mean."""
     total = pixels.sum(dim=(2, 3), keepdim=True)  # integers: exact in any order
-    mean = total.to(torch.float64) / 255 / (pixels.shape[2] * pixels.shape[3])
-    x = pixels.to(torch.float64) / 255
+    mean = divided(unit(total), pixels.shape[2] * pixels.shape[3])
+    x = unit(pixels)
     return x.sub_(mean).mul_(share).add_(mean)

@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from acn_bench.data.corruptions.borders import extended
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import divided
 from acn_bench.data.corruptions.draws import Draws
 
 Run = tuple[int, int, int]  # a row below the middle, and the first and last of neighbouring columns
@@ -30,7 +31,8 @@ def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
         wide.narrow(2, radius - k, size) + wide.narrow(2, radius + k, size)
         for k in range(1, radius + 1)
     ]
-    sums = [pad(row.cumsum(3, dtype=torch.int32), (1, 0)) for row in rows]
+    long = {row for _, runs in groups for row, first, last in runs if first < last}
+    sums = {k: pad(rows[k].cumsum(3, dtype=torch.int32), (1, 0)) for k in long}
     total = torch.zeros(pixels.shape, dtype=torch.float64, device=pixels.device)
     for weight, runs in groups:
         group = torch.zeros(pixels.shape, dtype=torch.int32, device=pixels.device)
@@ -41,7 +43,7 @@ def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
                 group += sums[row].narrow(3, last + 1, size)
                 group -= sums[row].narrow(3, first, size)
         total += group.to(torch.float64).mul_(weight)
-    return total.div_(255)
+    return divided(total, 255)
 
 
 @lru_cache

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from acn_bench.data.corruptions.borders import inside
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import divided
 from acn_bench.data.corruptions.draws import Draws
+from acn_bench.data.corruptions.packed import from_channels, pack, unpack
 from acn_bench.data.corruptions.sampling import sampled
 
 Elastic = tuple[float, float, float]
@@ -48,13 +50,15 @@ def elastic_transform(pixels: Tensor, c: Elastic, draws: Draws) -> Tensor:
 def deformed(pixels: Tensor, c: Elastic, points: Tensor, field: Tensor) -> Tensor:
     """Moves (x, y) of three points in pixels (B, 3, 2), and of each pixel in [-1, 1) (B, 2, S, S)."""
     strength, sigma, _ = c
-    x = (pixels.to(torch.float64) / 255).to(torch.float32)
-    warped = sampled(x, *_affine(pixels.shape[-1], points), "mirror").to(torch.float32)
+    whole = pack(pixels).view(len(pixels), *pixels.shape[2:])
+    warped = sampled(whole, *_affine(pixels.shape[-1], points), "mirror")
+    warped = divided(warped, 255).view(torch.complex128).squeeze(-1)
     moves = _smoothed(field, sigma).mul_(strength)
     moves = moves.to(torch.float32).to(torch.float64)
     place = torch.arange(pixels.shape[-1], device=pixels.device)
     rows, columns = moves[:, 1] + place.view(-1, 1), moves[:, 0] + place
-    return sampled(warped, rows, columns, "symmetric").to(torch.float32)
+    moved = sampled(warped, rows, columns, "symmetric").clamp_(0, 1).mul_(255)
+    return unpack(from_channels(moved.flatten(1, 2))).view(pixels.shape)
 
 
 def _smoothed(field: Tensor, sigma: float) -> Tensor:
@@ -62,9 +66,11 @@ def _smoothed(field: Tensor, sigma: float) -> Tensor:
 
     Field, weights and result are multiples of 2^-26: float64 holds each sum of their products exactly, in any order.
     """
+    if not sigma:
+        return field
     weights = _gaussian(field.shape[-1], sigma, field.device)
-    field = (field * STEPS).round_().div_(STEPS) @ weights
-    return weights.T @ field.mul_(STEPS).round_().div_(STEPS)
+    field = (field * STEPS).round_().mul_(1 / STEPS) @ weights
+    return weights.T @ field.mul_(STEPS).round_().mul_(1 / STEPS)
 
 
 @lru_cache
@@ -72,13 +78,13 @@ def _gaussian(size: int, sigma: float, device: torch.device) -> Tensor:
     """(S, S): the weight of each place for each result; places outside are mirrored, as SciPy's "reflect"."""
     radius = int(3 * sigma + 0.5)
     distance = np.arange(-radius, radius + 1)
-    weights = np.exp(-0.5 / max(sigma, 1e-9) ** 2 * distance**2)
+    weights = np.exp(-0.5 / sigma**2 * distance**2)
     weights = torch.from_numpy(weights / weights.sum())
     matrix = torch.zeros(size, size, dtype=torch.float64)
     for place in range(size):
         near = inside(torch.from_numpy(distance + float(place)), size, "symmetric")
         matrix[:, place].index_add_(0, near.long(), weights)
-    return matrix.mul_(STEPS).round_().div_(STEPS).to(device)
+    return matrix.mul_(STEPS).round_().mul_(1 / STEPS).to(device)
 
 
 def _affine(size: int, moves: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,5 +105,5 @@ def _affine(size: int, moves: Tensor) -> tuple[Tensor, Tensor]:
     place = torch.arange(size, dtype=torch.float64, device=moves.device)
     x = place.view(1, 1, -1) - moved[:, 0, 0].view(-1, 1, 1)
     y = place.view(1, -1, 1) - moved[:, 0, 1].view(-1, 1, 1)
-    columns, rows = (x * x_by[k] + y * y_by[k] + fixed[0, k] for k in (0, 1))
+    columns, rows = ((x * x_by[k] + fixed[0, k]) + y * y_by[k] for k in (0, 1))
     return rows, columns

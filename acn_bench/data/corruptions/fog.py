@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 
 
@@ -16,30 +17,31 @@ def fog(pixels: Tensor, c: tuple[float, float], draws: Draws) -> Tensor:
     thickness, decay = c
     size = pixels.shape[-1]
     side = 1 << (size - 1).bit_length()  # a power of two
-    layer = plasma(draws.uniform(0, 1, side, side), decay)[:, None, :size, :size]
-    x = pixels.to(torch.float64) / 255
-    brightest = x.amax(dim=(1, 2, 3), keepdim=True)
-    return layer.mul_(thickness).add(x).mul_(brightest).div_(brightest + thickness)
+    u = draws.uniform(0, 1, side, side).movedim(0, 2).contiguous()
+    layer = plasma(u, decay)[:size, :size].movedim(2, 0).unsqueeze(1).contiguous()
+    brightest = unit(pixels.flatten(1).amax(1)).view(-1, 1, 1, 1)
+    x = unit(pixels).add_(layer.mul_(thickness))
+    return x.mul_(brightest).div_(brightest + thickness)
 
 
 def plasma(u: Tensor, decay: float) -> Tensor:
-    """The draw of each place (B, side, side) in [0, 1) -> heights in [0, 1]; side is a power of two."""
+    """The draws of each place (side, side, B) in [0, 1), images last -> heights in [0, 1]; side is a power of two."""
     heights = torch.zeros_like(u)
-    step, wibble = u.shape[-1], 100.0
+    step, wibble = len(u), 100.0
 
     def set_to(rows: slice, columns: slice, total: Tensor) -> None:
-        noise = u[:, rows, columns].mul(wibble + wibble).sub_(wibble).mul_(wibble)
-        heights[:, rows, columns] = total.div(4).add_(noise)
+        noise = u[rows, columns].mul(wibble + wibble).sub_(wibble).mul_(wibble)
+        heights[rows, columns] = total.div_(4).add_(noise)
 
     while step >= 2:
         corner, centre = slice(0, None, step), slice(step // 2, None, step)
-        corners = heights[:, corner, corner]
-        below = corners + corners.roll(-1, 1)
-        set_to(centre, centre, below + below.roll(-1, 2))
-        centres = heights[:, centre, centre]
-        set_to(corner, centre, centres + centres.roll(1, 1) + (corners + corners.roll(-1, 2)))
-        set_to(centre, corner, centres + centres.roll(1, 2) + (corners + corners.roll(-1, 1)))
+        corners = heights[corner, corner]
+        below = corners + corners.roll(-1, 0)
+        set_to(centre, centre, below + below.roll(-1, 1))
+        centres = heights[centre, centre]
+        set_to(corner, centre, centres + centres.roll(1, 0) + (corners + corners.roll(-1, 1)))
+        set_to(centre, corner, centres + centres.roll(1, 1) + (corners + corners.roll(-1, 0)))
         step //= 2
         wibble /= decay
-    heights -= heights.amin(dim=(1, 2), keepdim=True)
-    return heights.div_(heights.amax(dim=(1, 2), keepdim=True))
+    heights -= heights.amin(dim=(0, 1))
+    return heights.div_(heights.amax(dim=(0, 1)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
 from acn_bench.data.corruptions.draws import Draws
-from acn_bench.data.corruptions.packed import channels, pack
+from acn_bench.data.corruptions.packed import pack, unpack
 
 FILES = (
     "frost1.png",
@@ -41,14 +41,14 @@ def frost(pixels: Tensor, c: tuple[float, float, int], draws: Draws) -> Tensor:
     left = draws.integers(free[:, 1], purpose="left")
     layer = bank.cut(chosen, top, left, pixels.shape[-1])
     x = pixels.to(torch.float64).mul_(image).add_(layer.to(torch.float64).mul_(frosted))
-    return x.clamp_(0, 255).to(torch.uint8)
+    return x.clamp_(0, 255).to(torch.int32).to(torch.uint8)
 
 
 @dataclass(frozen=True)
 class Bank:
     """The photographs in one row of pixels."""
 
-    packed: Tensor  # (N,) int32: red, green, blue and nothing
+    packed: Tensor  # (N,) int32: red, green and blue
     begins: Tensor  # (5,) of each photograph
     sizes: Tensor  # (5, 2) height and width
     smallest: int
@@ -62,12 +62,13 @@ class Bank:
 
     def cut(self, chosen: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
         """(B,) each -> (B, 3, side, side) uint8."""
-        place = torch.arange(side, device=top.device)
+        along = torch.arange(side, dtype=torch.int32, device=top.device)
         begin = self.begins[chosen].view(-1, 1, 1)
-        row = (top.view(-1, 1, 1) + place.view(1, -1, 1)) * self.sizes[chosen, 1].view(-1, 1, 1)
-        column = left.view(-1, 1, 1) + place.view(1, 1, -1)
-        cut = channels(self.packed[(begin + row + column).flatten(1)])
-        return cut[..., :3].mT.reshape(-1, 3, side, side)
+        row = (top.view(-1, 1, 1) + along.view(1, -1, 1)) * self.sizes[chosen, 1].view(-1, 1, 1)
+        column = (begin + left.view(-1, 1, 1) + along.view(1, 1, -1)).int()
+        place = (row.int() + column).flatten()
+        cut = self.packed.index_select(0, place.long()).view(-1, side * side)
+        return unpack(cut).view(-1, 3, side, side)
 
 
 @lru_cache

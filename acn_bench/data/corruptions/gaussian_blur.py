@@ -1,9 +1,9 @@
 """A Gaussian blur."""
 
-import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
 
@@ -11,4 +11,4 @@ from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
 @common_corruption(cifar_c=(0.4, 0.6, 0.7, 0.8, 1), imagenet_c=(1, 2, 3, 4, 6))
 def gaussian_blur(pixels: Tensor, sigma: float, _: Draws) -> Tensor:
     """Standard deviation sigma, in pixels."""
-    return gaussian_filter(pixels.to(torch.float64) / 255, sigma)
+    return gaussian_filter(unit(pixels), sigma)

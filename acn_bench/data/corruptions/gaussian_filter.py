@@ -1,25 +1,24 @@
-"""Images convolved with a Gaussian, by SciPy's operations in SciPy's order."""
+"""Images convolved with a Gaussian, by SciPy's operations in SciPy's order; edges are repeated."""
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from acn_bench.data.corruptions.borders import Border, extended
-
-
-def gaussian_filter(
-    x: Tensor, sigma: float, border: Border = "edge", truncate: float = 4.0
-) -> Tensor:
-    """(…, H, W) -> the same type; first along H, then along W. `truncate`: the radius in units of sigma."""
-    weights = _weights(sigma, int(truncate * sigma + 0.5))
-    return _correlated(_correlated(x, weights, -2, border), weights, -1, border)
+from torch.nn.functional import pad
 
 
-def _correlated(x: Tensor, weights: list[float], dim: int, border: Border) -> Tensor:
+def gaussian_filter(x: Tensor, sigma: float) -> Tensor:
+    """(B, C, H, W) -> the same type; first along H, then along W."""
+    weights = _weights(sigma, int(4 * sigma + 0.5))
+    return _correlated(_correlated(x, weights, 2), weights, 3)
+
+
+def _correlated(x: Tensor, weights: list[float], dim: int) -> Tensor:
     """The centre first, then pairs from the outermost to the innermost."""
     size, radius = x.shape[dim], len(weights) - 1
-    wide = extended(x.to(torch.float64), dim, radius, border)
-    total = wide.narrow(dim, radius, size) * weights[0]
+    sides = (0, 0, radius, radius) if dim == 2 else (radius, radius, 0, 0)
+    exact = x.to(torch.float64)
+    wide = pad(exact, sides, "replicate")
+    total = exact * weights[0]
     for k in range(radius, 0, -1):
         left, right = wide.narrow(dim, radius - k, size), wide.narrow(dim, radius + k, size)
         total += left.add(right).mul_(weights[k])

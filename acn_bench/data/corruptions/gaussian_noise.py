@@ -1,9 +1,9 @@
 """Normal noise on each value."""
 
-import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 
 
@@ -13,4 +13,4 @@ from acn_bench.data.corruptions.draws import Draws
 def gaussian_noise(pixels: Tensor, sigma: float, draws: Draws) -> Tensor:
     """Add sigma · z."""
     z = draws.normals(*pixels.shape[1:])
-    return z.mul_(sigma).add_(pixels.to(torch.float64) / 255)
+    return z.mul_(sigma).add_(unit(pixels))

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
-from acn_bench.data.corruptions.packed import channels, pack
+from acn_bench.data.corruptions.packed import pack, unpack
 
 
 @common_corruption(  # sigma, largest distance, iterations
@@ -19,13 +20,13 @@ def glass_blur(pixels: Tensor, c: tuple[float, int, int], draws: Draws) -> Tenso
     The published code means to swap two pixels, and copies: both hold rows of one array.
     """
     sigma, reach, iterations = c
-    blurred = gaussian_filter(pixels.to(torch.float64) / 255, sigma)
+    blurred = gaussian_filter(unit(pixels), sigma)
     x = blurred.clamp_(0, 1).mul_(255).to(torch.uint8)
     side = max(0, pixels.shape[-1] - 2 * reach)
     for iteration in range(iterations):
         drawn = draws.sixteen_bits(2, side, side, purpose=f"moves {iteration}")
         x = replaced(x, (drawn.mul_(2 * reach) >> 16).sub_(reach), reach)
-    return gaussian_filter(x.to(torch.float64) / 255, sigma)
+    return gaussian_filter(unit(x), sigma)
 
 
 def replaced(x: Tensor, moves: Tensor, reach: int) -> Tensor:
@@ -43,8 +44,7 @@ def replaced(x: Tensor, moves: Tensor, reach: int) -> Tensor:
     places = after.flatten(1).long()
     if reach > 1:  # else a source is never a pixel that has had its turn
         places = _followed(places, pixel, turns)
-    replaced = channels(pack(x).gather(1, places))
-    return replaced[..., : x.shape[1]].mT.reshape(x.shape)
+    return unpack(pack(x).gather(1, places)).view(x.shape)
 
 
 def _followed(after: Tensor, pixel: Tensor, turns: Tensor) -> Tensor:

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acn_bench.data.corruptions.packed import channels, pack
+from acn_bench.data.corruptions.packed import channels, from_channels, pack, unpack
 
 
 def motion_blur(pixels: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tensor:
-    """Blur pixels (B, C, H, W) uint8 along degrees (B,) -> float32 of the same shape, in [0, 255].
+    """Blur pixels (B, C, H, W) uint8 along degrees (B,) -> the same, rounded.
 
     2 · radius + 1 pixels along the line, weighted by the one half of a Gaussian; edges are repeated. The motion
     ends where it would leave the image.
@@ -20,16 +20,16 @@ def motion_blur(pixels: Tensor, radius: int, sigma: float, degrees: Tensor) -> T
     rows, columns = _offsets(len(line), degrees)  # (B, taps)
     ended = ((rows.abs() >= height) | (columns.abs() >= width)).cumsum(1) > 0
     weights = torch.tensor(line, device=pixels.device).expand_as(ended).masked_fill(ended, 0)
-    place = torch.arange(max(height, width), device=pixels.device)
+    place = torch.arange(max(height, width), dtype=torch.int32, device=pixels.device)
     row = (rows.unsqueeze(-1) + place[:height]).clamp_(0, height - 1).mul_(width)
     column = (columns.unsqueeze(-1) + place[:width]).clamp_(0, width - 1)
     packed = pack(pixels)
     total = torch.zeros_like(channels(packed), dtype=torch.float32)
     for i in range(weights.shape[1]):
-        places = (row[:, i].unsqueeze(2) + column[:, i].unsqueeze(1)).flatten(1)
+        places = (row[:, i].unsqueeze(2) + column[:, i].unsqueeze(1)).flatten(1).long()
         moved = channels(packed.gather(1, places)).to(torch.float32)
         total += moved.mul_(weights[:, i].view(-1, 1, 1))
-    return total[..., : pixels.shape[1]].mT.reshape(pixels.shape)
+    return unpack(from_channels(total.round_())).view(pixels.shape)
 
 
 def _offsets(taps: int, degrees: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,7 +37,7 @@ def _offsets(taps: int, degrees: Tensor) -> tuple[Tensor, Tensor]:
     angles = np.deg2rad(degrees.cpu().numpy())[:, None]
     step = np.arange(taps)
     rows, columns = (
-        np.ceil(step * d - 0.5).astype(np.int64) for d in (np.sin(angles), np.cos(angles))
+        np.ceil(step * d - 0.5).astype(np.int32) for d in (np.sin(angles), np.cos(angles))
     )
     return torch.from_numpy(rows).to(degrees.device), torch.from_numpy(columns).to(degrees.device)
 

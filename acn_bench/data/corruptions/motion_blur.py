@@ -1,6 +1,5 @@
 """The camera moves."""
 
-import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions import motion
@@ -15,4 +14,4 @@ from acn_bench.data.corruptions.draws import Draws
 def motion_blur(pixels: Tensor, c: tuple[int, float], draws: Draws) -> Tensor:
     """At an angle in [-45°, 45°); rounded to 8 bits, as ImageMagick does."""
     degrees = draws.uniform(-45, 45, purpose="angle")
-    return motion.motion_blur(pixels, *c, degrees).round_().to(torch.uint8)
+    return motion.motion_blur(pixels, *c, degrees)

@@ -1,6 +1,5 @@
 """The saturation of each pixel in HSV, scaled and shifted."""
 
-import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions import hsv
@@ -14,5 +13,5 @@ from acn_bench.data.corruptions.draws import Draws
 )
 def saturate(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """Saturation · c₀ + c₁, clipped."""
-    hue, saturation, value = hsv.from_rgb(pixels.to(torch.float64) / 255)
+    hue, saturation, value = hsv.from_pixels(pixels)
     return hsv.to_rgb(hue, saturation.mul_(c[0]).add_(c[1]).clamp_(0, 1), value)

@@ -19,7 +19,7 @@ def shot_noise(pixels: Tensor, photons: int, draws: Draws) -> Tensor:
     return _noisy(photons, pixels.device).index_select(0, place.flatten()).view(pixels.shape)
 
 
-@lru_cache(maxsize=2)  # 16 MiB each
+@lru_cache(maxsize=5)  # 16 MiB each
 def _noisy(photons: int, device: torch.device) -> Tensor:
     """(256 · 65536,) uint8: the noisy value of each value and each of 65,536 equally likely quantiles."""
     counts = np.arange(2 * photons + 40)  # of light that is white: more than 8 standard deviations

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from acn_bench.data.corruptions import zoom
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.motion import motion_blur
 
@@ -38,11 +39,12 @@ def snowed(pixels: Tensor, c: Snow, noise: Tensor, degrees: Tensor) -> Tensor:
     """Snow from noise (B, S, S), standard normal, that falls along degrees (B,)."""
     mean, deviation, factor, threshold, radius, sigma, kept = c
     flakes = noise.movedim(0, 2).contiguous().mul_(deviation).add_(mean)
-    flakes = zoom.enlarged(flakes, zoom.cut(len(flakes), factor)).movedim(2, 0).unsqueeze(1)
+    flakes = zoom.enlarged(flakes, zoom.cut(len(flakes), factor))
     flakes = flakes.masked_fill(flakes < threshold, 0).clamp_(0, 1).mul_(255).to(torch.uint8)
-    layer = motion_blur(flakes, radius, sigma, degrees).round_().to(torch.float64).div_(255)
-    x = pixels.to(torch.float64) / 255
+    flakes = flakes.movedim(2, 0).unsqueeze(1).contiguous()
+    layer = unit(motion_blur(flakes, radius, sigma, degrees), torch.float32)
+    x = unit(pixels, torch.float32)
     red, green, blue = x.split(1, dim=1)
-    grey = red * 0.299 + green * 0.587 + blue * 0.114
-    pale = torch.maximum(x, grey * 1.5 + 0.5)
-    return x.mul_(kept).add_(pale.mul_(1 - kept)).add_(layer).add_(layer.rot90(2, (2, 3)))
+    grey = (red * 0.299).add_(green * 0.587).add_(blue * 0.114)
+    pale = torch.maximum(x, grey.mul_(1.5).add_(0.5)).mul_(1 - kept)
+    return x.mul_(kept).add_(pale).add_(layer + layer.rot90(2, (2, 3)))

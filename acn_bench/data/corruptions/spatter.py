@@ -5,6 +5,7 @@ from torch import Tensor
 
 from acn_bench.data.corruptions.borders import extended
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.edges import UNIT, canny, distance
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
@@ -38,27 +39,29 @@ def spatter(pixels: Tensor, c: Spatter, draws: Draws) -> Tensor:
 def spattered(pixels: Tensor, c: Spatter, noise: Tensor) -> Tensor:
     """Spatter from noise (B, S, S), standard normal."""
     mean, deviation, sigma, threshold, strength, mud = c
-    liquid = gaussian_filter(noise.mul(deviation).add_(mean), sigma)
-    x = pixels.to(torch.float64) / 255
+    liquid = gaussian_filter(noise.mul(deviation).add_(mean).unsqueeze(1), sigma)
+    x = unit(pixels)
     if mud:
         drops = (liquid > threshold).to(torch.float32)
-        cover = gaussian_filter(drops, strength).to(torch.float64).unsqueeze(1)
+        cover = gaussian_filter(drops, strength).to(torch.float64)
         cover = cover.masked_fill(cover < 0.8, 0)
         return x.mul_(1 - cover).add_(_colour(MUD, x) * cover)
-    liquid = liquid.masked_fill(liquid < threshold, 0).clamp_(0, 1).mul_(255).to(torch.uint8)
+    liquid = (
+        liquid.masked_fill(liquid < threshold, 0).squeeze(1).clamp_(0, 1).mul_(255).to(torch.uint8)
+    )
     shine = (liquid.to(torch.int32) * _light(liquid).to(torch.int32)).to(torch.float64)
     shine = shine.div_(shine.amax(dim=(1, 2), keepdim=True).clamp_(min=1)).mul_(strength)
     return x.add_(shine.unsqueeze(1) * _colour(WATER, x))
 
 
 def _colour(colour: tuple[int, int, int], like: Tensor) -> Tensor:
-    return torch.tensor(colour, dtype=torch.float64, device=like.device).view(1, 3, 1, 1) / 255
+    return unit(torch.tensor(colour, device=like.device)).view(1, 3, 1, 1)
 
 
 def _light(liquid: Tensor) -> Tensor:
     """(B, H, W) uint8 -> uint8: lit from one side, by the distance to the edges of the drops."""
     depth = _box(distance(canny(liquid, 50, 150), DEEPEST)).to(torch.float64)
-    depth = _equalised(depth.div_(UNIT).mul_(1 / 9).to(torch.uint8))
+    depth = _equalised(depth.mul_(1 / UNIT).mul_(1 / 9).to(torch.uint8))
     wide = _mirrored(depth.to(torch.int32))
     upper = -2 * wide[:, :-2, :-2] - wide[:, :-2, 1:-1] - wide[:, 1:-1, :-2]
     lower = wide[:, 1:-1, 2:] + wide[:, 2:, 1:-1] + 2 * wide[:, 2:, 2:]
@@ -84,7 +87,8 @@ def _equalised(grey: Tensor) -> Tensor:
     counts.scatter_add_(1, flat, torch.ones_like(flat))
     lowest = flat.amin(1, keepdim=True)
     first = counts.gather(1, lowest)
-    scale = 255 / (flat.shape[1] - first).to(torch.float32).clamp_(min=1)
+    rest = (flat.shape[1] - first).to(torch.float32).clamp_(min=1)
+    scale = torch.full_like(rest, 255).div_(rest)
     even = (counts.cumsum(1) - first).clamp_(min=0).to(torch.float32).mul_(scale)
     even = even.round_().clamp_(0, 255).to(torch.int64)
     return (

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from acn_bench.data.corruptions import zoom
 from acn_bench.data.corruptions.corruption import common_corruption
+from acn_bench.data.corruptions.division import divided, unit
 from acn_bench.data.corruptions.draws import Draws
 
 
@@ -19,7 +20,7 @@ def zoom_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """The mean of the image and of its centre, enlarged by each factor; added in float32, as published."""
     size = pixels.shape[-1]
     x = pixels.permute(2, 3, 0, 1).contiguous().view(size, size, -1)
-    x = x.to(torch.float64).div_(255)
+    x = unit(x)
     total = torch.zeros(x.shape, dtype=torch.float32, device=x.device)
     x = x.to(torch.float32)
     exact = x.to(torch.float64)
@@ -28,5 +29,6 @@ def zoom_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
         layer = zoom.enlarged(exact, cut).to(torch.float32)
         for _same in same:
             total += layer
-    total.add_(x).div_(len(factors) + 1)
+    total = divided(total.add_(x), len(factors) + 1)
+    total = total.clamp_(0, 1).mul_(255).to(torch.int32).to(torch.uint8)
     return total.view(size, size, *pixels.shape[:2]).permute(2, 3, 0, 1)

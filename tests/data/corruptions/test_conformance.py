@@ -199,10 +199,12 @@ def test_motion_is_that_of_imagecorruptions_for_any_angle(
     degrees[:4] = 0, 45, -90, 180
     blurred = motion.motion_blur(pixels, radius, sigma, torch.from_numpy(degrees))
     expected = [
-        published._motion_blur(x, radius, sigma, angle)
+        np.round(published._motion_blur(x, radius, sigma, angle))
         for x, angle in zip(as_photographs(pixels), degrees, strict=True)
     ]
-    assert np.abs(blurred.permute(0, 2, 3, 1).numpy() - np.stack(expected)).max() < 1e-3  # of 255
+    apart = (blurred.int() - eight_bits(expected).int()).abs()
+    assert apart.max() <= 1
+    assert (apart > 0).float().mean() < 1e-3  # float32 here
 
 
 @pytest.mark.parametrize("decay", [3, 2.5, 1.75, 1.4])
@@ -219,7 +221,7 @@ def test_fog_is_that_of_the_diamond_square_algorithm(
     draws = iter(drawn)
     monkeypatch.setattr(np.random, "uniform", lambda low, high, _: low + (high - low) * next(draws))
     expected = published.plasma_fractal(mapsize=16, wibbledecay=decay)
-    heights = fog.plasma(torch.from_numpy(u)[None], decay)[0].numpy()
+    heights = fog.plasma(torch.from_numpy(u)[..., None], decay)[..., 0].numpy()
     assert np.abs(heights - expected).max() < 1e-6  # float32 there
 
 

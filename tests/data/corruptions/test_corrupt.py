@@ -4,6 +4,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from acn_bench.data.corruptions import corrupt, corruption, frost
 from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA
@@ -176,6 +177,39 @@ def test_frost_names_the_package_that_holds_its_photographs(
 def test_frost_refuses_images_that_are_larger_than_its_photographs() -> None:
     with pytest.raises(ValueError, match="images are 64 px wide: frost needs less than 63 px"):
         corrupt(torch.zeros(1, 3, 64, 64), "frost", 1)
+
+
+class Roundings(TorchFunctionMode):
+    """Notes operations whose rounding depends on the device, the shape or the processor's vectors."""
+
+    MOVING = "addcmul addcdiv lerp conv2d mean var std exp log sin cos pow reciprocal rdiv rtruediv"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        name = getattr(func, "__name__", "").strip("_")
+        numbers = [a for a in args[1:] if isinstance(a, float | int) and not isinstance(a, bool)]
+        if name in self.MOVING.split():
+            self.found.add(name)
+        if name in ("div", "truediv") and any(math.frexp(n)[0] != 0.5 for n in numbers):
+            self.found.add("division by a plain number")  # a GPU multiplies by its reciprocal
+        if name in ("sum", "cumsum") and args[0].is_floating_point():
+            self.found.add(f"{name} of floating numbers")
+        return func(*args, **(kwargs or {}))
+
+
+@every_name
+def test_no_operation_rounds_differently_on_another_device(name: str, images: Tensor) -> None:
+    for constants in ("cifar_c", "imagenet_c"):
+        for severity in (1, 5):
+            corrupt(
+                images[:1], name, severity, constants
+            )  # tables that are kept are made on the CPU
+            with Roundings() as roundings:
+                corrupt(images[:1], name, severity, constants)
+            assert roundings.found == set()
 
 
 @pytest.mark.gpu
