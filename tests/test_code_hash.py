@@ -18,7 +18,9 @@ from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.si import SiSpec
 
 NAIVE = RunConfig(
-    benchmark=ContinualSpec(name="x", data="digits100", noise={"gaussian": (0.1,), "contrast": (3,)}),
+    benchmark=ContinualSpec(
+        name="x", data="digits100", noise={"gaussian": (0.1,), "contrast": (3,)}
+    ),
     strategy=NaiveSpec(name="naive"),
     backbone=MixerSpec(wiring="ac"),
     seeds=Seeds(),

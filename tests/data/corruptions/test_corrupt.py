@@ -33,6 +33,11 @@ def test_there_are_15_common_and_4_extra_corruptions_each_named_as_its_file() ->
         assert CORRUPTIONS.entry(name).module == f"acn_bench.data.corruptions.{name}"
 
 
+def test_a_run_finds_a_corruption_by_its_name_and_its_severity_by_a_level(images: Tensor) -> None:
+    by_level = CORRUPTIONS.load("fog")(images, 3.0, seed=7, indices=None)
+    assert torch.equal(by_level, corrupt(images, "fog", 3, seed=7))
+
+
 @every_name
 def test_values_are_steps_of_an_eight_bit_image_and_the_input_stays(
     name: str, images: Tensor
