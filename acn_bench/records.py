@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from acn_bench.parsing import file_bytes
 from acn_bench.record import SCHEMA, Record, RunRecord, decode, encode
 from acn_bench.run_folder import atomic
 
@@ -49,21 +50,21 @@ def free_path(folder: Path, name: str) -> Path:
 
 
 def load(path: Path) -> Record:
-    """Read one record. Raises ValueError that names the file where it is not a record of this schema."""
-    return decode(path.read_bytes(), str(path))
+    """Read one record. Raises ValueError that names the file where it is no record of this schema, or no file."""
+    return decode(file_bytes(path), str(path))
 
 
 def find(paths: list[Path]) -> list[Path]:
     """The record files below the paths (folders, .json files, .jsonl files), each once, sorted.
 
-    Raises LookupError for a path that is not there.
+    Pipes, devices and folders with a record's name are passed over. Raises LookupError for a path that is not there.
     """
     files: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            files.update(p for p in path.rglob("records/*.json") if not p.name.startswith("."))
-            files.update(path.glob("*.json"))
-            files.update(path.rglob("records.jsonl"))
+            named = {p for p in path.rglob("records/*.json") if not p.name.startswith(".")}
+            named |= {*path.glob("*.json"), *path.rglob("records.jsonl")}
+            files |= {p for p in named if p.is_file()}
         elif path.exists():
             files.add(path)
         else:
@@ -90,7 +91,7 @@ def load_all(paths: list[Path], *, older: bool = False) -> list[Record]:
 
 
 def _load_lines(path: Path) -> list[Record]:
-    lines = enumerate(path.read_bytes().splitlines(), start=1)
+    lines = enumerate(file_bytes(path).splitlines(), start=1)
     return [decode(line, f"{path}, line {number},") for number, line in lines if line.strip()]
 
 

@@ -22,6 +22,7 @@ from acn_bench.evaluation import throughput
 from acn_bench.execution import runner
 from acn_bench.execution.job import Placement
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.record import encode
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.naive import NaiveSpec
@@ -86,12 +87,20 @@ def set_curve(folder, curve, changes=None, count=500):
     saved = records.load(record(folder))
     held = replace(
         saved.result.validation,
+        accuracy=[[curve[-1], None], [curve[-1], curve[-1]]],
         depth_accuracy=[[curve, None], [curve, curve]],
         counts=[count, count],
         changes=changes,
+        probe_accuracy=None,
     )
+    set_validation(folder, held)
+
+
+def set_validation(folder, held):
+    """Let the record say this of the held-out rows."""
+    saved = records.load(record(folder))
     result = replace(saved.result, validation=held)
-    record(folder).write_bytes(msgspec.json.encode(replace(saved, result=result)))
+    record(folder).write_bytes(encode(replace(saved, result=result)))
 
 
 def call(*words):
@@ -242,7 +251,8 @@ def test_a_model_at_chance_level_has_no_depth_to_choose(folder, tmp_path):
 
 
 def test_too_few_held_out_examples_show_nothing(folder, tmp_path):
-    set_curve(folder, [0.5, 0.9, 0.94, 0.95], [[0, 0]] * 4, count=180)
+    curve = [90 / 180, 162 / 180, 169 / 180, 171 / 180]
+    set_curve(folder, curve, [[162, 0], [18, 0], [4, 0], [0, 0]], count=180)
     refused(folder, tmp_path, "360 held-out examples are too few", "--test")
 
 
@@ -263,10 +273,8 @@ def test_a_missing_record_is_named_and_a_foreign_one_refused(folder, tmp_path):
 
 
 def test_a_record_without_depths_cannot_choose(folder, tmp_path):
-    saved = records.load(record(folder))
-    held = replace(saved.result.validation, depth_accuracy=None)
-    saved = replace(saved, result=replace(saved.result, validation=held))
-    record(folder).write_bytes(msgspec.json.encode(saved))
+    held = records.load(record(folder)).result.validation
+    set_validation(folder, replace(held, depth_accuracy=None, changes=None))
     refused(folder, tmp_path, "no accuracy by depth")
 
 
