@@ -63,10 +63,15 @@ def shorten(value: object, limit: int = QUOTED) -> str:
     return f"a {type(value).__name__:.{QUOTED}}"
 
 
+def plain(word: str) -> str:
+    """A word without quotes; a long one as `shorten` has it."""
+    return word if len(word) <= QUOTED else shorten(word)
+
+
 def listed(values: Iterable[object], count: int = 20) -> str:
     """The first `count` values with commas between them, and how many more there are."""
-    words = [str(value) for value in values]
-    first = [word if len(word) <= QUOTED else shorten(word) for word in words[:count]]
+    words = list(values)
+    first = [plain(str(word)) for word in words[:count]]
     more = f" and {len(words) - count:,} more" if len(words) > count else ""
     return ", ".join(first) + more
 

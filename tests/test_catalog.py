@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import msgspec
@@ -145,6 +146,42 @@ def test_a_wrong_card_is_refused_by_place(root, tmp_path, old, new, message):
     path = card_file(root, tmp_path, old, new)
     with pytest.raises(ValueError, match=message):
         catalog.benchmark(str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 1_100,
+        "a = " + "[" * 60 + "]" * 60,
+        ".".join("a" * 1_100) + " = 1",
+        "a = 1\na = 2",
+    ],
+    ids=["open", "closed", "dots", "twice"],
+)
+def test_a_card_of_brackets_in_brackets_is_no_toml_file(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    for read in (catalog.benchmark, catalog.strategy):
+        with pytest.raises(ValueError, match=r"mine\.toml is not a TOML file: "):
+            read(str(path))
+
+
+def test_a_pipe_is_no_card(tmp_path):
+    os.mkfifo(tmp_path / "mine.toml")
+    with pytest.raises(LookupError, match=r"there is no benchmark card at .*mine\.toml"):
+        catalog.benchmark(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, '"' + "x" * 50_000 + '"', f"[{'0, ' * 5_000}]"])
+def test_a_message_about_a_card_quotes_little_of_it(root, tmp_path, value):
+    for key in ("heads", "epochs", "scheme", "kind", "x" * 5_000):
+        path = card_file(root, tmp_path, 'heads = "each"', f"{key} = {value}")
+        with pytest.raises(ValueError, match=r"mine\.toml") as refused:
+            catalog.benchmark(str(path))
+        assert len(str(refused.value)) < 2_500
+    with pytest.raises(LookupError, match="unknown benchmark 'xxx") as unknown:
+        catalog.benchmark("x" * 50_000)
+    assert len(str(unknown.value)) < 500
 
 
 def test_an_unknown_kind_of_strategy_is_refused_by_its_place(root, tmp_path):

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from acn_bench.analysis import labels
 from acn_bench.config import RunConfig
+from acn_bench.errors import listed
 
 _TITLES = ("strategy", "backbone", "scheme", "depth", "settings")
 
@@ -34,7 +35,7 @@ class PlanTable:
         for title in (*(_TITLES[k] for k in used), "seeds", "to do"):
             table.add_column(title, justify="right" if title == "to do" else "left")
         for row, runs in rows.items():
-            seeds = ", ".join(dict.fromkeys(c.seeds.joined("/") for c, _ in runs))
+            seeds = listed(dict.fromkeys(c.seeds.joined("/") for c, _ in runs))
             cells = [escape(row[k]) for k in used]
             table.add_row(*cells, seeds, str(sum(not done for _, done in runs)))
         return table
