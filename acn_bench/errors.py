@@ -95,7 +95,8 @@ def _whole_number(value: int) -> str:
 
 def _items(shown: list[str], count: int, left: str, right: str) -> str:
     more = [f"… {count:,} in all" if shown else "…"] * (count > len(shown))
-    return f"{left}{', '.join(shown + more)}{right}"
+    comma = "," * (count == 1 and left == "(")  # of a tuple of one
+    return f"{left}{', '.join(shown + more)}{comma}{right}"
 
 
 class MissingData(LookupError):  # noqa: N818 - named by its cause

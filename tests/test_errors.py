@@ -84,7 +84,7 @@ def test_of_a_long_message_the_beginning_and_the_remedy_stay():
 
 
 def test_short_values_are_quoted_whole():
-    for value in ("a word", b"raw", 7, -1.5, None, True, [1, "a"], (1, 2), {"a": [1]}):
+    for value in ("a word", b"raw", 7, -1.5, None, True, [1, "a"], (1, 2), (1,), (), {"a": [1]}):
         assert shorten(value) == repr(value)
     assert shorten(torch.zeros(2)) == "a Tensor"
 
