@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from acn_bench import __version__, catalog, cli_options, interruption
 from acn_bench.cli_options import LISTS
-from acn_bench.errors import MissingData, sentence
+from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.registry import closest
 
 OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
@@ -79,7 +79,7 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _print_error(message: str) -> None:
-    err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+    err.print(f"[red]error:[/red] {escape(within_screen(message))}", soft_wrap=True)
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ def truncate(
 def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> None:
     """List the benchmarks, strategies, backbones, data sets and corruptions, and the metrics with their formulas."""
     if kind is not None and kind not in LISTS:
-        raise LookupError(f"there is no list of {kind!r}. {closest(kind, LISTS)}")
+        raise LookupError(f"there is no list of {shorten(kind)}. {closest(kind, LISTS)}")
 
     from acn_bench.inventory import inventory
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from acn_bench.errors import shorten
 from acn_bench.spec import PRECISIONS, Precision
 
 DEFAULT_PRECISION: Precision = "fp32"  # bf16 only on request
@@ -15,7 +16,7 @@ DEFAULT_PRECISION: Precision = "fp32"  # bf16 only on request
 def resolve(device: str) -> torch.device:
     """`auto`, `cpu` or `cuda` -> a device. Raises ValueError where this machine has none."""
     if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"unknown device {device!r}. Known: auto, cpu, cuda.")
+        raise ValueError(f"unknown device {shorten(device)}. Known: auto, cpu, cuda.")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
@@ -32,7 +33,7 @@ def resolve_precision(name: str) -> Precision:
     """`auto`, `fp32` or `bf16` -> the precision of a run. Raises ValueError."""
     known = {"auto": DEFAULT_PRECISION} | {p: p for p in PRECISIONS}
     if name not in known:
-        raise ValueError(f"unknown precision {name!r}. Known: {', '.join(known)}.")
+        raise ValueError(f"unknown precision {shorten(name)}. Known: {', '.join(known)}.")
     return known[name]
 
 

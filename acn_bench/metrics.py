@@ -10,6 +10,7 @@ from operator import index
 from typing import Literal, TypeGuard, TypeVar
 
 from acn_bench import noninferiority
+from acn_bench.errors import shorten
 
 Matrix = Sequence[Sequence[float | None]]
 Curve = Sequence[float]
@@ -190,7 +191,7 @@ def intransigence(
 
 def _of_kind(kind: str, kinds: dict[str, list[Item]], metric: str) -> list[Item]:
     if kind not in kinds:
-        raise ValueError(f"unknown kind of {metric} {kind!r}; known: {', '.join(kinds)}")
+        raise ValueError(f"unknown kind of {metric} {shorten(kind)}; known: {', '.join(kinds)}")
     return kinds[kind]
 
 
@@ -339,11 +340,13 @@ def _mean_ratio(
     ratios = []
     for corruption, curve in errors.items():
         if not all(map(_measured, (*curve, *reference[corruption]))):
-            raise ValueError(f"an error under {corruption!r} was not measured: it is None or NaN")
+            raise ValueError(
+                f"an error under {shorten(corruption)} was not measured: it is None or NaN"
+            )
         divisor = sum(e - reference_clean for e in reference[corruption])
         if divisor <= 0:
             raise ValueError(
-                f"the reference makes no more errors under {corruption!r}: the ratio is undefined"
+                f"the reference makes no more errors under {shorten(corruption)}: the ratio is undefined"
             )
         ratios.append(sum(e - clean for e in curve) / divisor)
     return sum(ratios) / len(ratios)

@@ -53,7 +53,7 @@ class Registry(Generic[T]):
     def entry(self, name: object) -> Entry:
         """The line of that name. Raises LookupError with the nearest known name."""
         if not isinstance(name, str) or name not in self._entries:
-            raise LookupError(f"unknown {self.what} {shorten(name)}. {closest(str(name), self)}")
+            raise LookupError(f"unknown {self.what} {shorten(name)}. {closest(name, self)}")
         return self._entries[name]
 
     def load(self, name: object) -> T:
@@ -98,10 +98,11 @@ def on_first_use(package: str, names: dict[str, str]) -> Callable[[str], Any]:
     return getattribute
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+def closest(word: object, known: Iterable[str]) -> str:
     """The end of an error message: the nearest right word, or all of them."""
     known = list(known)
-    near = difflib.get_close_matches(word[:QUOTED], known, n=1, cutoff=0.5)
+    text = word[:QUOTED] if isinstance(word, str) else shorten(word)
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
     return f"Did you mean {shorten(near[0])}?" if near else f"Known: {listed(known, 100)}."
 
 

@@ -505,6 +505,37 @@ def test_help_is_whole_in_eighty_columns(words, monkeypatch):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+LONG = "9" * 5_000
+DEEP = "[" * 1_100
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", LONG],
+        ["run", f"{LONG}.toml"],
+        [LONG],
+        ["list", LONG],
+        ["report", LONG],
+        ["truncate", LONG],
+        ["run", "split_cifar100", "--seeds", LONG],
+        ["run", "split_cifar100", "--seeds", "0-99999999999"],
+        ["run", "split_cifar100", "--jobs", LONG],
+        ["run", "split_cifar100", "--backbones", LONG],
+        ["run", "split_cifar100", "--strategies", ",".join([LONG] * 9)],
+        *(["run", "split_cifar100", "--set", text] for text in (LONG, f"{LONG}={LONG}", f"epochs={LONG}")),
+        *(["run", "split_cifar100", "--set", f"{key}={DEEP}"] for key in ("noise", "class_order", "epochs")),
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)  # fmt: skip
+def test_words_of_any_length_give_one_message_of_at_most_one_screen(words):
+    result = call(*words)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert len(line) < 2_200
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -91,16 +91,18 @@ def build(
         LookupError: unknown name or variant. ValueError: invalid size.
     """
     if name not in BACKBONES:
-        raise LookupError(f"unknown backbone {shorten(name)}. {_nearest(str(name))}")
+        raise LookupError(f"unknown backbone {shorten(name)}. {_nearest(name)}")
     spec = backbone_spec(f"{name}:{variant}", {"depth": depth, **sizes})
     assert isinstance(spec, Spec)
     return from_spec(spec, num_classes, mean=mean, std=std, precision=precision)
 
 
-def _nearest(name: str) -> str:
+def _nearest(name: object) -> str:
+    if not isinstance(name, str):
+        return closest(name, BACKBONES)
     base, _, variant = name.partition(":")
     if variant and base in BACKBONES:  # the notation of the command line
-        return f"Did you mean build({base!r}, variant={variant!r})?"
+        return f"Did you mean build({shorten(base)}, variant={shorten(variant)})?"
     return closest(name, BACKBONES)
 
 
@@ -156,7 +158,7 @@ def _normalise(
         return nn.Identity()
     if not _is_per_channel(mean, channels) or not _is_per_channel(std, channels):
         raise ValueError(
-            f"mean {mean} and std {std} must have a value for each of {channels} channels; "
+            f"mean {shorten(mean)} and std {shorten(std)} must have a value for each of {channels} channels; "
             "mean=None leaves normalisation to the pipeline"
         )
     return Normalise(mean, std)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from acn_bench.analysis.final_model import FinalModel, final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.config import RunConfig
+from acn_bench.errors import shorten
 from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.result import Result
@@ -83,7 +84,7 @@ class Kind:
     def metric(self, name: str) -> Metric:
         """The metric of that name. Raises LookupError with the nearest known name."""
         if name not in self.metrics:
-            raise LookupError(f"unknown metric {name!r}. {closest(name, self.metrics)}")
+            raise LookupError(f"unknown metric {shorten(name)}. {closest(name, self.metrics)}")
         return self.metrics[name]
 
     def table(self, name: TableName) -> tuple[Metric, ...]:

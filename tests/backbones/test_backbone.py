@@ -208,7 +208,7 @@ VIT = {"name": "ac_vit", "width": 24, "heads": 3}
         ({"precision": "half"}, LookupError, "unknown precision 'half'. Known: fp32, bf16"),
         ({"mean": 0.5}, ValueError, "mean 0.5 and std .* a value for each of 3 channels"),
         ({"std": (1.0, 1.0)}, ValueError, r"std \(1.0, 1.0\) must have a value for each of 3"),
-        ({"mean": "imagenet"}, ValueError, "mean imagenet and std .* a value for each of 3"),
+        ({"mean": "imagenet"}, ValueError, "mean 'imagenet' and std .* a value for each of 3"),
         ({"mean": (0, 0, float("nan"))}, ValueError, "a value for each of 3 channels"),
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",
