@@ -101,8 +101,9 @@ def _validate(record: Record) -> None:
             f"its run_id is {shorten(record.run_id)}, and its config's is {shorten(config.run_id)}"
         )
     validation.same("result.precision", result.precision, config.precision)
-    depths = len(result.parameters)
-    validation.count("result.parameters", result.parameters, max(depths, 1))
+    blocks = config.backbone.depth  # None: a factory's network, which may have depths or not
+    depths = max(len(result.parameters), 1) if blocks is None else blocks + 1
+    validation.count("result.parameters", result.parameters, depths)
     validation.count("result.flops", result.flops, depths)
     for place, value in (
         ("result.seconds.train", result.seconds.train),
@@ -110,12 +111,12 @@ def _validate(record: Record) -> None:
         ("result.peak_memory", result.peak_memory),
         ("result.images_seen", result.images_seen),
     ):
-        validation.not_negative(place, value)
+        validation.at_least(place, value, 0)
     fingerprints = "+".join(data.fingerprint for data in made_by.datasets)
     validation.same("provenance.data.fingerprint", fingerprints, config.fingerprint)
     for data in made_by.datasets:
-        validation.not_negative("provenance.data.train", data.train)
-        validation.not_negative("provenance.data.test", data.test)
+        validation.at_least("provenance.data.train", data.train, 0)
+        validation.at_least("provenance.data.test", data.test, 0)
     KINDS.load(config.benchmark.kind).validate(result, config.benchmark)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence, Sized
 
 from acn_bench.errors import shorten
 
+MOST = 2**63 - 1  # of anything that is counted
 ROUNDING = 1e-6  # of a count: an accuracy is a quotient of two whole numbers
 
 
@@ -17,10 +18,19 @@ def long(place: str, values: Sized, count: int) -> None:
         raise ValueError(f"{place} has {len(values)} entries, not {count}")
 
 
-def not_negative(place: str, value: float) -> None:
-    """A value of 0 or more."""
-    if value < 0:
-        raise ValueError(f"{place} is {shorten(value)}: it must be at least 0")
+def at_least(place: str, value: float, least: int) -> None:
+    """A value from `least` to `MOST`."""
+    if value < least:
+        raise ValueError(f"{place} is {shorten(value)}: it must be at least {least}")
+    if value > MOST:
+        raise ValueError(f"{place} is {shorten(value)}: nothing is so many")
+
+
+def count(place: str, values: Sequence[int], length: int) -> None:
+    """Whole numbers above zero, (length,)."""
+    long(place, values, length)
+    for k, value in enumerate(values):
+        at_least(f"{place}[{k}]", value, 1)
 
 
 def same(place: str, value: object, expected: object) -> None:
@@ -49,14 +59,6 @@ def _is_of(value: float, count: int) -> bool:
     return abs(value * count - round(value * count)) <= ROUNDING
 
 
-def count(place: str, values: Sequence[int], length: int) -> None:
-    """Whole numbers above zero, (length,)."""
-    long(place, values, length)
-    for k, value in enumerate(values):
-        if value < 1:
-            raise ValueError(f"{place}[{k}] is {shorten(value)}: it must be at least 1")
-
-
 def changes(place: str, values: Sequence[Sequence[int]], right: Sequence[int]) -> None:
     """How many examples each depth [loses, gains] against full depth, (L+1, 2), where it has `right` ones, (L+1,)."""
     long(place, values, len(right))
@@ -64,8 +66,8 @@ def changes(place: str, values: Sequence[Sequence[int]], right: Sequence[int]) -
         here = f"{place}[{k}]"
         long(here, pair, 2)
         lost, gained = pair
-        not_negative(f"{here}[0]", lost)
-        not_negative(f"{here}[1]", gained)
+        at_least(f"{here}[0]", lost, 0)
+        at_least(f"{here}[1]", gained, 0)
         if right[-1] - lost + gained != right[k]:
             raise ValueError(
                 f"{here} is {shorten(pair)}: depth {k} has {right[k]:,} examples right, and full depth {right[-1]:,}"

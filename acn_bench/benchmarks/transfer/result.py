@@ -60,6 +60,8 @@ def validate(result: TransferResult, _: TransferSpec) -> None:
     for side, rows in (("source", source), ("target", target)):
         sizes = (rows.train, rows.validation, rows.test)
         validation.count(f"result.{side}_rows", sizes, 3)
+    validation.at_least("result.source_classes", result.source_classes, 1)
+    validation.at_least("result.target_classes", result.target_classes, 1)
     if result.cut is not None and not 0 <= result.cut < depths:
         raise ValueError(
             f"result.cut is {shorten(result.cut)}, of a network with {depths - 1} blocks"
