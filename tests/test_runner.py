@@ -4,6 +4,7 @@ This file is also the program that is killed. It imports everything once, and th
 each run, so that a death costs a fraction of a second.
 """
 
+import gc
 import json
 import os
 import random
@@ -73,6 +74,7 @@ def serve():
     assert protocol.measure  # imported before any fork
     torch.set_num_threads(1)
     code_hash.code(config("naive")), images.load("digits100")  # once, for all
+    gc.freeze()
 
     for line in sys.stdin:
         order = json.loads(line)
