@@ -1,6 +1,5 @@
 """The name of a device or a precision -> the one that a run uses on this machine. Imports torch."""
 
-import os
 import platform
 from functools import lru_cache
 from pathlib import Path
@@ -41,11 +40,6 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @lru_cache

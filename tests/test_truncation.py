@@ -25,7 +25,7 @@ from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.naive import NaiveSpec
-from acn_bench.truncation import Choice, Cut, rows, truncate
+from acn_bench.truncation import Choice, Cut, rows, truncate, truncate_file
 
 CPU = torch.device("cpu")
 BACKBONE = MixerSpec(wiring="ac", depth=3, patch_size=8, width=16, token_width=8, channel_width=16)
@@ -206,6 +206,15 @@ def test_a_network_that_no_run_wrote_is_cut_by_hand(tmp_path):
     assert backbones.load(tmp_path / "smaller.safetensors").depth == 0
     with pytest.raises(LookupError, match="no run's record"):
         truncate(source, out, Choice(), CPU)
+
+
+def test_speed_is_measured_with_no_more_threads_than_the_container_has_cores(tmp_path, monkeypatch):
+    source = tmp_path / "mine.safetensors"
+    backbones.save(build("residual_bert", 3, depth=2, vocab_size=9, max_length=8, width=8, heads=2), source)  # fmt: skip
+    monkeypatch.setattr(truncate_file, "cores", lambda: 2)
+    torch.set_num_threads(4)
+    truncate(source, tmp_path / "small.safetensors", Choice(depth=1), CPU)
+    assert torch.get_num_threads() == 2
 
 
 def test_the_command_prints_the_cut_and_the_paths(folder, tmp_path):

@@ -10,6 +10,7 @@ import torch
 from acn_bench import device, records, user_functions
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig
+from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
@@ -87,7 +88,7 @@ def prepare(
     _check(configs, data, options.world_size)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
-    threads = max(1, device.cores() // jobs)
+    threads = max(1, cores() // jobs)
     torch.set_num_threads(threads)
     job = Job(
         folder=RunFolder(options.out / card.name),
@@ -138,7 +139,7 @@ def _default_jobs(configs: list[RunConfig], data: Data, devices: tuple[str, ...]
     """Runs at a time: one per core, or per GPU; one alone where training ends by the clock."""
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
-    return device.cores() if devices == ("cpu",) else len(devices)
+    return cores() if devices == ("cpu",) else len(devices)
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:

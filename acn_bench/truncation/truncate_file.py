@@ -11,6 +11,7 @@ from acn_bench import backbones, run_folder
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.final_model import final_model
 from acn_bench.backbones import MultiHead, weights_file
+from acn_bench.cores import cores
 from acn_bench.evaluation import cost
 from acn_bench.record import Record
 from acn_bench.truncation.choice import Choice, chosen_depth
@@ -47,6 +48,7 @@ def truncate(
     k = chosen_depth(choice, record, record_path)
     whole = backbones.load(weights)
     cut = whole.truncated(k) if isinstance(whole, MultiHead) else backbones.truncate(whole, k)
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))  # torch knows no quotas
     flops, speed = measure(whole, cut, device)
 
     weights_file.write(cut, out, {CUT_FROM: weights.name})
