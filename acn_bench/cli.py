@@ -20,7 +20,7 @@ from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence
 from acn_bench.registry import closest
 
-OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MENDABLE = 0, 1, 2
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
-    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C."""
+    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C, 143 for SIGTERM."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -72,8 +72,8 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, LookupError, OSError) as e:
             _print_error(sentence(e))
             raise typer.Exit(MENDABLE) from None
-        except KeyboardInterrupt:  # typer would exit with another code
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as e:  # typer would exit with another code
+            raise typer.Exit(interruption.exit_code(e)) from None
 
     return wrapped
 
@@ -134,7 +134,7 @@ def run(
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
-    with interruption.defer():
+    with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
@@ -181,7 +181,7 @@ def report(
     formats: cli_options.Formats = "html,pdf",
 ) -> None:
     """Write a report over all records below the paths, without training."""
-    with interruption.defer():
+    with interruption.exits_at_once():
         from acn_bench import records, reports
 
     for path in paths:

@@ -55,6 +55,7 @@ class Net(nn.Sequential):
         super().__init__(nn.AvgPool2d(8), nn.Flatten())
         self.head = nn.Linear(48, num_classes)
 """
+PATIENCE = 2  # for a machine that is busy with other tests
 SMALL = [f"--set={size}" for size in ("patch_size=8", "width=16", "token_width=8", "channel_width=16")]  # fmt: skip
 
 
@@ -304,23 +305,72 @@ def test_anybodys_network_is_found_beside_the_command(crowd):
     assert all(r.result.depth_accuracy is None for r in runs)
 
 
-@pytest.mark.parametrize("moment", ["the command is read", "torch is imported", "a worker works"])
-def test_ctrl_c_is_one_line_and_130(card, moment):
-    command = start(card.parent, "run", "tiny.toml", "--seeds=0-1", *SMALL)
+def descendants(pid):
+    """The processes that this one started, and those that they started."""
+    done = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True)
+    parents = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    children = [child for child, parent in parents if parent == pid]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+LONG = ("run", "tiny.toml", "--seeds=0-1", "--jobs=2", "--set=epochs=2000", *SMALL)
+
+
+def wait_for_moment(command, moment, folder):
     libraries = Path(f"/proc/{command.pid}/maps")
     if moment == "a worker works":
-        wait_for(lambda: list(card.parent.glob("runs/tiny/locks/*")))
+        wait_for(lambda: list(folder.glob("runs/tiny/locks/*")))
         time.sleep(0.3)
     else:  # a library that comes early, or late, tells how far the process is
         library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
         wait_for(lambda: library in libraries.read_text())
-    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: its workers hear it, too
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "the command is read"),
+        (signal.SIGINT, "torch is imported"),
+        (signal.SIGINT, "a worker works"),
+        (signal.SIGTERM, "torch is imported"),
+        (signal.SIGTERM, "a worker works"),
+    ],
+)
+def test_a_signal_is_one_line_and_its_code_within_two_seconds(card, number, moment):
+    command = start(card.parent, *LONG)
+    wait_for_moment(command, moment, card.parent)
+    workers = descendants(command.pid)
+    sent = time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(command.pid, number)  # as a terminal does: its workers hear it, too
+    else:
+        command.send_signal(number)
     _, stderr = command.communicate(timeout=60)
-    assert command.returncode == 130, stderr
+    assert time.monotonic() - sent < 2 * PATIENCE
+    assert command.returncode == 128 + number, stderr
+    what = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
     assert stderr.splitlines() == [
-        "interrupted: finished runs are saved; run the same command again to resume"
+        f"{what}: finished runs are saved; run the same command again to resume"
     ]
+    wait_for(lambda: not any(map(is_running, workers)), seconds=1)
     assert not list(card.parent.rglob("*.json"))
+
+
+def test_a_command_that_is_killed_leaves_no_worker_within_five_seconds(card):
+    command = start(card.parent, *LONG)
+    wait_for_moment(command, "a worker works", card.parent)
+    workers = descendants(command.pid)
+    assert len(workers) >= 2
+    command.kill()
+    command.communicate()
+    wait_for(lambda: not any(map(is_running, workers)), seconds=5 * PATIENCE)
 
 
 def test_ctrl_c_inside_exec_ends_with_130_too(card):

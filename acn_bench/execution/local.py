@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-STOP_SECONDS = 5.0  # until a worker that does not stop is killed
+STOP_SECONDS = 1.0  # until a worker that does not stop is killed: Ctrl-C must not take long
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class LocalExecutor:
                     else:
                         waiting.append(answer.config)
         finally:
-            _stop(workers)
+            with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
+                _stop(workers)
 
 
 def placement(job: Job, k: int) -> Placement:

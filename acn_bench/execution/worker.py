@@ -1,8 +1,10 @@
 """The process that makes runs for an executor: one at a time, one lock per run, events to its parent."""
 
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -11,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -38,6 +41,7 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
     while True:
@@ -49,6 +53,21 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
             pipe.send(attempt(config, job, placement, pipe.send))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends, killed or not: nobody would see the rest of the run.
+
+    What a run has written is whole at any moment.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> NoReturn:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _redirect_output(log: Path) -> None:
