@@ -20,6 +20,7 @@ from acn_bench.record import RunRecord
 from acn_bench.registry import KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
+from acn_bench.training.divergence import DivergedError
 from acn_bench.training.resume import INTERVAL, ResumeFile
 
 Note = Callable[[str], None]  # takes a sentence for the user
@@ -53,8 +54,7 @@ def run(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
     resume_file = checkpoint(config, folder, device, note, interval)
-    protocol = KINDS.load(config.benchmark.kind).protocol_module
-    output: RunOutput = protocol.measure(
+    output = _measure(
         Run(
             config,
             data,
@@ -63,7 +63,8 @@ def run(
             resume_file,
             rank=placement.rank,
             world_size=placement.world_size,
-        )
+        ),
+        resume_file,
     )
     record = RunRecord(
         schema=records.SCHEMA,
@@ -82,6 +83,27 @@ def run(
     records.save(record, folder.records)
     resume_file.remove()
     return record
+
+
+def _measure(run: Run, resume_file: ResumeFile) -> RunOutput:
+    """Measure; a run that fails after it resumed begins again: its checkpoint may be forged.
+
+    Not if it diverged, or lacked memory or disk: that is no fault of a checkpoint, and would take as long again.
+    """
+    measure: Callable[[Run], RunOutput]
+    measure = KINDS.load(run.config.benchmark.kind).protocol_module.measure
+    try:
+        return measure(run)
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as e:
+        if not resume_file.resumed:
+            raise
+        if isinstance(e, DivergedError):
+            resume_file.remove()  # the next command begins again
+            raise
+        resume_file.reject(f"cannot be used ({type(e).__name__})")
+    return measure(run)  # here: what the first attempt held in memory is free
 
 
 def _check(spec: Network | Strategy | None, role: str) -> None:
