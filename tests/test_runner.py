@@ -26,7 +26,7 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import correctness
-from acn_bench.execution import code_hash, worker
+from acn_bench.execution import code_hash, stale_files, worker
 from acn_bench.execution.job import Job, Placement
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
@@ -296,7 +296,7 @@ def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     saved = path.read_bytes()
     assert program(folder, "naive") == 0
     path.write_bytes(saved)  # as if the last kill had come between record and removal
-    worker.remove_stale_files(RunFolder(folder), path.stem)
+    stale_files.remove_of_run(RunFolder(folder), path.stem)
     assert not path.exists()
 
 

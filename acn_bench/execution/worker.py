@@ -9,20 +9,20 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from acn_bench import records
 from acn_bench.config import RunConfig
 from acn_bench.errors import sentence
+from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job, Placement, RunEvent
+from acn_bench.execution.locks import lock
 from acn_bench.record import Record
-from acn_bench.run_folder import RunFolder
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
 BUSY_INTERVAL = 1.0  # seconds until a run that another process holds is tried again
@@ -82,12 +82,12 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
     """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
     code = job.codes[config.run_id]
     stem = records.stem(config.run_id, code)
-    job.folder.locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(job.folder.locks / f"{stem}.lock").acquire(timeout=0):
+        with lock(job, stem):
             if not job.again and records.newest(job.folder.records, config.run_id, code):
                 return RunEvent(config, "kept", share=1.0)
-            remove_stale_files(job.folder, stem)
+            if job.locked:
+                stale_files.remove_of_run(job.folder, stem)
             send(RunEvent(config, "started"))
             notes: list[str] = []
             run(config, job, placement, _progress_sender(config, send), notes.append)
@@ -142,17 +142,3 @@ def _progress_sender(config: RunConfig, send: Send) -> Callable[[float], None]:
             send(RunEvent(config, "progress", share=share))
 
     return progress
-
-
-def remove_stale_files(folder: RunFolder, stem: str) -> None:
-    """Remove what a killed process left: half-written files, and checkpoints whose record exists.
-
-    The caller holds the run's lock.
-    """
-    places = (folder.records, folder.weights, folder.checkpoints)
-    stale = [part for place in places for part in place.glob(f".{stem}*.part")]
-    checkpoints = folder.checkpoints.glob(f"{stem}*.safetensors")
-    stale += [path for path in checkpoints if (folder.records / f"{path.stem}.json").exists()]
-    for path in stale:
-        with suppress(OSError):
-            path.unlink()
