@@ -2,15 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from acn_bench import interruption
 
 
-def main() -> NoReturn:
-    """Run the command line; Ctrl-C and SIGTERM print one line at any moment, and exit with 130 and 143."""
+def main() -> None:
+    """Run the command line; Ctrl-C, SIGTERM and SIGHUP print one line at any moment; exit with 130, 143 and 129."""
     try:
-        interruption.raise_on_sigterm()
+        interruption.listen()
         with interruption.exits_at_once():
             from acn_bench import cli
 
@@ -22,7 +21,6 @@ def main() -> NoReturn:
         if e.code in interruption.ENDS:
             interruption.end(int(e.code))
         raise
-    raise AssertionError("the command line ends in SystemExit")
 
 
 if __name__ == "__main__":  # a worker imports this file too, under another name

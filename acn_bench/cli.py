@@ -63,7 +63,7 @@ app = typer.Typer(
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
-    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C, 143 for SIGTERM."""
+    """Print ValueError, LookupError and OSError as one line and exit with 2; a signal has its own code."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -237,8 +237,9 @@ def truncate(
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
 
-    from acn_bench import truncation
-    from acn_bench.device import resolve
+    with interruption.exits_at_once():
+        from acn_bench import truncation
+        from acn_bench.device import resolve
 
     choice = truncation.Choice(tolerance, by_test, depth)
     with out.status("truncating, and measuring the speed"):

@@ -7,6 +7,7 @@ checkpoint; after a second death it has failed.
 
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -119,7 +120,10 @@ def _start(job: Job, placement: Placement) -> _Worker:
     process = context.Process(target=worker.serve, args=(worker_pipe, job, placement), daemon=True)
     variables = ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
-    with environment(variables), interruption.defer():  # the parent decides for its workers
+    with (
+        environment(variables),
+        interruption.defer(signal.SIGINT),
+    ):  # the parent decides for its workers
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)

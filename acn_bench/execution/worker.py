@@ -1,5 +1,6 @@
 """The process that makes runs for an executor: one at a time, one lock per run, events to its parent."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -39,7 +40,8 @@ class Busy:
 
 def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
@@ -62,6 +64,13 @@ def _end_with_parent() -> None:
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
+    if sys.platform == "linux":
+        # a thread waits while an import holds the interpreter; SIGIO ends the process in any case, when the
+        # pipe closes that only the parent holds open
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
 
     def watch() -> NoReturn:
         parent.join()
