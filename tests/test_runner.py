@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 from avalanche.training.plugins.clock import Clock
@@ -34,6 +35,7 @@ from acn_bench.strategies.ewc import EwcSpec
 from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.si import SiSpec
+from acn_bench.training import resume
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=3
@@ -298,6 +300,38 @@ def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     path.write_bytes(saved)  # as if the last kill had come between record and removal
     stale_files.remove_of_run(RunFolder(folder), path.stem)
     assert not path.exists()
+
+
+def forge(path, change):
+    """Change the state in a checkpoint, and its checksum with it."""
+    with safetensors.safe_open(path, "pt") as file:
+        header = file.metadata()
+    tensors = safetensors.torch.load_file(path)
+    state = json.loads(header["state"])
+    change(state, tensors)
+    header["state"] = json.dumps(state)
+    header["check"] = resume._check(tensors, header["state"], header["share"])
+    safetensors.torch.save_file(tensors, path, header)
+
+
+FORGERIES = {
+    "another shape": lambda _, tensors: tensors.update({k: t[..., :0] for k, t in tensors.items() if t.ndim}),
+    "a result that no record can hold": lambda state, _: state["run"]["numbers"].update(initial=["half", None]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_run_whose_checkpoint_is_forged_begins_again_and_says_so(
+    program, whole, tmp_path, forgery
+):
+    expected, _ = whole("naive")
+    folder = tmp_path / "tiny"
+    assert program(folder, "naive", "in evaluation", 3) == -signal.SIGKILL
+    (path,) = folder.glob("checkpoints/*.safetensors")
+    forge(path, FORGERIES[forgery])
+    assert program(folder, "naive") == 0
+    assert "; started from scratch: its checkpoint cannot be used (" in outcome(folder)["message"]
+    assert_same(folder, expected)
 
 
 @pytest.mark.slow

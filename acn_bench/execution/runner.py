@@ -16,7 +16,7 @@ from acn_bench.data.data_set import joint_fingerprint
 from acn_bench.device import describe
 from acn_bench.execution import code_hash, provenance
 from acn_bench.execution.job import Placement
-from acn_bench.record import RunRecord
+from acn_bench.record import Record, RunRecord, decode, encode
 from acn_bench.registry import KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
@@ -35,7 +35,7 @@ def run(
     progress: Progress = lambda _: None,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
-) -> RunRecord:
+) -> Record:
     """Run `config` and write its files: outcomes and weights first, the record last.
 
     A run resumes from its checkpoint if there is one; it writes a new one every `interval` seconds.
@@ -54,7 +54,7 @@ def run(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
     resume_file = checkpoint(config, folder, device, note, interval)
-    output = _measure(
+    record, output = _measured_once_or_again(
         Run(
             config,
             data,
@@ -65,13 +65,6 @@ def run(
             world_size=placement.world_size,
         ),
         resume_file,
-    )
-    record = RunRecord(
-        schema=records.SCHEMA,
-        run_id=config.run_id,
-        config=config,
-        result=output.result,
-        provenance=provenance.provenance(config, data, device, output.guards),
     )
     stem = records.stem(record.run_id, record.provenance.code)
     name = records.free_path(folder.records, stem).stem
@@ -85,15 +78,13 @@ def run(
     return record
 
 
-def _measure(run: Run, resume_file: ResumeFile) -> RunOutput:
+def _measured_once_or_again(run: Run, resume_file: ResumeFile) -> tuple[Record, RunOutput]:
     """Measure; a run that fails after it resumed begins again: its checkpoint may be forged.
 
     Not if it diverged, or lacked memory or disk: that is no fault of a checkpoint, and would take as long again.
     """
-    measure: Callable[[Run], RunOutput]
-    measure = KINDS.load(run.config.benchmark.kind).protocol_module.measure
     try:
-        return measure(run)
+        return _measured(run)
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as e:
@@ -103,7 +94,22 @@ def _measure(run: Run, resume_file: ResumeFile) -> RunOutput:
             resume_file.remove()  # the next command begins again
             raise
         resume_file.reject(f"cannot be used ({type(e).__name__})")
-    return measure(run)  # here: what the first attempt held in memory is free
+    return _measured(run)  # here: what the first attempt held in memory is free
+
+
+def _measured(run: Run) -> tuple[Record, RunOutput]:
+    """Run the protocol of its kind. Raises ValueError where the record could not be read again."""
+    protocol = KINDS.load(run.config.benchmark.kind).protocol_module
+    output: RunOutput = protocol.measure(run)
+    made = RunRecord(
+        schema=records.SCHEMA,
+        run_id=run.config.run_id,
+        config=run.config,
+        result=output.result,
+        provenance=provenance.provenance(run.config, run.data, run.device, output.guards),
+    )
+    decode(encode(made), "the result of the run")
+    return made, output
 
 
 def _check(spec: Network | Strategy | None, role: str) -> None:

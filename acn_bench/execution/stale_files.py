@@ -27,8 +27,9 @@ def remove_all(job: Job) -> None:
     for stem in sorted(_stems(job.folder)):
         with suppress(OSError, Timeout), lock(job, stem):
             remove_of_run(job.folder, stem)
-    for path in _parts(job.folder.folder, job.folder.folder / "failures"):
-        if not _is_running(int(PART.fullmatch(path.name)["process"])):  # type: ignore[index]
+    top = job.folder.folder
+    for path in _parts(top, top / "failures", *_places(job.folder)):
+        if _stem(path) is None and not _is_running(_process(path)):
             _remove(path)
 
 
@@ -67,6 +68,11 @@ def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
     for path in folder.checkpoints.glob("*.safetensors"):
         if (folder.records / f"{path.stem}.json").exists():
             yield path
+
+
+def _process(part: Path) -> int:
+    """The process that wrote it."""
+    return int(part.name.split(".")[-2])
 
 
 def _is_running(process: int) -> bool:
