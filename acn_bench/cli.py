@@ -82,6 +82,11 @@ def _print_error(message: str) -> None:
     err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
 
 
+def _print_note(sentence: str | None) -> None:
+    if sentence:
+        out.print(sentence, style="dim", soft_wrap=True, markup=False)
+
+
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
@@ -139,7 +144,7 @@ def run(
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
-        prepared = session.prepare(card, source, plan, options)
+        prepared = session.prepare(card, source, plan, options, _print_note)
     except MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     plan_summary.print_plan(prepared, out)

@@ -1,6 +1,6 @@
 """A plan, data and a device -> a `Session`: the configs, how long they take, and the job for an executor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,15 +74,19 @@ class Session:
 
 
 def prepare(
-    card: BenchmarkCard, card_source: Path, plan: UnresolvedPlan, options: Options
+    card: BenchmarkCard,
+    card_source: Path,
+    plan: UnresolvedPlan,
+    options: Options,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Session:
-    """Resolve data, device and precision, and time a few training steps.
+    """Resolve data, device and precision, and time a few training steps. `note` takes sentences for the user.
 
     Raises ValueError and LookupError with what the user can change.
     """
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
-    precision = {r.precision: device.resolve_precision(r.precision) for r in plan.runs}
+    precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
     data = _load(plan, options.data_root)
     configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
     _check(configs, data, options.world_size)
@@ -103,7 +107,7 @@ def prepare(
         card=card,
         card_source=card_source,
         configs=configs,
-        seconds=estimate.seconds(configs, data, chip),
+        seconds=estimate.seconds(configs, data, chip, note),
         data=data,
         device=chip,
         job=job,
