@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, cli_options, interruption
+from acn_bench import __version__, catalog, cli_options, home, interruption
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence
 from acn_bench.registry import closest
@@ -139,6 +139,7 @@ def run(
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
+    _print_note(home.prepare())
     with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from acn_bench import records
+from acn_bench import home, records
 from acn_bench.config import RunConfig
 from acn_bench.errors import sentence
 from acn_bench.execution import stale_files
@@ -118,6 +118,7 @@ def run(
     note: Callable[[str], None],
 ) -> Record:
     """Make a run in this process. Raises what `runner.run` raises, and ValueError where the code changed."""
+    home.prepare()
     import torch  # here: the parent need not load it, and thread settings come before it
 
     from acn_bench.execution import code_hash, runner
