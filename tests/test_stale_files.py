@@ -70,6 +70,8 @@ def test_what_a_kill_left_is_removed_and_nothing_else(job, dead):
     beside = write(
         job.folder.folder / f".report.html.{dead}.part",
         job.folder.folder / "failures" / f".run.txt.{dead}.part",
+        job.folder.weights / f".{STEM}-cut.safetensors.{dead}.part",
+        job.folder.records / f".other.json.{dead}.part",
     )
     left = of_a_run(job, dead)
     stale_files.remove_all(job)
@@ -105,7 +107,7 @@ def test_the_owner_of_a_run_removes_its_files_alone(job, dead):
 # ---------------------------------------------------------------- file systems without locks
 
 
-@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"])
 def no_locks(request, monkeypatch):
     number = getattr(errno, request.param)
 
