@@ -16,7 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from acn_bench import records, run_folder
+from acn_bench import device, records, run_folder
 from acn_bench.cli import app
 from acn_bench.execution import runner
 
@@ -158,15 +158,29 @@ def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
 
 
 def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
-    device = torch.device("cpu")
     record, *_ = records.load_all([line.folder])
     folder = run_folder.RunFolder(line.parent / "begun" / "tiny")
-    runner.checkpoint(record.config, folder, device).save(dict, 0.63, always=True)
+    runner.checkpoint(record.config, folder, torch.device("cpu")).save(dict, 0.63, always=True)
     dry = call("run", line.card, "--out", line.parent / "begun", "--dry-run", "--jobs", "1", *SMALL)
     arm = record.config.backbone.name
     assert f"resumes    naive {arm} d1 seed 0 from its checkpoint at 63 %" in dry.stdout
     assert dry.stdout.count("resumes") == 1
     assert "2 runs: 0 finished, 2 to do in about" in dry.stdout
+
+
+def test_bf16_is_refused_at_once_where_it_is_slow_and_planned_where_it_is_asked_for(card, monkeypatch):  # fmt: skip
+    monkeypatch.delenv(device.SLOW_BF16, raising=False)
+    monkeypatch.setattr(device, "has_bf16", lambda _: False)
+    words = ["run", card, "--dry-run", "--set", "precision=bf16", *SMALL]
+    refused = call(*words)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "set ACN_BENCH_SLOW_BF16=1 to compute in bf16 anyway" in refused.stderr
+    assert "measuring" not in refused.stdout
+    monkeypatch.setenv(device.SLOW_BF16, "1")
+    planned = call(*words)
+    assert planned.exit_code == 0, planned.output
+    assert "measuring the speed of 2 networks: 10 s at most" in planned.stdout
+    assert "1 run at a time, bf16" in planned.stdout or "2 runs at a time, bf16" in planned.stdout
 
 
 def test_a_report_can_be_made_of_a_folder_in_any_format(line):
@@ -233,7 +247,7 @@ def start(folder, *words, script=False):
     )
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=240):  # for a busy machine
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
