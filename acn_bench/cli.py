@@ -72,6 +72,11 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, LookupError, OSError) as e:
             _print_error(sentence(e))
             raise typer.Exit(MENDABLE) from None
+        except SystemExit as e:  # a user's function called it
+            if e.code:
+                raise
+            _print_error("sys.exit ended the command before it was done")
+            raise typer.Exit(MENDABLE) from None
         except KeyboardInterrupt:  # typer would exit with another code
             raise typer.Exit(INTERRUPTED) from None
 

@@ -10,6 +10,8 @@ from acn_bench.errors import sentence
         (OSError(2, "No such file", "/a/b"), "/a/b: No such file"),
         (ValueError("two\n  lines"), "two lines"),
         (KeyError("a key, without the quotes"), "a key, without the quotes"),
+        (KeyError(7), "KeyError: 7"),
+        (IndexError(), "IndexError: "),
         (RuntimeError("out of memory"), "RuntimeError: out of memory"),
         (ZeroDivisionError(), "ZeroDivisionError: "),
     ],

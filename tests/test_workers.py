@@ -207,6 +207,22 @@ def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
     assert not (tmp_path / "tiny").exists()
 
 
+def test_sys_exit_in_a_run_fails_the_run_and_sigterm_ends_the_process(tmp_path, monkeypatch):
+    def exiting(code):
+        def run(*_):
+            raise SystemExit(code)
+
+        return run
+
+    monkeypatch.setattr(worker, "run", exiting(0))
+    end = worker.attempt(config(), job(tmp_path), Placement("cpu"), lambda _: None)
+    assert (end.state, end.message) == ("failed", "SystemExit: 0")
+
+    monkeypatch.setattr(worker, "run", exiting(143))
+    with pytest.raises(SystemExit):
+        worker.attempt(config(), job(tmp_path), Placement("cpu"), lambda _: None)
+
+
 # ---------------------------------------------------------------- where a worker computes
 
 

@@ -41,8 +41,11 @@ class Kind:
     spec: type[Benchmark]
     result: type[Result]
     inputs: Inputs  # what its networks take
-    planning: str  # module: check(config, data), cost(config, data) -> Cost; never Avalanche
-    protocol: str  # module: measure(run) -> RunOutput
+    # module: check(config, data), cost(config, data) -> Cost; train_rows(config, data), the rows that each training
+    # cuts into batches, where they are known; never Avalanche
+    planning: str
+    # module: measure(run) -> RunOutput; where strategies apply, build(run), which builds all that is trained
+    protocol: str
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
     describe: Callable[[RunConfig], str]  # the protocol, in one line
     summary: Callable[[Record], str]  # the outcome of a run, in a few words

@@ -1,11 +1,13 @@
 """RunConfigs and data -> an estimate of how long each run takes, from a few timed training steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 import torch
 from torch import nn
 
+from acn_bench import user_functions
 from acn_bench.benchmarks.run import Cost
 from acn_bench.config import RunConfig
 from acn_bench.data.data_set import DataSet, ImageShape
@@ -30,14 +32,25 @@ def seconds(
         cost = cost_of(config, data)
         key = (config.backbone, config.precision, cost.batch_size)
         if key not in known:
-            try:
+            with _named(config):
                 known[key] = _seconds_per_image(config, cost, data[0].image_shape, device)
-            except RuntimeError as e:  # a factory for other images; no memory
-                reason = str(e).partition("\n")[0]
-                raise ValueError(f"{config.backbone.name} cannot be trained here: {reason}") from e
         factor = config.strategy.cost_factor if config.strategy else 1.0
         estimates.append((cost.images * known[key] * factor + cost.seconds) * OVERHEAD)
     return estimates
+
+
+@contextmanager
+def _named(config: RunConfig) -> Iterator[None]:
+    """Name the network that cannot take a step: ours for want of memory, the user's for any reason."""
+    what = f"{config.backbone.name} cannot be trained here"
+    if config.backbone.function is not None:
+        with user_functions.guarded(what):
+            yield
+        return
+    try:
+        yield
+    except RuntimeError as e:
+        raise ValueError(f"{what}: {str(e).partition(chr(10))[0]}") from e
 
 
 def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:

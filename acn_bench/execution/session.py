@@ -13,7 +13,7 @@ from acn_bench.config import RunConfig
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, runner
+from acn_bench.execution import code_hash, estimate, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
 from acn_bench.execution.local import LocalExecutor
@@ -85,6 +85,7 @@ def prepare(
     data = _load(plan, options.data_root)
     configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
     _check(configs, data, options.world_size)
+    trial.try_own(configs, data, chip)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
     threads = max(1, device.cores() // jobs)

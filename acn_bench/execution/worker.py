@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from acn_bench import records
 from acn_bench.config import RunConfig
-from acn_bench.errors import sentence
+from acn_bench.errors import is_stop, sentence
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.record import Record
 from acn_bench.run_folder import RunFolder
@@ -78,7 +78,9 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
         return Busy(config)
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as e:
+    except BaseException as e:  # a user's function may call sys.exit
+        if is_stop(e):
+            raise
         return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
 
 
