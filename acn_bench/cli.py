@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
@@ -19,10 +18,11 @@ from acn_bench import __version__, catalog, cli_options, interruption
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence
 from acn_bench.registry import closest
+from acn_bench.terminal import Terminal
 
 OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 
 
 class _Commands(TyperGroup):

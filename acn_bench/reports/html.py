@@ -11,6 +11,7 @@ from typing import Literal
 import jinja2
 from markupsafe import Markup
 
+from acn_bench.printable import printable
 from acn_bench.reports.model import Block, Cell, Column, Report, Strip, Table
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -25,7 +26,11 @@ _CLASSES = {
 def render(report: Report) -> str:
     """The whole page. It depends on the report alone: no clock, no paths, no host."""
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
         "attributes": _attributes,
@@ -37,6 +42,11 @@ def render(report: Report) -> str:
     }
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(report=report, badges=_BADGES).strip() + "\n"
+
+
+def _finalize(value: object) -> object:
+    """What is put into the page: words without control characters; markup of this package as it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _block(block: Block) -> str:

@@ -61,7 +61,7 @@ def _draw(
             for ax, group in zip(axes, chunk, strict=True):
                 for arm in group.arms.values():
                     panel(ax, arm)
-                ax.set_title(group.label)
+                style.title(ax, group.label, columns)
                 ax.set_xlabel(xlabel)
                 ax.set_xlim(0, 1.08 * ax.get_xlim()[1])
                 ax.margins(y=0.15)

@@ -102,15 +102,6 @@ def _lifts(values: Sequence[float]) -> list[float]:
     return lifts
 
 
-def _wrapped(label: str, width: int = 28) -> str:
-    """A label in lines of at most `width` characters, broken between its parts."""
-    lines = [""]
-    for part in label.split(" · "):
-        joined = f"{lines[-1]} · {part}" if lines[-1] else part
-        lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
-    return "\n".join(line for line in lines if line)
-
-
 def _intervals(ax: Axes, metric: Metric, group: Group, y: float) -> None:
     """AC less each arm that it is compared with; where there are several, at that arm's height."""
     baselines = [a for a in group.baselines if a in group.arms]
@@ -128,6 +119,7 @@ def _interval(ax: Axes, metric: Metric, group: Group, y: float, against: str, co
     if difference is None:
         missing = [arm_title(a) for a in ("ac", against) if a not in group.arms]
         words = f"{wording.listed(missing)} not run" if missing else "no pair"
+        words = style.wrapped(words, 40)
         ax.annotate(
             words,
             (0.5, y),
@@ -158,7 +150,7 @@ def _dress(left: Axes, right: Axes, metric: Metric, groups: Sequence[Group]) -> 
     several = any(_compared(g) > 1 for g in groups)
     other = "other arm" if several else "residual"
     right.set_xlabel(f"AC − {other}, {unit.difference}")
-    left.set_yticks(range(len(groups)), [_wrapped(g.label) for g in groups], fontsize=8)
+    left.set_yticks(range(len(groups)), [style.wrapped(g.label, 28) for g in groups], fontsize=8)
     left.set_ylim(len(groups) - 0.5, -0.5)
     if metric.unit == "blocks":
         left.set_xlim(left=-0.15)

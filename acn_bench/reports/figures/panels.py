@@ -39,7 +39,7 @@ def draw(
             highest = max(top(g) for g in chunk) if top else 0.0
             for ax, group in zip(axes, chunk, strict=True):
                 panel(ax, group)
-                ax.set_title(group.label)
+                style.title(ax, group.label, columns)
                 if top:
                     style.accuracy_axis(ax, highest, final_model(group.records[0]).chance)
             from_zero(axes)

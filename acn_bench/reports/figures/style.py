@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from acn_bench.analysis.groups import PLUS, Group, arm_title
+from acn_bench.printable import one_line
 
 WIDTH = 7.2  # inches: the text width of a page
 INK, QUIET, FAINT = "#1f2430", "#5d6470", "#d9dce1"
@@ -117,10 +118,30 @@ def _own_ids(text: str, name: str) -> str:
 # ---------------------------------------------------------------- shared parts of figures
 
 
+def wrapped(label: str, width: int, most: int = 3) -> str:
+    """A label in at most `most` lines of `width` characters, broken between its parts first; longer ones lose their middle."""
+    text, lines = one_line(label), [""]
+    for part in text.split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += [part[k : k + width] for k in range(0, len(part), width)]
+    lines = [line for line in lines if line]
+    if len(lines) > most:
+        lines = [*lines[: most - 2], f"{lines[most - 2][: width - 1]}…", text[-width:]]
+    return "\n".join(lines)
+
+
+def title(ax: Axes, label: str, columns: int) -> None:
+    """The title of one of `columns` panels side by side."""
+    ax.set_title(wrapped(label, {1: 58, 2: 46}.get(columns, 32)))
+
+
 def legend(
     figure: Canvas, arms: Sequence[str], extra: Sequence[Line2D] = (), lines: bool = True
 ) -> None:
-    """One line above all panels: the arms, then whatever else needs a word."""
+    """Above all panels: the arms, then whatever else needs a word; in one line if it fits."""
     handles = [
         Line2D(
             [],
@@ -128,20 +149,31 @@ def legend(
             color=look(arm).colour,
             linestyle=look(arm).dash if lines else "",
             marker=look(arm).marker,
-            label=arm_title(arm),
+            label="arm",
         )
         for arm in arms
     ]
-    handles += extra
-    figure.legend(
-        handles=handles,
+    labels = [wrapped(arm_title(arm), 40) for arm in arms]
+    labels += [str(line.get_label()) for line in extra]
+    made = figure.legend(
+        handles=[*handles, *extra],
         loc="outside upper left",
-        ncols=len(handles),
+        ncols=_legend_columns(labels, figure.get_figwidth()),
         frameon=False,
         handlelength=2.6 if lines else 1.0,
         columnspacing=1.8,
         borderaxespad=0,
     )
+    for text, label in zip(made.get_texts(), labels, strict=True):
+        text.set_text(label)  # here: a legend leaves out a label that begins with "_"
+
+
+def _legend_columns(labels: Sequence[str], inches: float) -> int:
+    """How many labels stand side by side, by the usual width of a character, a handle and a gap."""
+    widths = [0.6 + 0.062 * max(map(len, label.split("\n"))) for label in labels]
+    if sum(widths) <= inches:
+        return len(labels)
+    return max(1, int(inches / max(widths)))
 
 
 def panels(figure: Canvas, count: int, columns: int, sharey: bool = True) -> list[Axes]:
@@ -186,6 +218,7 @@ _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "acn_bench",
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],  # what matplotlib carries: the same measures on every machine
+    "text.parse_math": False,  # a name may have dollars
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",

@@ -45,7 +45,7 @@ def _part(metric: Metric, sweeps: Sequence[Sequence[Group]]) -> Drawing:
     with style.canvas(WIDTH if columns > 1 else 0.62 * WIDTH, height) as figure:
         axes = style.panels(figure, len(sweeps), columns)
         for ax, sweep in zip(axes, sweeps, strict=True):
-            _panel(ax, metric, sweep)
+            _panel(ax, metric, sweep, columns)
         axes[0].set_ylim(bottom=min(0.0, axes[0].get_ylim()[0]))  # shared: once all have drawn
         for ax in axes[::columns]:
             ax.set_ylabel(f"{metric.title.lower()}, {wording.UNITS[metric.unit].word}")
@@ -60,7 +60,7 @@ def _title(sweep: Sequence[Group]) -> str:
     return " · ".join(words)
 
 
-def _panel(ax: Axes, metric: Metric, sweep: Sequence[Group]) -> None:
+def _panel(ax: Axes, metric: Metric, sweep: Sequence[Group], columns: int) -> None:
     scale = wording.UNITS[metric.unit].scale
     for arm in sorted({a for g in sweep for a in g.arms}, key=arm_order):
         look = style.look(arm)
@@ -74,5 +74,5 @@ def _panel(ax: Axes, metric: Metric, sweep: Sequence[Group]) -> None:
             ax.plot([depth] * len(values), values, look.marker, color=look.colour, alpha=0.75)
     ax.set_xticks([g.depth or 0 for g in sweep])
     ax.set_xlabel("blocks")
-    ax.set_title(_title(sweep))
+    style.title(ax, _title(sweep), columns)
     ax.margins(x=0.12)

@@ -193,7 +193,7 @@ def _experiences(group: Group, name: str, top: float) -> Drawing:
             ]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(arm.title)
+            style.title(ax, arm.title, columns)
             style.experiences_axis(ax, len(group.records[0].result.accuracy))
         for ax in axes[::columns]:
             ax.set_ylabel("accuracy, %")

@@ -91,7 +91,7 @@ def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float
             for row, colour in zip(curves[arm.name], shades, strict=True):
                 ax.plot(range(len(row)), [100 * (v or 0.0) for v in row], color=colour, lw=1.5)
             style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(arm.title)
+            style.title(ax, arm.title, columns)
             ax.set_xlabel("blocks before the head")
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         for ax in axes[::columns]:

@@ -98,7 +98,7 @@ def _heat(
     ax.set_aspect("equal")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_title(title)
+    style.title(ax, title, 3)
     ax.set_xlabel("experience tested")
 
 
