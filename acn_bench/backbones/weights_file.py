@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from acn_bench import tensor_file
 from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
@@ -60,7 +61,7 @@ def write(model: Network, path: Path, extra: dict[str, str] | None = None) -> No
     weights = body | {f"head.{k}": v for k, v in head.state_dict().items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     with atomic(path) as part:
-        part.write_bytes(safetensors.torch.save(tensors, {**(extra or {}), **header.encoded()}))
+        part.write_bytes(tensor_file.encoded(tensors, {**(extra or {}), **header.encoded()}))
 
 
 def about(path: Path) -> dict[str, str]:

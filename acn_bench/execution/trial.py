@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from itertools import chain, count
 
 import msgspec
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from acn_bench import tensor_file
 from acn_bench.benchmarks.run import Run, weights_on_cpu
 from acn_bench.config import RunConfig
 from acn_bench.data.data_set import DataSet
@@ -141,7 +141,7 @@ def _measure(network: nn.Module, head: nn.Linear, images: Tensor) -> None:
         for batch in (images, images[:1]):
             features = correctness.features(network, batch, depths=False)[0]
             _check_output(features, (len(batch), head.in_features), "the input of `.head`")
-    safetensors.torch.save(weights_on_cpu(network))
+    tensor_file.encoded(weights_on_cpu(network), {})
 
 
 def _check_output(output: object, shape: tuple[int, ...], what: str) -> None:
