@@ -13,7 +13,7 @@ from acn_bench.config import RunConfig
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, runner, trial
+from acn_bench.execution import code_hash, estimate, main_guard, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
 from acn_bench.execution.local import LocalExecutor
@@ -79,6 +79,7 @@ def prepare(
 
     Raises ValueError and LookupError with what the user can change.
     """
+    main_guard.end_worker()
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision) for r in plan.runs}
