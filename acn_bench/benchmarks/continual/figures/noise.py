@@ -75,7 +75,7 @@ def _part(group: Group, measured: _Measured, name: str, top: float = 0.0) -> Dra
                 panels.line(ax, levels, rows, arm.name)
             if measured.is_accuracy:
                 style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(kind.replace("_", " "))
+            style.title(ax, kind.replace("_", " "), 3)
             ax.set_xlabel(_AXES.get(kind, "severity"))
         panels.from_zero(axes)
         axes[0].set_ylabel(measured.word)
