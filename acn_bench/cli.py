@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, cli_options, interruption
+from acn_bench import __version__, catalog, cli_options, home, interruption
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence
 from acn_bench.registry import closest
 from acn_bench.terminal import Terminal
 
-OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MENDABLE = 0, 1, 2
 out = Terminal()
 err = Terminal(stderr=True)
 
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
-    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C."""
+    """Print ValueError, LookupError and OSError as one line and exit with 2; a signal has its own code."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -77,14 +77,19 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
                 raise
             _print_error("sys.exit ended the command before it was done")
             raise typer.Exit(MENDABLE) from None
-        except KeyboardInterrupt:  # typer would exit with another code
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as e:  # typer would exit with another code
+            raise typer.Exit(interruption.exit_code(e)) from None
 
     return wrapped
 
 
 def _print_error(message: str) -> None:
     err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+
+
+def _print_note(sentence: str | None) -> None:
+    if sentence:
+        out.print(sentence, style="dim", soft_wrap=True, markup=False)
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -139,12 +144,13 @@ def run(
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
-    with interruption.defer():
+    _print_note(home.prepare())
+    with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
-        prepared = session.prepare(card, source, plan, options)
+        prepared = session.prepare(card, source, plan, options, _print_note)
     except MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     plan_summary.print_plan(prepared, out)
@@ -186,7 +192,7 @@ def report(
     formats: cli_options.Formats = "html,pdf",
 ) -> None:
     """Write a report over all records below the paths, without training."""
-    with interruption.defer():
+    with interruption.exits_at_once():
         from acn_bench import records, reports
 
     for path in paths:
@@ -242,8 +248,9 @@ def truncate(
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
 
-    from acn_bench import truncation
-    from acn_bench.device import resolve
+    with interruption.exits_at_once():
+        from acn_bench import truncation
+        from acn_bench.device import resolve
 
     choice = truncation.Choice(tolerance, by_test, depth)
     with out.status("truncating, and measuring the speed"):

@@ -11,7 +11,7 @@ import torch
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from acn_bench import backbones, records
+from acn_bench import backbones, device, records
 from acn_bench.backbones import build, weights_file
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
@@ -25,7 +25,7 @@ from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.naive import NaiveSpec
-from acn_bench.truncation import Choice, Cut, rows, truncate
+from acn_bench.truncation import Choice, Cut, rows, truncate, truncate_file
 
 CPU = torch.device("cpu")
 BACKBONE = MixerSpec(wiring="ac", depth=3, patch_size=8, width=16, token_width=8, channel_width=16)
@@ -206,6 +206,26 @@ def test_a_network_that_no_run_wrote_is_cut_by_hand(tmp_path):
     assert backbones.load(tmp_path / "smaller.safetensors").depth == 0
     with pytest.raises(LookupError, match="no run's record"):
         truncate(source, out, Choice(), CPU)
+
+
+def test_speed_is_measured_with_no_more_threads_than_the_container_has_cores(tmp_path, monkeypatch):
+    source = tmp_path / "mine.safetensors"
+    backbones.save(build("residual_bert", 3, depth=2, vocab_size=9, max_length=8, width=8, heads=2), source)  # fmt: skip
+    monkeypatch.setattr(truncate_file, "cores", lambda: 2)
+    torch.set_num_threads(4)
+    truncate(source, tmp_path / "small.safetensors", Choice(depth=1), CPU)
+    assert torch.get_num_threads() == 2
+
+
+def test_a_bf16_network_is_refused_where_its_speed_would_say_nothing(tmp_path, monkeypatch):
+    source = tmp_path / "mine.safetensors"
+    network = build("ac_bert", 3, depth=2, vocab_size=9, max_length=8, width=8, heads=2, precision="bf16")  # fmt: skip
+    backbones.save(network, source)
+    monkeypatch.delenv(device.SLOW_BF16, raising=False)
+    monkeypatch.setattr(device, "has_bf16", lambda _: False)
+    with pytest.raises(ValueError, match="has no bf16 instructions"):
+        truncate(source, tmp_path / "small.safetensors", Choice(depth=1), CPU)
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_the_command_prints_the_cut_and_the_paths(folder, tmp_path):

@@ -65,7 +65,7 @@ def kill_workers():
 
 
 @pytest.fixture(scope="module")
-def eventful(tmp_path_factory):
+def eventful(tmp_path_factory, quick_workers):
     """Three runs in one worker: the first is killed twice, the second once, another process holds the third.
 
     (job, configs, events)
@@ -169,6 +169,7 @@ def test_a_run_that_has_a_record_is_kept(eventful):
     assert {p: p.stat().st_mtime_ns for p in a_job.folder.records.iterdir()} == before
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
     a_job = job(tmp_path / "tiny")
     stream = LocalExecutor(4).execute([config()], a_job)  # more workers than runs: one is started

@@ -7,6 +7,7 @@ checkpoint; after a second death it has failed.
 
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -31,7 +32,7 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-STOP_SECONDS = 5.0  # until a worker that does not stop is killed
+STOP_SECONDS = 1.0  # until a worker that does not stop is killed: Ctrl-C must not take long
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class LocalExecutor:
                     else:
                         waiting.append(answer.config)
         finally:
-            _stop(workers)
+            with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
+                _stop(workers)
 
 
 def placement(job: Job, k: int) -> Placement:
@@ -119,7 +121,10 @@ def _start(job: Job, placement: Placement) -> _Worker:
     process = context.Process(target=worker.serve, args=(worker_pipe, job, placement), daemon=True)
     variables = ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
-    with environment(variables), interruption.defer():  # the parent decides for its workers
+    with (
+        environment(variables),
+        interruption.defer(signal.SIGINT),
+    ):  # the parent decides for its workers
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)

@@ -4,7 +4,7 @@ A run does more with a network than its own pipeline may do: it replaces the hea
 FLOPs and saves the weights. What fails in the trial would fail each run, or its end.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
 
@@ -32,18 +32,27 @@ class _MisfitError(Exception):
     """A sentence, without its full stop, on what does not fit."""
 
 
-def try_own(configs: Sequence[RunConfig], data: Sequence[DataSet], device: torch.device) -> None:
-    """Raise ValueError that names the first factory or builder whose network or strategy no run could use."""
+def try_own(
+    configs: Sequence[RunConfig],
+    data: Sequence[DataSet],
+    device: torch.device,
+    note: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Raise ValueError that names the first factory or builder whose network or strategy no run could use.
+
+    `note` takes sentences for the user: foreign code may take long.
+    """
     networks = {c.backbone.function: c for c in configs if c.backbone.function}
     for factory, config in networks.items():
+        note(f"trying {factory} on {IMAGES} images")
         with preserved_generators():
             alone = _try_network(factory, config, data, device)
         if alone is not None:
-            _refuse_single_images(
-                factory, alone, [c for c in configs if c.backbone.function == factory], data
-            )
+            of_factory = [c for c in configs if c.backbone.function == factory]
+            _refuse_single_images(factory, alone, of_factory, data)
     strategies = {c.strategy.function: c for c in configs if c.strategy and c.strategy.function}
     for builder, config in strategies.items():
+        note(f"trying {builder}")
         protocol = KINDS.load(config.benchmark.kind).protocol_module
         with _named(builder):
             protocol.build(Run(config, data, device))
