@@ -247,10 +247,11 @@ def start(folder, *words, script=False):
     )
 
 
-def wait_for(condition, seconds=240):  # for a busy machine
+def wait_for(condition, command=None, seconds=240):  # for a busy machine
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
+        assert command is None or command.poll() is None, command.communicate()
         time.sleep(0.02)
 
 
@@ -287,7 +288,7 @@ def crowd(tmp_path_factory):
     commands = [start(folder, *words, script=True) for _ in range(3)]
     killed, *others = commands
     try:
-        wait_for(lambda: list(tiny.glob("records/*.json")))
+        wait_for(lambda: list(tiny.glob("records/*.json")), killed)
         time.sleep(0.17)
         workers = descendants(killed.pid)
         killed.kill()
@@ -361,10 +362,10 @@ def test_a_signal_is_one_line_and_its_code_and_leaves_no_worker(card, number, mo
     command = start(card.parent, *LONG, script=moment == "workers work")
     libraries = Path(f"/proc/{command.pid}/maps")
     if moment == "workers work":
-        wait_for(lambda: len(list(card.parent.glob("runs/tiny/locks/*.lock"))) == 2)
+        wait_for(lambda: len(list(card.parent.glob("runs/tiny/locks/*.lock"))) == 2, command)
     else:  # a library that comes early, or late, tells how far the process is
         library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
-        wait_for(lambda: library in libraries.read_text())
+        wait_for(lambda: library in libraries.read_text(), command)
     workers = descendants(command.pid)
     if number == signal.SIGINT:
         os.killpg(command.pid, number)  # as a terminal does: its workers hear it, too
