@@ -15,7 +15,7 @@ from acn_bench.reports.sections.section import ReportSection
 from acn_bench.run_folder import atomic
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
-# format -> the module whose `render` makes it; each is imported on first use (the page's needs matplotlib and Jinja)
+# format -> the module whose `render` makes it; each is imported on first use (the page's needs Jinja)
 _RENDERERS = {
     "html": "acn_bench.reports.html",
     "md": "acn_bench.reports.markdown",
