@@ -21,7 +21,7 @@ ROUNDING = 1e-12  # so that rounding does not move an accuracy that equals a bou
 
 def mean(values: Sequence[float | None]) -> float | None:
     """The mean; `None` where there are no values, or where one was not measured."""
-    present = [v for v in values if _measured(v)]
+    present = [v for v in values if v is not None and not isnan(v)]
     return float(sum(present) / len(present)) if present and len(present) == len(values) else None
 
 
@@ -122,7 +122,7 @@ def forgetting_by_depth(
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
-    known = [v for v in earlier if _measured(v)]
+    known = [v for v in earlier if v is not None and not isnan(v)]
     if not _measured(now) or len(known) != len(earlier):
         return None
     return max(known) - now

@@ -4,6 +4,7 @@ The template escapes every word; only the drawings, which this package makes, ar
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from acn_bench.printable import printable
-from acn_bench.reports.model import Block, Cell, Column, Report, Strip, Table
+from acn_bench.reports.model import Block, Cell, Column, ColumnKind, Report, Strip, Style, Table
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _BADGES = ("holds", "reversed", "undecided", "no verdict")
@@ -58,10 +59,14 @@ def _attributes(
     column: Column, place: Literal["head", "row", "cell"], cell: Cell | None = None
 ) -> Markup:
     """The class of a heading or a cell, where it has one."""
-    style = column.style if cell is None else cell.style
-    names = [_CLASSES[place].get(column.kind, ""), style if style in ("ac", "residual") else ""]
+    return _class(column.kind, place, column.style if cell is None else cell.style)
+
+
+@cache  # a page has tens of thousands of cells
+def _class(kind: ColumnKind, place: Literal["head", "row", "cell"], style: Style) -> Markup:
+    names = [_CLASSES[place].get(kind, ""), style if style in ("ac", "residual") else ""]
     joined = " ".join(name for name in names if name)
-    hidden = Markup(' aria-hidden="true"') if column.kind == "strip" else ""
+    hidden = Markup(' aria-hidden="true"') if kind == "strip" else ""
     return Markup(' class="{}"{}').format(joined, hidden) if joined else Markup("")
 
 

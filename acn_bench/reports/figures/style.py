@@ -6,6 +6,7 @@ readers); circle and solid line, square and dashed line say the same in black an
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from acn_bench.analysis.groups import PLUS, Group
 
@@ -38,6 +39,7 @@ DIVERGING = (  # orange: residual higher; blue: AC higher
 )
 
 
+@cache
 def look(arm: str) -> Look:
     """The look of an arm; factories share one. A scheme is a lighter or darker shade, with a marker of its own."""
     wiring, plus, scheme = arm.partition(PLUS)

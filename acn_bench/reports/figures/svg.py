@@ -49,7 +49,9 @@ def group(body: str, **attributes: object) -> str:
 
 
 def text(x: float, y: float, words: str, **attributes: object) -> str:
-    """Words on a baseline."""
+    """Words on a baseline; what cannot be printed is shown as its escape."""
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
     return f'<text x="{round(x)}" y="{round(y)}"{_attributes(attributes)}>{escape(words, quote=False)}</text>'
 
 
@@ -109,14 +111,17 @@ def text_width(words: str, size: float, bold: bool = False) -> float:
 
 
 def fitted(words: str, size: float, width: float, bold: bool = False) -> str:
-    """Words, cut with an ellipsis where they are wider than `width`."""
+    """Words, with an ellipsis in place of their middle where they are wider than `width`."""
     if text_width(words, size, bold) <= width:
         return words
-    left, kept = width - text_width("…", size, bold), 0
-    while left >= 0 and kept < len(words):
-        left -= text_width(words[kept], size, bold)
-        kept += left >= 0
-    return f"{words[:kept].rstrip()}…"
+    left, start, end = width - text_width("…", size, bold), 0, len(words)
+    while start < end:
+        from_start = start <= len(words) - end
+        left -= text_width(words[start if from_start else end - 1], size, bold)
+        if left < 0:
+            break
+        start, end = start + from_start, end - (not from_start)
+    return f"{words[:start]}…{words[end:]}"
 
 
 def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[str]:

@@ -17,6 +17,8 @@ from acn_bench.reports.figures.style import FAINT
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
 
+Streams = list[list[tuple[int, float]]]  # for each experience (experiences learned, accuracy)
+
 # ---------------------------------------------------------------- one panel a group
 
 
@@ -134,9 +136,10 @@ def loss(comparison: Comparison) -> Figure | None:
 
 def experiences(comparison: Comparison) -> Figure | None:
     """The accuracy on each single experience over the stream, one panel an arm."""
-    groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
-    top = max((definitions.highest_accuracy(r) for g in groups for r in g.records), default=0.0)
-    parts = [_experiences(g, top) for g in groups]
+    drawn = [(g, {a.name: _streams(a) for a in g.arms.values()}) for g in comparison.groups]
+    drawn = [(group, streams) for group, streams in drawn if any(streams.values())]
+    top = max((definitions.highest_accuracy(r) for g, _ in drawn for r in g.records), default=0.0)
+    parts = [_experiences(group, streams, top) for group, streams in drawn]
     caption = (
         "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "
         "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
@@ -145,7 +148,7 @@ def experiences(comparison: Comparison) -> Figure | None:
     return Figure("experiences", title, caption, tuple(parts)) if parts else None
 
 
-def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
+def _streams(arm: Arm) -> Streams:
     """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
     matrices = [r.result.accuracy for r in arm.records]
     T = len(matrices[0])
@@ -156,10 +159,10 @@ def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
     return [s for s in streams if len(s) > 1]
 
 
-def _experiences(group: Group, top: float) -> Drawing:
+def _experiences(group: Group, streams: dict[str, Streams], top: float) -> Drawing:
     arms = list(group.arms.values())
     columns = min(3, max(2, len(arms)))
-    axes = [_followed(group, arm, top) for arm in arms]
+    axes = [_followed(group, arm, streams[arm.name], top) for arm in arms]
     ends = [f"{a.title} {_end(a)}" for a in arms]
     return Drawing(
         group.label,
@@ -169,10 +172,10 @@ def _experiences(group: Group, top: float) -> Drawing:
     )
 
 
-def _followed(group: Group, arm: Arm, top: float) -> Axes:
+def _followed(group: Group, arm: Arm, measured: Streams, top: float) -> Axes:
     """The experiences of one arm."""
     ax, colour = Axes(arm.title), style.look(arm.name).colour
-    streams = [[(x, 100 * y) for x, y in stream] for stream in _streams(arm)]
+    streams = [[(x, 100 * y) for x, y in stream] for stream in measured]
     ax.lines(streams, colour, 0.8, opacity=0.45)
     starts = [stream[0] for stream in streams]
     ax.markers([x for x, _ in starts], [y for _, y in starts], "o", colour, 2.5, edge_width=0, opacity=0.6)  # fmt: skip

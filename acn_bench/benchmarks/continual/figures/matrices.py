@@ -1,6 +1,7 @@
 """Comparison -> accuracy matrices as heat maps: AC, residual, and AC less residual."""
 
-from collections.abc import Sequence
+from functools import cache
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from acn_bench.wording import number
 
 Array = NDArray[np.float64]
 
+STEPS = 255  # of a scale of colours
 SIZE = 118  # points: the side of a map
 PARTED = 10  # up to so many experiences white lines part the cells
 ANNOTATED = 6  # up to so many experiences a cell has room for its number
@@ -70,7 +72,7 @@ def _gap(group: Group) -> Array | None:
     return 100 * (ac - residual)
 
 
-def _heat(title: str, values: Array, colours: Sequence[str], limits: Limits) -> Axes:
+def _heat(title: str, values: Array, colours: tuple[str, ...], limits: Limits) -> Axes:
     """One map: row 1 above, column 1 to the left."""
     ax, T = Axes(title), len(values)
     cells = [[_colour(float(v), colours, limits) for v in row] for row in values]
@@ -88,10 +90,16 @@ def _heat(title: str, values: Array, colours: Sequence[str], limits: Limits) -> 
     return ax
 
 
-def _colour(value: float, colours: Sequence[str], limits: Limits) -> str:
+def _colour(value: float, colours: tuple[str, ...], limits: Limits) -> str:
     """The colour of a cell; empty where it was not measured."""
     low, high = limits
-    return "" if np.isnan(value) else style.between(colours, (value - low) / (high - low))
+    return "" if isnan(value) else _steps(colours)[round(STEPS * (value - low) / (high - low))]
+
+
+@cache
+def _steps(colours: tuple[str, ...]) -> list[str]:
+    """A scale of colours in steps, from its first to its last."""
+    return [style.between(colours, k / STEPS) for k in range(STEPS + 1)]
 
 
 def _dark(colour: str) -> bool:
