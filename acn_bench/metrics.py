@@ -84,10 +84,10 @@ def forgetting(
         "chaudhry": [last] * last,
         "max": [last + 1] * last,
     }
-    drops = [
-        _drop([R[i][j] for i in range(j, stop)], R[last][j])
-        for j, stop in enumerate(_of_kind(kind, stops, "forgetting"))
-    ]
+    chosen = _of_kind(kind, stops, "forgetting")
+    if kind == "first_last":
+        return mean([_minus(R[j][j], R[last][j]) for j in range(last)])
+    drops = [_drop([R[i][j] for i in range(j, stop)], R[last][j]) for j, stop in enumerate(chosen)]
     return mean(drops)
 
 

@@ -112,7 +112,9 @@ class Arm:
     def cell(self, metric: str) -> Cell:
         """One metric of all its records."""
         if metric not in self._cells:
-            pairs = [(_seeds(r), self.value(r, metric)) for r in self.records]
+            found = kind_of(self.records[0]).metric(metric)
+            runs = zip(self.seeds, self.records, strict=True)
+            pairs = [(seeds, found.value(r, self.joint.get(seeds))) for seeds, r in runs]
             values = {seeds: v for seeds, v in pairs if v is not None}
             self._cells[metric] = Cell(values, len(self.records))
         return self._cells[metric]

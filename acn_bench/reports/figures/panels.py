@@ -64,9 +64,12 @@ def line(
     scale: float = 100.0,
 ) -> None:
     """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
-    count = min(len(row) for row in rows)
-    at = [k for k in range(count) if all(row[k] is not None for row in rows)]
-    columns = [[scale * (row[k] or 0.0) for row in rows] for k in at]
+    at, columns = [], []
+    for k, column in enumerate(zip(*rows, strict=False)):
+        measured = [scale * v for v in column if v is not None]
+        if len(measured) == len(rows):
+            at.append(k)
+            columns.append(measured)
     look, xs = style.look(arm), [x[k] for k in at]
     if shade and len(rows) > 1:
         ax.band(xs, [min(c) for c in columns], [max(c) for c in columns], look.colour)

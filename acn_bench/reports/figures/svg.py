@@ -9,6 +9,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from itertools import pairwise
 from typing import Literal
@@ -90,19 +91,25 @@ def polyline(points: Sequence[Point]) -> str:
 
 def marker(shape: str, x: int, y: int, size: int) -> str:
     """The `d` of one marker; `size` is its width."""
-    r = size // 2
-    wide = r * 4 // 3
-    shapes = {
-        "o": f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0-{2 * r} 0z",
-        "s": f"M{x - r} {y - r}h{2 * r}v{2 * r}h-{2 * r}z",
-        "^": f"M{x} {y - r}l{r} {2 * r}h-{2 * r}z",
-        "v": f"M{x} {y + r}l-{r}-{2 * r}h{2 * r}z",
-        "D": f"M{x} {y - wide}l{wide} {wide}-{wide} {wide}-{wide}-{wide}z",
-        "|": f"M{x} {y - r}v{2 * r}",
-    }
+    dx, dy, outline = _outline(shape, size // 2)
+    return f"M{x + dx} {y + dy}{outline}"
+
+
+@cache
+def _outline(shape: str, r: int) -> tuple[int, int, str]:
+    """Where a marker begins, from its middle, and the rest of its `d`; `r` is half its width."""
+    wide, side = r * 4 // 3, 2 * r
     a = max(1, r * 2 // 3)  # half an arm of a plus
-    plus = f"M{x - a} {y - r}h{2 * a}v{r - a}h{r - a}v{2 * a}h-{r - a}v{r - a}h-{2 * a}v-{r - a}h-{r - a}v-{2 * a}h{r - a}z"
-    return shapes.get(shape, plus)
+    plus = f"h{2 * a}v{r - a}h{r - a}v{2 * a}h-{r - a}v{r - a}h-{2 * a}v-{r - a}h-{r - a}v-{2 * a}h{r - a}z"
+    outlines = {
+        "o": (-r, 0, f"a{r} {r} 0 1 0 {side} 0a{r} {r} 0 1 0-{side} 0z"),
+        "s": (-r, -r, f"h{side}v{side}h-{side}z"),
+        "^": (0, -r, f"l{r} {side}h-{side}z"),
+        "v": (0, r, f"l-{r}-{side}h{side}z"),
+        "D": (0, -wide, f"l{wide} {wide}-{wide} {wide}-{wide}-{wide}z"),
+        "|": (0, -r, f"v{side}"),
+    }
+    return outlines.get(shape, (-a, -r, plus))
 
 
 def text_width(words: str, size: float, bold: bool = False) -> float:

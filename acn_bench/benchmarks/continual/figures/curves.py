@@ -151,11 +151,11 @@ def experiences(comparison: Comparison) -> Figure | None:
 def _streams(arm: Arm) -> Streams:
     """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
     matrices = [r.result.accuracy for r in arm.records]
-    T = len(matrices[0])
-    streams = []
-    for j in range(T):
-        cells = [(i, metrics.mean([R[i][j] for R in matrices])) for i in range(j, T)]
-        streams.append([(i + 1, v) for i, v in cells if v is not None])
+    streams: Streams = [[] for _ in matrices[0]]
+    for i, rows in enumerate(zip(*matrices, strict=True)):
+        for j, values in enumerate(zip(*rows, strict=True)):
+            if j <= i and None not in values:
+                streams[j].append((i + 1, metrics.mean(values) or 0.0))
     return [s for s in streams if len(s) > 1]
 
 

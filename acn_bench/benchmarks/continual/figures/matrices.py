@@ -1,13 +1,13 @@
 """Comparison -> accuracy matrices as heat maps: AC, residual, and AC less residual."""
 
+from collections.abc import Sequence
 from functools import cache
-from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.groups import Arm, Group
+from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
 from acn_bench.record import Record
 from acn_bench.reports.figures import grid, style
@@ -45,7 +45,7 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def _part(group: Group, gap: Array | None, top: float, reach: float) -> Drawing:
-    maps = {arm.title: 100 * _mean(list(arm.records)) for arm in group.arms.values()}
+    maps = {arm.title: 100 * _mean(arm.records) for arm in group.arms.values()}
     axes = [_heat(title, values, GREYS, (0.0, top)) for title, values in maps.items()]
     scales = [Scale("accuracy, %", GREYS, (0.0, top))]
     if gap is not None:
@@ -55,10 +55,10 @@ def _part(group: Group, gap: Array | None, top: float, reach: float) -> Drawing:
     svg = grid.grid(
         axes, SIZE, columns=3, width=SIZE, ylabel="experiences learned", scales=[] if numbered else scales
     )  # fmt: skip
-    return Drawing(group.label, svg, _alt(group, gap))
+    return Drawing(group.label, svg, _alt(group, maps, gap))
 
 
-def _mean(records: list[Record]) -> Array:
+def _mean(records: Sequence[Record]) -> Array:
     """(T, T) mean over seeds; NaN where a cell was not measured in every one."""
     stack = np.array([r.result.accuracy for r in records], dtype=np.float64)  # None becomes NaN
     return np.asarray(stack.mean(axis=0))
@@ -68,14 +68,14 @@ def _gap(group: Group) -> Array | None:
     """(T, T) mean of AC - residual in points over the seeds that both arms have."""
     if not group.pairs:
         return None
-    ac, residual = (_mean(list(records)) for records in zip(*group.pairs, strict=True))
+    ac, residual = (_mean(records) for records in zip(*group.pairs, strict=True))
     return 100 * (ac - residual)
 
 
 def _heat(title: str, values: Array, colours: tuple[str, ...], limits: Limits) -> Axes:
     """One map: row 1 above, column 1 to the left."""
     ax, T = Axes(title), len(values)
-    cells = [[_colour(float(v), colours, limits) for v in row] for row in values]
+    cells = _coloured(values, colours, limits)
     ax.cells(cells, (0, T), (0, T), parted=T <= PARTED)
     if T <= ANNOTATED:
         for (i, j), value in np.ndenumerate(values):
@@ -90,10 +90,12 @@ def _heat(title: str, values: Array, colours: tuple[str, ...], limits: Limits) -
     return ax
 
 
-def _colour(value: float, colours: tuple[str, ...], limits: Limits) -> str:
-    """The colour of a cell; empty where it was not measured."""
+def _coloured(values: Array, colours: tuple[str, ...], limits: Limits) -> list[list[str]]:
+    """The colour of each cell; empty where it was not measured."""
     low, high = limits
-    return "" if isnan(value) else _steps(colours)[round(STEPS * (value - low) / (high - low))]
+    steps = np.rint(STEPS * (values - low) / (high - low))
+    places = np.where(np.isnan(steps), -1, steps).astype(int).tolist()
+    return [[_steps(colours)[k] if k >= 0 else "" for k in row] for row in places]
 
 
 @cache
@@ -108,14 +110,10 @@ def _dark(colour: str) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128
 
 
-def _alt(group: Group, gap: Array | None) -> str:
+def _alt(group: Group, maps: dict[str, Array], gap: Array | None) -> str:
     """The means of the last row in words."""
-    ends = [f"{arm.title} {_last(arm)}" for arm in group.arms.values()]
+    ends = [f"{arm} {number(float(np.nanmean(values[-1])), 1)} %" for arm, values in maps.items()]
     words = f"Accuracy matrices, {group.label}; mean of the last row: {', '.join(ends)}."
     if gap is None:
         return words
     return f"{words} AC − residual over all measured cells: {number(float(np.nanmean(gap)), 1, True)} points."
-
-
-def _last(arm: Arm) -> str:
-    return f"{number(100 * float(np.nanmean(_mean(list(arm.records))[-1])), 1)} %"
