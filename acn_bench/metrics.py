@@ -114,11 +114,16 @@ def forgetting_by_depth(
 ) -> list[float | None]:
     """`forgetting` after 0 … L blocks, (L+1,); `R[i][j][k]` is the accuracy after k blocks."""
     depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
-    cut = [
-        [[None if curve is None or not len(curve) else curve[k] for curve in row] for row in R]
-        for k in range(depths)
-    ]
+    if kind == "first_last":  # of the diagonal and the last row alone
+        pairs = [(R[j][j], R[-1][j]) for j in range(len(R) - 1)]
+        return [mean([_minus(_cut(a, k), _cut(b, k)) for a, b in pairs]) for k in range(depths)]
+    cut = [[[_cut(curve, k) for curve in row] for row in R] for k in range(depths)]
     return [forgetting(at_depth, kind) for at_depth in cut]
+
+
+def _cut(curve: Curve | None, k: int) -> float | None:
+    """The accuracy after k blocks."""
+    return None if curve is None or not len(curve) else curve[k]
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:

@@ -5,6 +5,7 @@ Marks are collected first and drawn once the scales are known, so that panels ca
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 
 from acn_bench.reports.figures import svg
@@ -32,13 +33,19 @@ class Frame:
 
     def x(self, value: float) -> int:
         """From the data to the drawing."""
-        low, high = self.x_limits
-        return round(self.left + self.width * (value - low) / (high - low))
+        return round(self.left + self._across * (value - self.x_limits[0]))
 
     def y(self, value: float) -> int:
         """From the data to the drawing."""
-        low, high = self.y_limits
-        return round(self.top + self.height * (high - value) / (high - low))
+        return round(self.top + self._down * (self.y_limits[1] - value))
+
+    @cached_property
+    def _across(self) -> float:
+        return self.width / (self.x_limits[1] - self.x_limits[0])
+
+    @cached_property
+    def _down(self) -> float:
+        return self.height / (self.y_limits[1] - self.y_limits[0])
 
     @property
     def right(self) -> int:

@@ -9,7 +9,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from itertools import pairwise
 from typing import Literal
@@ -112,6 +112,7 @@ def _outline(shape: str, r: int) -> tuple[int, int, str]:
     return outlines.get(shape, (-a, -r, plus))
 
 
+@lru_cache(4096)  # a label stands in ten figures
 def text_width(words: str, size: float, bold: bool = False) -> float:
     """About how wide words are, in the unit of `size`."""
     return (1.08 if bold else 1.0) * size * sum(_WIDTHS.get(letter, 0.56) for letter in words)
