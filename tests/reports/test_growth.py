@@ -1,5 +1,6 @@
 """Time and size of a report grow with its groups, by counts that no busy machine moves."""
 
+import gc
 from collections import Counter
 
 import pytest
@@ -74,3 +75,12 @@ def test_progress_names_each_section_and_each_page(records, card, tmp_path):
 
     assert seen[0] == "comparing 2 records"
     assert {"html: verdicts", "html: figures", "html: runs", "pdf: page 1"} <= set(seen)
+
+
+def test_loading_leaves_the_garbage_collector_as_it_was(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="broken"):
+        record_files.load_all([tmp_path])
+    assert gc.isenabled()

@@ -99,7 +99,7 @@ def marker(shape: str, x: int, y: int, size: int) -> str:
 def _outline(shape: str, r: int) -> tuple[int, int, str]:
     """Where a marker begins, from its middle, and the rest of its `d`; `r` is half its width."""
     wide, side = r * 4 // 3, 2 * r
-    a = max(1, r * 2 // 3)  # half an arm of a plus
+    a = max(1, r * 2 // 5)  # half an arm of a plus
     plus = f"h{2 * a}v{r - a}h{r - a}v{2 * a}h-{r - a}v{r - a}h-{2 * a}v-{r - a}h-{r - a}v-{2 * a}h{r - a}z"
     outlines = {
         "o": (-r, 0, f"a{r} {r} 0 1 0 {side} 0a{r} {r} 0 1 0-{side} 0z"),
