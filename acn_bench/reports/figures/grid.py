@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from acn_bench.analysis.groups import arm_title
 from acn_bench.reports.figures import svg
-from acn_bench.reports.figures.axes import Axes, Limits
+from acn_bench.reports.figures.axes import Axes
+from acn_bench.reports.figures.scales import Limits
 from acn_bench.reports.figures.style import WIDTH, between, look
 from acn_bench.reports.figures.svg import units
 from acn_bench.wording import number
@@ -118,7 +119,7 @@ def _legend(entries: Sequence[Entry], width: int) -> tuple[str, int]:
     body, x, y = "", units(2), units(8)
     for entry in entries:
         sample = units(26 if entry.dash is not None else 10)
-        words = svg.fitted(entry.words, _TITLE, width - sample - units(20))
+        words = svg.fitted(entry.words, _TITLE, width / 2 - sample)
         end = x + sample + units(4) + round(svg.text_width(words, _TITLE))
         if x > units(2) and end > width:
             x, end, y = units(2), units(2) + end - x, y + units(13)

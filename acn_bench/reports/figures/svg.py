@@ -14,6 +14,8 @@ from html import escape
 from itertools import pairwise
 from typing import Literal
 
+from acn_bench.printable import one_line
+
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 INK = "#1f2430"
 TENTHS = 10  # units of a point
@@ -50,10 +52,9 @@ def group(body: str, **attributes: object) -> str:
 
 
 def text(x: float, y: float, words: str, **attributes: object) -> str:
-    """Words on a baseline; what cannot be printed is shown as its escape."""
-    if not words.isprintable():
-        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    return f'<text x="{round(x)}" y="{round(y)}"{_attributes(attributes)}>{escape(words, quote=False)}</text>'
+    """Words on a baseline, in one line without control characters."""
+    shown = escape(one_line(words), quote=False)
+    return f'<text x="{round(x)}" y="{round(y)}"{_attributes(attributes)}>{shown}</text>'
 
 
 def image(left: int, top: int, width: int, height: int, cells: Cells) -> str:

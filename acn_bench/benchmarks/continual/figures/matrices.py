@@ -11,8 +11,9 @@ from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
 from acn_bench.record import Record
 from acn_bench.reports.figures import grid, style
-from acn_bench.reports.figures.axes import Axes, Limits
+from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.grid import Scale
+from acn_bench.reports.figures.scales import Limits
 from acn_bench.reports.figures.style import DIVERGING, GREYS, INK
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
