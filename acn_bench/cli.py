@@ -198,7 +198,8 @@ def report(
     for path in paths:
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    loaded = records.load_all(paths, older=True)
+    with err.status("reading records"):
+        loaded = records.load_all(paths, older=True)
     if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
@@ -207,9 +208,9 @@ def report(
         folder = out_folder or first
         folder = folder / name if len(names) > 1 else folder
         card = _card(paths, name)
-        written = reports.write(
-            [r for r in loaded if r.config.benchmark.name == name], card, folder, _words(formats)
-        )
+        of_benchmark = [r for r in loaded if r.config.benchmark.name == name]
+        with err.status(f"writing the report on {name}") as status:
+            written = reports.write(of_benchmark, card, folder, _words(formats), status.update)
         for note in written.notes:
             err.print(note, soft_wrap=True, markup=False)
         for path in written.paths:

@@ -13,7 +13,7 @@ from acn_bench.analysis.comparison import compare
 from acn_bench.registry import KINDS
 from acn_bench.reports import csv as csv_report
 from acn_bench.reports import html, latex, markdown, tables
-from acn_bench.reports.figures import pairs, style
+from acn_bench.reports.figures import pairs
 from acn_bench.reports.model import Bullets, Cell, Column, Note, Report, Rows, Section, Table, Terms
 from acn_bench.result import Guard
 
@@ -373,15 +373,7 @@ def test_a_long_name_leaves_a_figure_its_size(records):
 
     made = records(("naive",), ("ac",), seeds=(0, 1))
     long = [named(r, f"nets.{'a_long_name_' * n}:make") for r in made for n in (10, 11)]
-    # a collapsed layout is a warning, which is an error here
     figure = pairs.draw(compare([*made, *long]), "forgetting")
 
     lines = re.findall(r"<text[^>]*>([^<]*)</text>", figure.parts[0].svg)
     assert max(map(len, lines)) <= 58
-
-
-def test_a_label_is_broken_between_its_parts_and_loses_its_middle():
-    assert style.wrapped("naive · plain", 28) == "naive · plain"
-    assert style.wrapped("naive · mixer plain · depth 10", 20) == "naive · mixer plain\ndepth 10"
-    assert style.wrapped(f"naive · {'a' * 30}:make", 20) == f"naive\n{'a' * 20}\n{'a' * 10}:make"
-    assert style.wrapped(f"naive · {'a' * 60}:make", 20) == f"naive\n{'a' * 19}…\n{'a' * 15}:make"
