@@ -96,6 +96,10 @@ def benchmark(name: str) -> BenchmarkCard:
     path = benchmark_path(name)
     card: BenchmarkCard = _read(path, "protocol", _benchmark_type, KINDS)
     check_claims(card)
+    # here, not when a command asks for them
+    with_values(card, card.quick, "quick")
+    for preset, values in card.preset.items():
+        with_values(card, values.values, f"preset.{preset}")
     return card
 
 
@@ -108,7 +112,44 @@ def strategy(name: str) -> StrategyCard:
     """The strategy card of that name, or at that path. Raises LookupError, ValueError."""
     path = _path("strategies", name)
     card: StrategyCard = _read(path, "options", _strategy_type, STRATEGIES)
+    quick_options(card)
     return card
+
+
+def with_values(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
+    """The card with other values of its protocol or defaults; `table` names their source in a message.
+
+    Raises ValueError for a key or a value that the card cannot have.
+    """
+    protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
+    for key, value in values.items():
+        fields = protocol if key in protocol else defaults
+        if key not in fields:
+            known = closest(key, {**protocol, **defaults})
+            raise ValueError(f"card {card.name}: [{table}] has {shorten(key)}. {known}")
+        fields[key] = value
+    try:
+        return msgspec.structs.replace(
+            card,
+            protocol=msgspec.convert(protocol, type(card.protocol)),
+            defaults=msgspec.convert(defaults, type(card.defaults)),
+        )
+    except msgspec.ValidationError as e:
+        raise ValueError(f"card {card.name}: [{table}]: {message(e)}") from e
+
+
+def quick_options(card: StrategyCard) -> Strategy:
+    """The strategy with its card's [quick] options. Raises ValueError for one that it cannot have."""
+    if not card.quick:
+        return card.options
+    try:
+        options: Strategy = msgspec.convert(
+            msgspec.to_builtins(card.options) | card.quick, type(card.options)
+        )
+    except msgspec.ValidationError as e:
+        known = [f.name for f in msgspec.structs.fields(card.options)]
+        raise ValueError(f"card {card.name}: [quick]: {suggest_key(e, known)}") from e
+    return options
 
 
 def _benchmark_type(tag: str) -> Any:

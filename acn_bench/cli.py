@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
@@ -19,10 +18,11 @@ from acn_bench import __version__, catalog, cli_options, home, interruption
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.registry import closest
+from acn_bench.terminal import Terminal
 
 OK, FAILED, MENDABLE = 0, 1, 2
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Terminal()
+err = Terminal(stderr=True)
 
 
 class _Commands(TyperGroup):
@@ -71,6 +71,11 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except (ValueError, LookupError, OSError) as e:
             _print_error(sentence(e))
+            raise typer.Exit(MENDABLE) from None
+        except SystemExit as e:  # a user's function called it
+            if e.code:
+                raise
+            _print_error("sys.exit ended the command before it was done")
             raise typer.Exit(MENDABLE) from None
         except KeyboardInterrupt as e:  # typer would exit with another code
             raise typer.Exit(interruption.exit_code(e)) from None
@@ -193,7 +198,8 @@ def report(
     for path in paths:
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    loaded = records.load_all(paths, older=True)
+    with err.status("reading records"):
+        loaded = records.load_all(paths, older=True)
     if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
@@ -202,9 +208,9 @@ def report(
         folder = out_folder or first
         folder = folder / name if len(names) > 1 else folder
         card = _card(paths, name)
-        written = reports.write(
-            [r for r in loaded if r.config.benchmark.name == name], card, folder, _words(formats)
-        )
+        of_benchmark = [r for r in loaded if r.config.benchmark.name == name]
+        with err.status(f"writing the report on {name}") as status:
+            written = reports.write(of_benchmark, card, folder, _words(formats), status.update)
         for note in written.notes:
             err.print(note, soft_wrap=True, markup=False)
         for path in written.paths:

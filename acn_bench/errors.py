@@ -8,6 +8,9 @@ QUOTED = 100  # characters of a value in a message
 _ITEMS = 4  # of a list or dictionary that is quoted
 _EXACT = (type(None), bool, float, complex)  # their repr is short
 
+_TERMINATED = 143  # the exit code of SIGTERM, with which a worker's handler ends it
+_LONGEST = 300  # characters of a foreign message
+
 
 def sentence(error: BaseException) -> str:
     """The message on one line and one screen; that of an error that users cannot mend begins with its type."""
@@ -16,21 +19,26 @@ def sentence(error: BaseException) -> str:
         return within_screen(f"{place}{error.strerror}")
     text = message(error)
     mendable = isinstance(error, ValueError | LookupError | OSError)
-    if mendable or type(error).__name__ == "DivergedError":
+    if isinstance(error, LookupError) and " " not in text:  # Python's own: "7" is no sentence
+        mendable = False
+    if text and (mendable or type(error).__name__ == "DivergedError"):
         return text
     return f"{type(error).__name__}: {text}"
 
 
 def message(error: BaseException) -> str:
-    """What an error of any code says, on one line and one screen; values that it holds are shortened."""
+    """What an error of any code says, on one line and one screen; empty where it cannot be read.
+
+    Values that it holds are shortened.
+    """
     if type(error).__str__ in (BaseException.__str__, KeyError.__str__):
         # str() would write out a list of any length, and put a KeyError's text in quotes
         texts = [value if isinstance(value, str) else shorten(value) for value in error.args]
         return within_screen(", ".join(texts))
     try:
         return within_screen(str(error))
-    except Exception:  # anybody's code
-        return "it has no message"
+    except (Exception, SystemExit):  # anybody's code
+        return ""
 
 
 def within_screen(text: str) -> str:
@@ -97,6 +105,21 @@ def _items(shown: list[str], count: int, left: str, right: str) -> str:
     more = [f"… {count:,} in all" if shown else "…"] * (count > len(shown))
     comma = "," * (count == 1 and left == "(")  # of a tuple of one
     return f"{left}{', '.join(shown + more)}{comma}{right}"
+
+
+def reason(error: BaseException) -> str:
+    """Type and message of what foreign code raised, on one line; of a message that cannot be read the type alone."""
+    is_key = type(error).__str__ is KeyError.__str__ and len(error.args) == 1
+    text = shorten(error.args[0]) if is_key else message(error)
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"{type(error).__name__}: {short}" if text else type(error).__name__
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether it is Ctrl-C or SIGTERM, which end the process, and no failure of the code that it came from."""
+    if isinstance(error, SystemExit):
+        return error.code == _TERMINATED
+    return isinstance(error, KeyboardInterrupt)
 
 
 class MissingData(LookupError):  # noqa: N818 - named by its cause

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import msgspec
-
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import MAX_SEED, RunConfig, Seeds
-from acn_bench.errors import listed, message, plain, shorten
+from acn_bench.errors import listed, plain, shorten
 from acn_bench.families.names import backbone_spec
 from acn_bench.overrides import PlannedRun, Setting, Shape, full_key, sweep
 from acn_bench.registry import KINDS, closest
@@ -80,7 +78,7 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     settings = [Setting.parse(text) for text in choices.settings]
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
-    card = _quick(card) if choices.quick else card
+    card = catalog.with_values(card, card.quick, "quick") if choices.quick else card
     runs = _swept(_base_runs(card, choices, preset), settings)
     if len(_unique(run.benchmark.data_arguments for run in runs)) > 1:
         raise ValueError(
@@ -188,32 +186,7 @@ def _with_preset(card: BenchmarkCard, name: str) -> BenchmarkCard:
         raise LookupError(f"--set preset={plain(name)}: the card {card.name} has no presets")
     if name not in card.preset:
         raise LookupError(f"--set preset={plain(name)}: {closest(name, card.preset)}")
-    return _replaced(card, card.preset[name].values, f"preset.{name}")
-
-
-def _quick(card: BenchmarkCard) -> BenchmarkCard:
-    """The card with its [quick] values."""
-    return _replaced(card, card.quick, "quick")
-
-
-def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
-    """The card with other values of its protocol or defaults; `table` names their source in a message."""
-    protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
-    for key, value in values.items():
-        fields = protocol if key in protocol else defaults
-        if key not in fields:
-            raise ValueError(
-                f"card {card.name}: [{table}] has {shorten(key)}. {closest(key, protocol)}"
-            )
-        fields[key] = value
-    try:
-        return msgspec.structs.replace(
-            card,
-            protocol=msgspec.convert(protocol, type(card.protocol)),
-            defaults=msgspec.convert(defaults, type(card.defaults)),
-        )
-    except msgspec.ValidationError as e:
-        raise ValueError(f"card {card.name}: [{table}]: {message(e)}") from e
+    return catalog.with_values(card, card.preset[name].values, f"preset.{name}")
 
 
 def _arm(text: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark, Network]:
@@ -266,14 +239,7 @@ def _is_bound(name: str) -> bool:
 def _options(name: str, quick: bool) -> Strategy:
     """The options of a strategy's card; with `quick`, its [quick] values first."""
     card = catalog.strategy(name)
-    if not quick or not card.quick:
-        return card.options
-    try:
-        values = msgspec.to_builtins(card.options) | card.quick
-        options: Strategy = msgspec.convert(values, type(card.options))
-    except msgspec.ValidationError as e:
-        raise ValueError(f"card {card.name}: [quick]: {message(e)}") from e
-    return options
+    return catalog.quick_options(card) if quick else card.options
 
 
 def _refuse_same_names(strategies: Sequence[Strategy]) -> None:

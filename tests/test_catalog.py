@@ -198,3 +198,36 @@ def test_a_strategy_card_says_where_each_of_its_values_comes_from(name):
     options = [f.name for f in msgspec.structs.fields(card.options) if f.name != "name"]
     assert [option for option in options if option not in card.source] == []
     assert card.citation
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("[quick]\nepcohs = 1", r"card split_cifar100: \[quick\] has 'epcohs'. Did you mean 'epochs'"),
+        ("[quick]\nsede = [0]", r"\[quick\] has 'sede'. Did you mean 'seeds'"),
+        ("[quick]\nepochs = 'many'", r"\[quick\]: Expected `int`"),
+        ("[preset.mine]\nsource = 'me'\nvalues = { epcohs = 1 }", r"\[preset.mine\] has 'epcohs'"),
+    ],
+)  # fmt: skip
+def test_the_values_of_quick_and_of_presets_are_checked_when_a_card_is_read(
+    root, tmp_path, added, message
+):
+    text = (root / "benchmarks" / "split_cifar100.toml").read_text(encoding="utf-8")
+    table = added.partition("\n")[0]
+    others = [part for part in text.split("\n[") if not f"[{part}".startswith(table)]
+    path = tmp_path / "mine.toml"
+    path.write_text("\n[".join(others) + f"\n{added}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=message):
+        catalog.benchmark(str(path))
+
+
+def test_the_quick_options_of_a_strategy_are_checked_when_its_card_is_read(root, tmp_path):
+    text = (root / "strategies" / "si.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{text}\n[quick]\nstrenght = 2.0\n", encoding="utf-8")
+
+    with pytest.raises(
+        ValueError, match=r"card si: \[quick\]: .*'strenght'. Did you mean 'strength'"
+    ):
+        catalog.strategy(str(path))  # fmt: skip

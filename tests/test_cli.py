@@ -247,10 +247,11 @@ def start(folder, *words, script=False):
     )
 
 
-def wait_for(condition, seconds=240):  # for a busy machine
+def wait_for(condition, command=None, seconds=240):  # for a busy machine
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
+        assert command is None or command.poll() is None, command.communicate()
         time.sleep(0.02)
 
 
@@ -287,7 +288,7 @@ def crowd(tmp_path_factory):
     commands = [start(folder, *words, script=True) for _ in range(3)]
     killed, *others = commands
     try:
-        wait_for(lambda: list(tiny.glob("records/*.json")))
+        wait_for(lambda: list(tiny.glob("records/*.json")), killed)
         time.sleep(0.17)
         workers = descendants(killed.pid)
         killed.kill()
@@ -361,10 +362,10 @@ def test_a_signal_is_one_line_and_its_code_and_leaves_no_worker(card, number, mo
     command = start(card.parent, *LONG, script=moment == "workers work")
     libraries = Path(f"/proc/{command.pid}/maps")
     if moment == "workers work":
-        wait_for(lambda: len(list(card.parent.glob("runs/tiny/locks/*.lock"))) == 2)
+        wait_for(lambda: len(list(card.parent.glob("runs/tiny/locks/*.lock"))) == 2, command)
     else:  # a library that comes early, or late, tells how far the process is
         library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
-        wait_for(lambda: library in libraries.read_text())
+        wait_for(lambda: library in libraries.read_text(), command)
     workers = descendants(command.pid)
     if number == signal.SIGINT:
         os.killpg(command.pid, number)  # as a terminal does: its workers hear it, too
@@ -452,6 +453,55 @@ def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
 
 
 # ---------------------------------------------------------------- what the user can mend
+
+
+EXITS = """
+import sys
+from torch import nn
+
+def make(num_classes):
+    sys.exit()
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Linear(3072, num_classes)
+
+    def forward(self, x):
+        sys.exit(0)
+
+def data():
+    sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--backbones", "exits_at_once:Net"], "there is no backbone factory 'exits_at_once:Net' (pkg.module:function): SystemExit: 0"),
+        (["--backbones", "exits_later:make"], "exits_later:make failed with num_classes=2: SystemExit"),
+        (["--backbones", "exits_later:Net"], "exits_later:Net: SystemExit: 0"),
+        (["--data", "exits_later:data"], "exits_later:data failed with no arguments: SystemExit: 0"),
+    ],
+)  # fmt: skip
+def test_sys_exit_in_the_users_code_is_one_message_and_2(card, monkeypatch, words, message):
+    (card.parent / "exits_at_once.py").write_text("raise SystemExit(0)")
+    (card.parent / "exits_later.py").write_text(EXITS)
+    monkeypatch.syspath_prepend(card.parent)
+
+    done = call("run", card, "--out", card.parent / "runs", *words)
+
+    assert (done.exit_code, done.stderr) == (2, f"error: {message}\n")
+
+
+def test_a_command_that_exits_before_it_is_done_says_so(monkeypatch):
+    monkeypatch.setattr("acn_bench.catalog.benchmark_path", lambda _: sys.exit())
+
+    done = call("run", "split_cifar100")
+
+    assert (done.exit_code, done.stderr) == (
+        2, "error: sys.exit ended the command before it was done\n",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

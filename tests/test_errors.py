@@ -13,9 +13,10 @@ from acn_bench.errors import QUOTED, SCREEN, listed, message, sentence, shorten
         (OSError(2, "No such file", "/a/b"), "/a/b: No such file"),
         (ValueError("two\n  lines"), "two lines"),
         (KeyError("a key, without the quotes"), "a key, without the quotes"),
+        (KeyError(7), "KeyError: 7"),
+        (IndexError(), "IndexError: "),
         (RuntimeError("out of memory"), "RuntimeError: out of memory"),
         (ZeroDivisionError(), "ZeroDivisionError: "),
-        (KeyError(7), "7"),
         (ValueError("a value", [1, 2]), "a value, [1, 2]"),
     ],
 )
@@ -69,8 +70,8 @@ def test_a_value_of_any_size_is_quoted_in_a_few_characters(value):
             assert "\n" not in sentence(error)
 
 
-def test_an_error_that_cannot_speak_has_no_message():
-    assert sentence(SpeechlessError()) == "it has no message"
+def test_of_an_error_that_cannot_speak_the_type_is_named():
+    assert sentence(SpeechlessError()) == "SpeechlessError: "
 
 
 def test_of_a_long_message_the_beginning_and_the_remedy_stay():

@@ -1,6 +1,8 @@
 """A benchmark and choices -> the runs of a plan."""
 
 import json
+import sys
+from types import ModuleType
 
 import pytest
 from msgspec.structs import replace
@@ -459,6 +461,20 @@ def test_a_factory_in_a_module_of_one_word_is_a_factory_too(runs):
     (backbone,) = {c.backbone for c in runs(backbones=("json:loads",))}
     assert backbone == FactorySpec(factory="json:loads")
     assert json.loads("1") == 1
+
+
+@pytest.mark.parametrize("function", ["plain", "released"])
+def test_a_factory_may_be_called_like_a_variant(runs, function):
+    (backbone,) = {c.backbone for c in runs(backbones=(f"json:{function}",))}
+    assert backbone == FactorySpec(factory=f"json:{function}")
+    with pytest.raises(LookupError, match="unknown backbone 'no_such_module'"):
+        runs(backbones=(f"no_such_module:{function}",))
+
+
+def test_a_module_without_a_spec_is_no_traceback(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "made_here", ModuleType("made_here"))
+    (backbone,) = {c.backbone for c in runs(backbones=("made_here:plain",))}
+    assert backbone == FactorySpec(factory="made_here:plain")
 
 
 # ---------------------------------------------------------------- schemes

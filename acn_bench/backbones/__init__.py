@@ -202,14 +202,12 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     head.
     """
     make = user_functions.function(factory, "backbone factory")
-    try:
+    with user_functions.guarded(f"{factory} failed with num_classes={num_classes}"):
         network = make(num_classes=num_classes)
-    except Exception as e:  # user code
-        raise ValueError(
-            f"{factory} failed with num_classes={num_classes}: {type(e).__name__}: {e}"
-        ) from e
-    if not isinstance(network, nn.Module) or not isinstance(
-        getattr(network, "head", None), nn.Linear
-    ):
+    with user_functions.guarded(f"{factory} made a network that cannot be read"):
+        fits = isinstance(network, nn.Module) and isinstance(
+            getattr(network, "head", None), nn.Linear
+        )
+    if not fits:
         raise ValueError(f"{factory} must make an nn.Module whose `.head` is its final nn.Linear")
-    return network
+    return network  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from acn_bench import parsing
+from acn_bench import parsing, tensor_file
 from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
@@ -70,7 +70,7 @@ def write(model: Network, path: Path, extra: dict[str, str] | None = None) -> No
     tensors = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
     _refuse_not_finite(tensors)
     with atomic(path) as part:
-        part.write_bytes(safetensors.torch.save(tensors, {**(extra or {}), **header.encoded()}))
+        part.write_bytes(tensor_file.encoded(tensors, {**(extra or {}), **header.encoded()}))
 
 
 def about(path: Path) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """RunConfigs and data -> an estimate of how long each run takes, from a few timed training steps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 import torch
 from torch import nn
 
+from acn_bench import user_functions
 from acn_bench.benchmarks.run import Cost
 from acn_bench.config import RunConfig
 from acn_bench.data.data_set import DataSet
@@ -55,6 +57,20 @@ def seconds(
     return estimates
 
 
+@contextmanager
+def _named(config: RunConfig) -> Iterator[None]:
+    """Name the network that cannot take a step: ours for want of memory, the user's for any reason."""
+    what = f"{config.backbone.name} cannot be trained here"
+    if config.backbone.function is not None:
+        with user_functions.guarded(what):
+            yield
+        return
+    try:
+        yield
+    except RuntimeError as e:
+        raise ValueError(f"{what}: {str(e).partition(chr(10))[0]}") from e
+
+
 def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:
     """The work of a run, as its kind estimates it."""
     planning = KINDS.load(config.benchmark.kind).planning_module
@@ -79,13 +95,9 @@ def _timed(
             break
         share = (end - start) / (len(networks) - len(known))
         largest = min(cost.batch_size, data.counts.train, LARGEST)
-        try:
-            with torch.random.fork_rng():
-                step = _training_step(config, cost, data, device)
-                known[network] = _seconds_per_image(step, largest, start + share, end)
-        except RuntimeError as e:  # a factory for other images; no memory
-            reason = str(e).partition("\n")[0]
-            raise ValueError(f"{config.backbone.name} cannot be trained here: {reason}") from e
+        with _named(config), torch.random.fork_rng():
+            step = _training_step(config, cost, data, device)
+            known[network] = _seconds_per_image(step, largest, start + share, end)
     return known
 
 

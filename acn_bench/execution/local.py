@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
-from acn_bench.execution import worker
+from acn_bench.execution import main_guard, worker
 from acn_bench.execution.job import END, Job, Placement, RunEvent
 from acn_bench.execution.worker import Busy
 
@@ -60,6 +60,7 @@ class LocalExecutor:
 
     def execute(self, configs: Sequence[RunConfig], job: Job) -> Generator[RunEvent]:
         """Run every config; yield its events as they come. See `executor.Executor`."""
+        main_guard.end_worker()
         assert job.world_size == 1  # `prepare` refuses more: no kind's runs span processes yet
         waiting = deque(configs)
         deaths: dict[str, str] = {}  # run_id -> how its process ended
@@ -158,6 +159,8 @@ def _receive(w: _Worker) -> RunEvent | Busy | _Death:
         w.died = True
         w.process.join(timeout=5)
         code = w.process.exitcode
+        if code == main_guard.EXIT_CODE:
+            raise ValueError(main_guard.MESSAGE) from None
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
         answer = _Death(w.config, f"its process {how}")
     if not isinstance(answer, RunEvent) or answer.state in END:

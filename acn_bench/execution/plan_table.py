@@ -8,6 +8,7 @@ from rich.table import Table
 from acn_bench.analysis import labels
 from acn_bench.config import RunConfig
 from acn_bench.errors import listed
+from acn_bench.printable import one_line
 
 _TITLES = ("strategy", "backbone", "scheme", "depth", "settings")
 
@@ -17,7 +18,10 @@ class PlanTable:
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         settings = labels.distinguishing(configs)
-        self._rows = {c.run_id: (*_arm(c), s) for c, s in zip(configs, settings, strict=True)}
+        self._rows = {
+            c.run_id: tuple(map(one_line, (*_arm(c), s)))
+            for c, s in zip(configs, settings, strict=True)
+        }
 
     def name(self, config: RunConfig) -> str:
         """In one line: "si ac_mixer:plain d5 equal images seed 0"."""

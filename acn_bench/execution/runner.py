@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import safetensors.torch
 import torch
 
-from acn_bench import records, run_folder, user_functions
+from acn_bench import records, run_folder, tensor_file, user_functions
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Progress, Run, RunOutput
 from acn_bench.config import RunConfig
@@ -70,9 +69,9 @@ def run(
     name = records.free_path(folder.records, stem).stem
     about = {"run_id": record.run_id, "config": _json(config)}
     with run_folder.atomic(folder.records / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(output.examples, about))
+        part.write_bytes(tensor_file.encoded(output.examples, about))
     with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(output.weights, about | _header(config)))
+        part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
     records.save(record, folder.records)
     resume_file.remove()
     return record

@@ -19,7 +19,7 @@ from filelock import Timeout
 
 from acn_bench import home, records
 from acn_bench.config import RunConfig
-from acn_bench.errors import sentence
+from acn_bench.errors import is_stop, sentence
 from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.locks import lock
@@ -106,7 +106,9 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
         return Busy(config)
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as e:
+    except BaseException as e:  # a user's function may call sys.exit
+        if is_stop(e):
+            raise
         return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
 
 

@@ -1,6 +1,7 @@
 """A backbone's name and sizes -> its spec. This module alone defines which combinations exist."""
 
 import re
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -67,12 +68,16 @@ def _mistake(error: msgspec.ValidationError, sizes: dict[str, Any], known: list[
     return f"{match['key']} is {shorten(sizes[match['key']])}: {match['expected']}"
 
 
-def _is_factory(base: str, variant: str) -> bool:
-    """Whether this is `pkg.module:factory`, or `module:factory` where such a module exists."""
+def _is_factory(base: str, function: str) -> bool:
+    """Whether this is `pkg.module:factory`, or `module:factory` where such a module exists, `nets:plain` too."""
     if "." in base:
         return True
-    is_ours = base in BACKBONES or variant in ("", *VARIANTS)
-    return not is_ours and base.isidentifier() and find_spec(base) is not None
+    if base in BACKBONES or not function or not base.isidentifier():
+        return False
+    try:
+        return find_spec(base) is not None
+    except ValueError:  # a module that was made, not found: a script's `__main__`
+        return base in sys.modules
 
 
 def descriptions() -> dict[str, str]:

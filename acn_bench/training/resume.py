@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from acn_bench.errors import shorten
 from acn_bench.run_folder import atomic
 
 State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
@@ -183,7 +184,7 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {key: _packed(inner, tensors) for key, inner in value.items()}
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {value!r:.80}")
+    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {shorten(value)}")
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
