@@ -57,7 +57,8 @@ def run(
     """Attack every image that the model classifies correctly.
 
     Weights, modes, gradients of the weights and the random state stay as they are. A module is attacked in
-    evaluation mode; a function that calls a module must see to that itself.
+    evaluation mode; a function that calls a module must see to that itself. To show progress, attack slices of the
+    images one after the other.
 
     Args:
         model: an `nn.Module` on `device`, or a function.

@@ -1,5 +1,6 @@
 """Attacks find the images that a network gets wrong within ε, change nothing else, and cost what the plan says."""
 
+import copy
 import logging
 import sys
 
@@ -159,6 +160,28 @@ def test_a_tracer_stays_installed(linear, digits):
         assert sys.gettrace() is tracer
     finally:
         sys.settrace(before)
+
+
+@pytest.mark.gpu
+def test_a_network_on_a_gpu_is_attacked_from_the_same_starts(linear, digits):
+    x, y = digits
+    attack = Attack("standard", 0.12, iterations=10, queries=50)
+    here = attacks.run(linear, x, y, attack)
+    there = attacks.run(copy.deepcopy(linear).cuda(), x.cuda(), y.cuda(), attack, device="cuda")
+    assert (there.robust != here.robust).sum() <= 1  # rounding can move a near tie
+    assert (there.images - x).abs().max() <= attack.epsilon + 1e-6
+    guard = gradient_masking.gradients_lead(
+        there,
+        gradient_masking.other_attacks(
+            copy.deepcopy(linear).cuda(),
+            there,
+            y.cuda(),
+            attack,
+            {"cpu": here.images},
+            device="cuda",
+        ),
+    )
+    assert guard.passed
 
 
 def test_it_runs_inside_inference_mode(linear, digits):
