@@ -7,6 +7,7 @@
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def execute(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("library", pipelines())
 def test_a_pipeline_runs_as_it_is_written(execute, library):
-    pytest.importorskip(library, reason=f"{library} is no dependency")
+    if find_spec(library) is None:  # robustbench cannot be imported by itself
+        pytest.skip(f"{library} is no dependency")
     model = execute(PIPELINES, [pipelines()[library]])["model"]
     assert isinstance(model, torch.nn.Module)
     assert all(p.isfinite().all() for p in model.parameters())
