@@ -2,6 +2,7 @@
 
 PY := .venv/bin/python
 READY := .venv/ready
+PIP := $(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
 PYTHON ?=# which Python makes .venv; empty: the first of those below that is new enough
 MARK ?= not gpu and not slow and not network and not data
 ARGS ?=# more words for pytest: make test ARGS="-k catalog"
@@ -30,11 +31,12 @@ check: setup ## format, lint, types, and who imports whom
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: setup ## speed, side by side, and whether accuracies agree with stock Avalanche's; half an hour
+bench: setup ## speed, side by side, whether accuracies agree with stock Avalanche's, and the cost of reports; 40 minutes
 	$(PY) tools/bench_line.py
 	$(PY) tools/bench_backbones.py
 	$(PY) tools/bench_corruptions.py
 	$(PY) tools/compare_accuracy.py
+	$(PY) tools/bench_report.py
 
 wheel: setup ## the wheel and the source distribution, into dist/
 	$(PY) -m build
@@ -46,6 +48,7 @@ clean: ## remove what was built; .venv and runs stay
 $(READY): pyproject.toml constraints.txt
 	@sh tools/make_venv.sh .venv $(PYTHON)
 	@echo "Installing acn_bench into .venv. The first time, PyTorch is about 5 GB: some minutes."
-	@$(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps robustbench
 	@touch $@
 	@echo "Ready: $$($(PY) --version), PyTorch $$($(PY) -c 'from importlib.metadata import version as v; print(v("torch"))')."

@@ -1,37 +1,26 @@
 """`python -m acn_bench`, and the command acn-bench."""
 
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from acn_bench import interruption
 
-INTERRUPTED = 130  # the exit code that shells use for Ctrl-C
 
-
-def main() -> NoReturn:
-    """Run the command line; Ctrl-C prints one line at any moment, and exits with 130."""
+def main() -> None:
+    """Run the command line; Ctrl-C, SIGTERM and SIGHUP print one line at any moment; exit with 130, 143 and 129."""
     try:
-        with interruption.defer():
+        interruption.listen()
+        with interruption.exits_at_once():
             from acn_bench import cli
 
         script = Path(sys.argv[0]).stem
         cli.app(prog_name=script if script == "acn-bench" else "python -m acn_bench")
-    except KeyboardInterrupt:
-        pass
-    except SystemExit as end:
-        if end.code != INTERRUPTED:
-            raise
-    print(
-        "interrupted: finished runs are saved; run the same command again to resume",
-        file=sys.stderr,
-    )
-    # If the interrupt came inside exec(), as in some imports, CPython would end by the signal instead of
-    # the exit code.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    except KeyboardInterrupt as e:
+        interruption.end(interruption.exit_code(e))
+    except SystemExit as e:
+        if e.code in interruption.ENDS:
+            interruption.end(int(e.code))
+        raise
 
 
 if __name__ == "__main__":  # a worker imports this file too, under another name

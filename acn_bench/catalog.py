@@ -3,7 +3,6 @@
 A card is a small TOML file: it defines *what* is measured or with what; the package defines *how*.
 """
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, Literal, get_args, get_origin
@@ -11,7 +10,9 @@ from typing import Any, Generic, Literal, get_args, get_origin
 import msgspec
 from typing_extensions import TypeVar
 
+from acn_bench import parsing
 from acn_bench.config import B
+from acn_bench.errors import message, shorten
 from acn_bench.registry import KINDS, STRATEGIES, Registry, closest, suggest_key
 from acn_bench.spec import Name, Strategy, Struct
 
@@ -95,6 +96,10 @@ def benchmark(name: str) -> BenchmarkCard:
     path = benchmark_path(name)
     card: BenchmarkCard = _read(path, "protocol", _benchmark_type, KINDS)
     check_claims(card)
+    # here, not when a command asks for them
+    with_values(card, card.quick, "quick")
+    for preset, values in card.preset.items():
+        with_values(card, values.values, f"preset.{preset}")
     return card
 
 
@@ -107,7 +112,44 @@ def strategy(name: str) -> StrategyCard:
     """The strategy card of that name, or at that path. Raises LookupError, ValueError."""
     path = _path("strategies", name)
     card: StrategyCard = _read(path, "options", _strategy_type, STRATEGIES)
+    quick_options(card)
     return card
+
+
+def with_values(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
+    """The card with other values of its protocol or defaults; `table` names their source in a message.
+
+    Raises ValueError for a key or a value that the card cannot have.
+    """
+    protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
+    for key, value in values.items():
+        fields = protocol if key in protocol else defaults
+        if key not in fields:
+            known = closest(key, {**protocol, **defaults})
+            raise ValueError(f"card {card.name}: [{table}] has {shorten(key)}. {known}")
+        fields[key] = value
+    try:
+        return msgspec.structs.replace(
+            card,
+            protocol=msgspec.convert(protocol, type(card.protocol)),
+            defaults=msgspec.convert(defaults, type(card.defaults)),
+        )
+    except msgspec.ValidationError as e:
+        raise ValueError(f"card {card.name}: [{table}]: {message(e)}") from e
+
+
+def quick_options(card: StrategyCard) -> Strategy:
+    """The strategy with its card's [quick] options. Raises ValueError for one that it cannot have."""
+    if not card.quick:
+        return card.options
+    try:
+        options: Strategy = msgspec.convert(
+            msgspec.to_builtins(card.options) | card.quick, type(card.options)
+        )
+    except msgspec.ValidationError as e:
+        known = [f.name for f in msgspec.structs.fields(card.options)]
+        raise ValueError(f"card {card.name}: [quick]: {suggest_key(e, known)}") from e
+    return options
 
 
 def _benchmark_type(tag: str) -> Any:
@@ -125,7 +167,7 @@ def check_claims(card: BenchmarkCard) -> None:
         try:
             kind.metric(claim.metric)
         except LookupError as e:
-            raise ValueError(f"card {card.name}: claim {claim.name!r}: {e}") from e
+            raise ValueError(f"card {card.name}: claim {shorten(claim.name)}: {message(e)}") from e
 
 
 def names(kind: CardKind) -> list[str]:
@@ -140,7 +182,7 @@ def _path(kind: CardKind, name: str) -> Path:
             raise LookupError(f"there is no {singular} card at {name}")
         return Path(name)
     if name not in names(kind):
-        raise LookupError(f"unknown {singular} {name!r}. {closest(name, names(kind))}")
+        raise LookupError(f"unknown {singular} {shorten(name)}. {closest(name, names(kind))}")
     return _folder(kind) / f"{name}.toml"
 
 
@@ -152,19 +194,25 @@ def _folder(kind: CardKind) -> Path:
 
 def _read(path: Path, table: str, type_of: Callable[[str], Any], known: Registry[Any]) -> Any:
     """Read a card. Its `table` holds the tag of its type; the card's name is copied into it."""
+    raw = _toml(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
         if "name" in raw and isinstance(raw.get(table), dict):
             raw[table]["name"] = raw["name"]
         card = type_of(known.tag(raw.get(table), "kind", f"$.{table}"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise ValueError(f"{path} is not a TOML file: {e}") from e
     except ValueError as e:
-        raise ValueError(f"{path}: {e}") from e
+        raise ValueError(f"{path}: {message(e)}") from e
     try:
         return msgspec.convert(raw, card)
     except msgspec.ValidationError as e:
         raise ValueError(f"{path}: {suggest_key(e, _keys(card))}") from e
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    raw = parsing.file_bytes(path)
+    try:
+        return parsing.toml(raw.decode("utf-8"))
+    except ValueError as e:  # UnicodeDecodeError among them
+        raise ValueError(f"{path} is not a TOML file: {message(e)}") from e
 
 
 def _keys(card: Any) -> list[str]:

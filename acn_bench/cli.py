@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, cli_options, interruption
+from acn_bench import __version__, catalog, cli_options, home, interruption
 from acn_bench.cli_options import LISTS
-from acn_bench.errors import MissingData, sentence
+from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.registry import closest
+from acn_bench.terminal import Terminal
 
-OK, FAILED, MENDABLE, INTERRUPTED = 0, 1, 2, 130
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+OK, FAILED, MENDABLE = 0, 1, 2
+out = Terminal()
+err = Terminal(stderr=True)
 
 
 class _Commands(TyperGroup):
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 
 def _mendable(command: Callable[..., None]) -> Callable[..., None]:
-    """Print ValueError, LookupError and OSError as one line and exit with 2; with 130 for Ctrl-C."""
+    """Print ValueError, LookupError and OSError as one line and exit with 2; a signal has its own code."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -72,14 +72,24 @@ def _mendable(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, LookupError, OSError) as e:
             _print_error(sentence(e))
             raise typer.Exit(MENDABLE) from None
-        except KeyboardInterrupt:  # typer would exit with another code
-            raise typer.Exit(INTERRUPTED) from None
+        except SystemExit as e:  # a user's function called it
+            if e.code:
+                raise
+            _print_error("sys.exit ended the command before it was done")
+            raise typer.Exit(MENDABLE) from None
+        except KeyboardInterrupt as e:  # typer would exit with another code
+            raise typer.Exit(interruption.exit_code(e)) from None
 
     return wrapped
 
 
 def _print_error(message: str) -> None:
-    err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+    err.print(f"[red]error:[/red] {escape(within_screen(message))}", soft_wrap=True)
+
+
+def _print_note(sentence: str | None) -> None:
+    if sentence:
+        out.print(sentence, style="dim", soft_wrap=True, markup=False)
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -134,12 +144,13 @@ def run(
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
-    with interruption.defer():
+    _print_note(home.prepare())
+    with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
     options = session.Options(out_folder, data_root, device, jobs, again)
     try:
-        prepared = session.prepare(card, source, plan, options)
+        prepared = session.prepare(card, source, plan, options, _print_note)
     except MissingData as e:
         raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
     plan_summary.print_plan(prepared, out)
@@ -181,13 +192,14 @@ def report(
     formats: cli_options.Formats = "html,pdf",
 ) -> None:
     """Write a report over all records below the paths, without training."""
-    with interruption.defer():
+    with interruption.exits_at_once():
         from acn_bench import records, reports
 
     for path in paths:
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    loaded = records.load_all(paths, older=True)
+    with err.status("reading records"):
+        loaded = records.load_all(paths, older=True)
     if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
@@ -196,9 +208,9 @@ def report(
         folder = out_folder or first
         folder = folder / name if len(names) > 1 else folder
         card = _card(paths, name)
-        written = reports.write(
-            [r for r in loaded if r.config.benchmark.name == name], card, folder, _words(formats)
-        )
+        of_benchmark = [r for r in loaded if r.config.benchmark.name == name]
+        with err.status(f"writing the report on {name}") as status:
+            written = reports.write(of_benchmark, card, folder, _words(formats), status.update)
         for note in written.notes:
             err.print(note, soft_wrap=True, markup=False)
         for path in written.paths:
@@ -237,8 +249,9 @@ def truncate(
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
 
-    from acn_bench import truncation
-    from acn_bench.device import resolve
+    with interruption.exits_at_once():
+        from acn_bench import truncation
+        from acn_bench.device import resolve
 
     choice = truncation.Choice(tolerance, by_test, depth)
     with out.status("truncating, and measuring the speed"):
@@ -264,7 +277,7 @@ def truncate(
 def list_(kind: cli_options.Kind = None, as_json: cli_options.Json = False) -> None:
     """List the benchmarks, strategies, backbones, data sets and corruptions, and the metrics with their formulas."""
     if kind is not None and kind not in LISTS:
-        raise LookupError(f"there is no list of {kind!r}. {closest(kind, LISTS)}")
+        raise LookupError(f"there is no list of {shorten(kind)}. {closest(kind, LISTS)}")
 
     from acn_bench.inventory import inventory
 

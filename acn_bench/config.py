@@ -1,7 +1,8 @@
 """Everything that decides a run's outcome, resolved: `RunConfig`, and its `run_id`."""
 
 import hashlib
-from typing import Any, Generic
+from functools import lru_cache
+from typing import Annotated, Any, Generic
 
 import msgspec
 from typing_extensions import TypeVar
@@ -13,13 +14,17 @@ S = TypeVar("S", bound=Strategy | None, default=Strategy | None)
 N = TypeVar("N", bound=Network, default=Network)
 
 
+MAX_SEED = 2**63 - 1  # what the generators take
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+
+
 class Seeds(Struct, frozen=True, kw_only=True):
     """Four independent seeds; the arms of a pair share all of them."""
 
-    order: int = 0  # which classes come when
-    init: int = 0  # initial weights
-    data: int = 0  # held-out rows, batch order, augmentation, replay memories
-    noise: int = 0  # test-time corruptions
+    order: Seed = 0  # which classes come when
+    init: Seed = 0  # initial weights
+    data: Seed = 0  # held-out rows, batch order, augmentation, replay memories
+    noise: Seed = 0  # test-time corruptions
 
     def joined(self, between: str) -> str:
         """Order, init, data, noise; one number where they are all the same."""
@@ -64,12 +69,19 @@ def _without_defaults(value: Any) -> Any:
     """A struct as builtins, less the fields that hold their default."""
     if not isinstance(value, msgspec.Struct):
         return msgspec.to_builtins(value)
-    values = {}
-    for field in msgspec.structs.fields(value):
-        default = field.default
-        if field.default_factory is not msgspec.NODEFAULT:
-            default = field.default_factory()
-        if getattr(value, field.name) != default:
-            values[field.name] = _without_defaults(getattr(value, field.name))
+    values = {
+        name: _without_defaults(inner)
+        for name, default in _defaults(type(value))
+        if (inner := getattr(value, name)) != default
+    }
     tag = value.__struct_config__
     return values | ({tag.tag_field: tag.tag} if tag.tag_field else {})
+
+
+@lru_cache
+def _defaults(spec: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    """Each field's name and default; NODEFAULT, which equals no value, where it has none."""
+    return tuple(
+        (f.name, f.default if f.default_factory is msgspec.NODEFAULT else f.default_factory())
+        for f in msgspec.structs.fields(spec)
+    )

@@ -10,6 +10,7 @@ from operator import index
 from typing import Literal, TypeGuard, TypeVar
 
 from acn_bench import noninferiority
+from acn_bench.errors import shorten
 
 Matrix = Sequence[Sequence[float | None]]
 Curve = Sequence[float]
@@ -21,7 +22,7 @@ ROUNDING = 1e-12  # so that rounding does not move an accuracy that equals a bou
 
 def mean(values: Sequence[float | None]) -> float | None:
     """The mean; `None` where there are no values, or where one was not measured."""
-    present = [v for v in values if _measured(v)]
+    present = [v for v in values if v is not None and not isnan(v)]
     return float(sum(present) / len(present)) if present and len(present) == len(values) else None
 
 
@@ -84,10 +85,10 @@ def forgetting(
         "chaudhry": [last] * last,
         "max": [last + 1] * last,
     }
-    drops = [
-        _drop([R[i][j] for i in range(j, stop)], R[last][j])
-        for j, stop in enumerate(_of_kind(kind, stops, "forgetting"))
-    ]
+    chosen = _of_kind(kind, stops, "forgetting")
+    if kind == "first_last":
+        return mean([_minus(R[j][j], R[last][j]) for j in range(last)])
+    drops = [_drop([R[i][j] for i in range(j, stop)], R[last][j]) for j, stop in enumerate(chosen)]
     return mean(drops)
 
 
@@ -114,15 +115,20 @@ def forgetting_by_depth(
 ) -> list[float | None]:
     """`forgetting` after 0 … L blocks, (L+1,); `R[i][j][k]` is the accuracy after k blocks."""
     depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
-    cut = [
-        [[None if curve is None or not len(curve) else curve[k] for curve in row] for row in R]
-        for k in range(depths)
-    ]
+    if kind == "first_last":  # of the diagonal and the last row alone
+        pairs = [(R[j][j], R[-1][j]) for j in range(len(R) - 1)]
+        return [mean([_minus(_cut(a, k), _cut(b, k)) for a, b in pairs]) for k in range(depths)]
+    cut = [[[_cut(curve, k) for curve in row] for row in R] for k in range(depths)]
     return [forgetting(at_depth, kind) for at_depth in cut]
 
 
+def _cut(curve: Curve | None, k: int) -> float | None:
+    """The accuracy after k blocks."""
+    return None if curve is None or not len(curve) else curve[k]
+
+
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
-    known = [v for v in earlier if _measured(v)]
+    known = [v for v in earlier if v is not None and not isnan(v)]
     if not _measured(now) or len(known) != len(earlier):
         return None
     return max(known) - now
@@ -190,7 +196,7 @@ def intransigence(
 
 def _of_kind(kind: str, kinds: dict[str, list[Item]], metric: str) -> list[Item]:
     if kind not in kinds:
-        raise ValueError(f"unknown kind of {metric} {kind!r}; known: {', '.join(kinds)}")
+        raise ValueError(f"unknown kind of {metric} {shorten(kind)}; known: {', '.join(kinds)}")
     return kinds[kind]
 
 
@@ -339,11 +345,13 @@ def _mean_ratio(
     ratios = []
     for corruption, curve in errors.items():
         if not all(map(_measured, (*curve, *reference[corruption]))):
-            raise ValueError(f"an error under {corruption!r} was not measured: it is None or NaN")
+            raise ValueError(
+                f"an error under {shorten(corruption)} was not measured: it is None or NaN"
+            )
         divisor = sum(e - reference_clean for e in reference[corruption])
         if divisor <= 0:
             raise ValueError(
-                f"the reference makes no more errors under {corruption!r}: the ratio is undefined"
+                f"the reference makes no more errors under {shorten(corruption)}: the ratio is undefined"
             )
         ratios.append(sum(e - clean for e in curve) / divisor)
     return sum(ratios) / len(ratios)

@@ -6,14 +6,17 @@ alone is enough where it is unique. A key changes the runs that have it; several
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite
 from typing import Any, get_args
 
 import msgspec
 
+from acn_bench import parsing
 from acn_bench.config import RunConfig, Seeds
+from acn_bench.errors import message, plain, shorten
 from acn_bench.registry import closest
 from acn_bench.spec import Benchmark, Network, Precision, Strategy
 
@@ -32,11 +35,13 @@ class Setting:
         """`key=value[,value…]`; a value in JSON brackets is one value. Raises ValueError."""
         key, equals, value = text.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise ValueError(f"--set {text!r} is not of the form key=value[,value…]")
+            raise ValueError(f"--set {shorten(text)} is not of the form key=value[,value…]")
         parts = [value] if value.lstrip()[0] in "[{" else value.split(",")
         values = tuple(part.strip() for part in parts)
         if "" in values:
-            raise ValueError(f"--set {text!r} has an empty value among those between the commas")
+            raise ValueError(
+                f"--set {shorten(text)} has an empty value among those between the commas"
+            )
         return cls(key.strip(), values)
 
 
@@ -52,31 +57,27 @@ class PlannedRun:
     quick: bool = False
     preset: str = ""
 
-    def keys(self) -> dict[str, str]:
+    @property
+    def keys(self) -> Mapping[str, str]:
         """Full key -> the attribute of the run that holds the field."""
-        attributes = {"benchmark": "benchmark", "backbone": "backbone", "seed": "seeds"}
-        if self.strategy is not None:
-            attributes[f"strategy.{self.strategy.name}"] = "strategy"
-        fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
-        keys = {
-            f"{prefix}.{field.name}": attribute
-            for prefix, attribute in attributes.items()
-            for field in msgspec.structs.fields(getattr(self, attribute))
-            if field.name not in fixed
-        }
-        for name in ("data", "target"):  # --data sets these, and more fields with them
-            keys.pop(f"benchmark.{name}", None)
-        return keys | {"precision": "precision"}
+        strategy = self.strategy
+        learner = None if strategy is None else (type(strategy), strategy.name)
+        return _keys(type(self.benchmark), type(self.backbone), learner)
 
-    def having(self, key: str, text: str) -> "PlannedRun":
+    def having(self, key: str, text: str, known: "Known") -> "PlannedRun":
         """This run with one field set; unchanged where it has no such field."""
-        match self.keys().get(key):
+        match self.keys.get(key):
             case None:
                 return self
             case "precision":
                 return replace(self, precision=_precision(text))
             case attribute:
-                values: dict[str, Any] = {attribute: _set(getattr(self, attribute), key, text)}
+                spec = getattr(self, attribute)
+                # the same object for the same values: a plan may have 200,000 runs
+                place = id(spec), key, text
+                if place not in known:
+                    known[place] = spec, _set(spec, key, text)
+                values: dict[str, Any] = {attribute: known[place][1]}
                 return replace(self, **values)
 
     def resolve(
@@ -104,20 +105,49 @@ class PlannedRun:
         )
 
 
+Known = dict[tuple[int, str, str], tuple[Any, Any]]  # (id, key, value) -> (spec, spec with it)
+
+
+@lru_cache
+def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) -> Mapping[str, str]:
+    """The keys of runs with specs of these types; the strategy has a name, too."""
+    parts = {
+        "benchmark": ("benchmark", benchmark),
+        "backbone": ("backbone", backbone),
+        "seed": ("seeds", Seeds),
+    }
+    if strategy is not None:
+        learner, name = strategy
+        parts[f"strategy.{name}"] = ("strategy", learner)
+    fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
+    keys = {
+        f"{prefix}.{field.name}": attribute
+        for prefix, (attribute, spec) in parts.items()
+        for field in msgspec.structs.fields(spec)
+        if field.name not in fixed
+    }
+    for field in ("data", "target"):  # --data sets these, and more fields with them
+        keys.pop(f"benchmark.{field}", None)
+    return keys | {"precision": "precision"}
+
+
 def sweep(
-    run: PlannedRun, settings: Sequence[Setting], keys: Sequence[str]
+    runs: Iterable[PlannedRun], settings: Sequence[Setting], keys: Sequence[str]
 ) -> Iterator[PlannedRun]:
-    """The run with every combination of the settings' values; `keys` are their full keys."""
-    for values in itertools.product(*(s.values for s in settings)):
-        changed = run
-        for key, value in zip(keys, values, strict=True):
-            changed = changed.having(key, value)
-        yield changed
+    """Each run with every combination of the settings' values; `keys` are their full keys."""
+    known: Known = {}
+    for run in runs:
+        for values in itertools.product(*(s.values for s in settings)):
+            changed = run
+            for key, value in zip(keys, values, strict=True):
+                changed = changed.having(key, value, known)
+            yield changed
 
 
 def full_key(setting: Setting, runs: Sequence[PlannedRun]) -> str:
     """The full key of a setting in these runs. Raises LookupError where there is none, or more than one."""
-    known = list(dict.fromkeys(key for run in runs for key in run.keys()))  # noqa: SIM118
+    kinds = {id(keys): keys for keys in (run.keys for run in runs)}  # few: `_keys` keeps them
+    known = list(dict.fromkeys(key for keys in kinds.values() for key in keys))
     if setting.key in known:
         return setting.key
     matches = [key for key in known if key.endswith("." + setting.key)]
@@ -127,7 +157,7 @@ def full_key(setting: Setting, runs: Sequence[PlannedRun]) -> str:
         raise LookupError(f"--set {setting.key} is ambiguous: write {' or '.join(matches)} in full")
     last_words = [key.rpartition(".")[2] for key in known]
     raise LookupError(
-        f"--set {setting.key}: no run of this plan has such a key. "
+        f"--set {plain(setting.key)}: no run of this plan has such a key. "
         f"{closest(setting.key, known if '.' in setting.key else last_words)}"
     )
 
@@ -137,7 +167,7 @@ def _set(spec: Any, key: str, text: str) -> Any:
     name = key.rpartition(".")[2]
     (field,) = (f for f in msgspec.structs.fields(spec) if f.name == name)
     try:
-        raw = msgspec.json.decode(text) if text[0] in "[{" else text
+        raw = parsing.json_value(text) if text[0] in "[{" else text
         value = msgspec.convert(None if text == "null" else raw, field.type, strict=False)
         changed = msgspec.structs.replace(spec, **{name: value})
         stored = getattr(changed, name)  # a struct may have another form for "inf"
@@ -148,18 +178,18 @@ def _set(spec: Any, key: str, text: str) -> Any:
         words = [w for w in get_args(field.type) if isinstance(w, str)]
         hint = f". {closest(text, words)}" if words else ""
         hint += ". Which data set: --data" if key == "seed.data" else ""
-        raise ValueError(f"--set {key}={text}: {_expected(str(e))}{hint}") from e
+        raise ValueError(f"--set {key}={plain(text)}: {_expected(message(e))}{hint}") from e
 
 
-def _expected(message: str) -> str:
+def _expected(reason: str) -> str:
     """A validation error of msgspec; a wrong type in plain words."""
     types = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-    wrong = re.fullmatch(r"Expected `(int|float|bool)(?: \| null)?`, got `str`", message)
-    return f"it must be {types[wrong[1]]}" if wrong else message
+    wrong = re.fullmatch(r"Expected `(int|float|bool)(?: \| null)?`, got `str`", reason)
+    return f"it must be {types[wrong[1]]}" if wrong else reason
 
 
 def _precision(text: str) -> str:
     known = ("auto", "fp32", "bf16")
     if text not in known:
-        raise ValueError(f"--set precision={text}: {closest(text, known)}")
+        raise ValueError(f"--set precision={plain(text)}: {closest(text, known)}")
     return text

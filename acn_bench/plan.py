@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
-
-import msgspec
 
 from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
-from acn_bench.config import RunConfig, Seeds
+from acn_bench.config import MAX_SEED, RunConfig, Seeds
+from acn_bench.errors import listed, plain, shorten
 from acn_bench.families.names import backbone_spec
 from acn_bench.overrides import PlannedRun, Setting, Shape, full_key, sweep
 from acn_bench.registry import KINDS, closest
 from acn_bench.spec import Benchmark, Network, Precision, Strategy
+
+MAX_SEEDS, MAX_RUNS = 10_000, 200_000  # of a plan
 
 _INPUTS = {"image": "images", "text": "text"}
 
@@ -76,7 +78,7 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     settings = [Setting.parse(text) for text in choices.settings]
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
-    card = _quick(card) if choices.quick else card
+    card = catalog.with_values(card, card.quick, "quick") if choices.quick else card
     runs = _swept(_base_runs(card, choices, preset), settings)
     if len(_unique(run.benchmark.data_arguments for run in runs)) > 1:
         raise ValueError(
@@ -93,6 +95,8 @@ def _base_runs(card: BenchmarkCard, choices: Choices, preset: str) -> list[Plann
     strategies = _strategies(card, choices)
     names = choices.backbones or card.defaults.backbones
     arms = [_arm(n, card, protocol) for n in _unique(names)]
+    seeds = _seeds(card, choices)
+    _refuse_many(len(seeds) * len(strategies) * len(arms))
     return [
         PlannedRun(
             benchmark=arm_protocol,
@@ -102,10 +106,18 @@ def _base_runs(card: BenchmarkCard, choices: Choices, preset: str) -> list[Plann
             quick=choices.quick,
             preset=preset,
         )
-        for s in _unique(choices.seeds or card.defaults.seeds)
+        for s in seeds
         for strategy in strategies
         for arm_protocol, backbone in arms
     ]
+
+
+def _seeds(card: BenchmarkCard, choices: Choices) -> list[int]:
+    """Each seed once. Raises ValueError for too many."""
+    seeds = list(dict.fromkeys(choices.seeds or card.defaults.seeds))
+    if len(seeds) > MAX_SEEDS:
+        raise ValueError(f"these are {len(seeds):,} seeds, and a plan has at most {MAX_SEEDS:,}")
+    return seeds
 
 
 def _swept(runs: Sequence[PlannedRun], settings: Sequence[Setting]) -> list[PlannedRun]:
@@ -114,7 +126,8 @@ def _swept(runs: Sequence[PlannedRun], settings: Sequence[Setting]) -> list[Plan
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise ValueError(f"--set {twice} is given twice; to sweep, write {twice}=a,b")
-    return [changed for run in runs for changed in sweep(run, settings, keys)]
+    _refuse_many(len(runs) * prod(len(setting.values) for setting in settings))
+    return list(sweep(runs, settings, keys))
 
 
 def missing_bounds(runs: Iterable[PlannedRun | RunConfig]) -> str:
@@ -128,15 +141,32 @@ def missing_bounds(runs: Iterable[PlannedRun | RunConfig]) -> str:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """`0,1,2` or `0-4` or a mix of both -> whole numbers. Raises ValueError."""
+    """`0,1,2` or `0-4` or a mix of both -> whole numbers. Raises ValueError, for more than `MAX_SEEDS` too."""
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        digits = first.isdecimal() and (last.isdecimal() or not dash)
-        if not digits or int(last or first) < int(first):
-            raise ValueError(f"{text!r} is not a list of seeds; write 0,1,2 or 0-4")
-        seeds += range(int(first), int(last or first) + 1)
+        words = (first, last) if dash else (first, first)
+        if not all(word.isdecimal() for word in words):
+            raise ValueError(f"{shorten(text)} is not a list of seeds; write 0,1,2 or 0-4")
+        if any(len(word) > len(str(MAX_SEED)) for word in words) or int(words[1]) > MAX_SEED:
+            raise ValueError(f"a seed is at most {MAX_SEED}, and {shorten(text)} has a larger one")
+        low, high = map(int, words)
+        if high < low:
+            raise ValueError(f"{shorten(text)} is not a list of seeds; write 0,1,2 or 0-4")
+        if len(seeds) + high + 1 - low > MAX_SEEDS:
+            raise ValueError(
+                f"{shorten(text)} is more than {MAX_SEEDS:,} seeds, and a plan has at most so many"
+            )
+        seeds += range(low, high + 1)
     return tuple(seeds)
+
+
+def _refuse_many(runs: int) -> None:
+    if runs > MAX_RUNS:
+        raise ValueError(
+            f"these are {runs:,} runs, and a plan has at most {MAX_RUNS:,}: choose fewer seeds, strategies, "
+            "backbones or values of --set"
+        )
 
 
 # ---------------------------------------------------------------- names
@@ -146,40 +176,17 @@ def _preset_among(settings: Sequence[Setting]) -> tuple[str, list[Setting]]:
     """(the value of `--set preset=`, empty without one; the other settings)."""
     named = [value for s in settings if s.key == "preset" for value in s.values]
     if len(named) > 1:
-        raise ValueError(f"--set preset={','.join(named)}: a plan has one preset")
+        raise ValueError(f"--set preset={listed(named)}: a plan has one preset")
     return "".join(named), [s for s in settings if s.key != "preset"]
 
 
 def _with_preset(card: BenchmarkCard, name: str) -> BenchmarkCard:
     """The card with the values of one of its presets."""
     if not card.preset:
-        raise LookupError(f"--set preset={name}: the card {card.name} has no presets")
+        raise LookupError(f"--set preset={plain(name)}: the card {card.name} has no presets")
     if name not in card.preset:
-        raise LookupError(f"--set preset={name}: {closest(name, card.preset)}")
-    return _replaced(card, card.preset[name].values, f"preset.{name}")
-
-
-def _quick(card: BenchmarkCard) -> BenchmarkCard:
-    """The card with its [quick] values."""
-    return _replaced(card, card.quick, "quick")
-
-
-def _replaced(card: BenchmarkCard, values: dict[str, Any], table: str) -> BenchmarkCard:
-    """The card with other values of its protocol or defaults; `table` names their source in a message."""
-    protocol, defaults = msgspec.to_builtins(card.protocol), msgspec.to_builtins(card.defaults)
-    for key, value in values.items():
-        fields = protocol if key in protocol else defaults
-        if key not in fields:
-            raise ValueError(f"card {card.name}: [{table}] has {key!r}. {closest(key, protocol)}")
-        fields[key] = value
-    try:
-        return msgspec.structs.replace(
-            card,
-            protocol=msgspec.convert(protocol, type(card.protocol)),
-            defaults=msgspec.convert(defaults, type(card.defaults)),
-        )
-    except msgspec.ValidationError as e:
-        raise ValueError(f"card {card.name}: [{table}]: {e}") from e
+        raise LookupError(f"--set preset={plain(name)}: {closest(name, card.preset)}")
+    return catalog.with_values(card, card.preset[name].values, f"preset.{name}")
 
 
 def _arm(text: str, card: BenchmarkCard, protocol: Benchmark) -> tuple[Benchmark, Network]:
@@ -213,7 +220,7 @@ def _strategies(card: BenchmarkCard, choices: Choices) -> list[Strategy | None]:
         return list(strategies)
     if choices.strategies:
         raise ValueError(
-            f"--strategies {','.join(choices.strategies)}: {card.name} has no experiences, so strategies "
+            f"--strategies {listed(choices.strategies)}: {card.name} has no experiences, so strategies "
             "against forgetting do not apply; remove --strategies"
         )
     return [None]
@@ -232,14 +239,7 @@ def _is_bound(name: str) -> bool:
 def _options(name: str, quick: bool) -> Strategy:
     """The options of a strategy's card; with `quick`, its [quick] values first."""
     card = catalog.strategy(name)
-    if not quick or not card.quick:
-        return card.options
-    try:
-        values = msgspec.to_builtins(card.options) | card.quick
-        options: Strategy = msgspec.convert(values, type(card.options))
-    except msgspec.ValidationError as e:
-        raise ValueError(f"card {card.name}: [quick]: {e}") from e
-    return options
+    return catalog.quick_options(card) if quick else card.options
 
 
 def _refuse_same_names(strategies: Sequence[Strategy]) -> None:
@@ -247,7 +247,9 @@ def _refuse_same_names(strategies: Sequence[Strategy]) -> None:
     names = [s.name for s in strategies]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise ValueError(f"two strategy cards are named {twice!r}: give one of them another name")
+        raise ValueError(
+            f"two strategy cards are named {shorten(twice)}: give one of them another name"
+        )
 
 
 def _supported(
@@ -257,39 +259,51 @@ def _supported(
 
     Raises ValueError for one of `named`, and where no run is left.
     """
+    reasons: dict[tuple[int, ...], str | None] = {}  # by the specs, of which many runs share one
     supported: list[PlannedRun] = []
-    excluded: list[str] = []
+    excluded: dict[str, None] = {}
     for run in runs:
         strategy = run.strategy
-        reason = run.benchmark.check(run.backbone, strategy)
+        specs = id(run.benchmark), id(run.backbone), id(strategy)
+        if specs not in reasons:
+            reasons[specs] = run.benchmark.check(run.backbone, strategy)
+        reason = reasons[specs]
         if strategy is None or reason is None:
             supported.append(run)
             continue
         sentence = f"{strategy.name}: {reason}"
         if strategy.name in named:
             raise ValueError(sentence)
-        excluded.append(sentence)
+        excluded[sentence] = None
     if not supported:
-        raise ValueError("; ".join(_unique(excluded)))
-    return supported, tuple(_unique(excluded))
+        raise ValueError("; ".join(excluded))
+    return supported, tuple(excluded)
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
     """In order, each once; by equality, since a spec may hold a dict."""
-    distinct: list[Any] = []
+    values = list(values)
+    return list(dict(zip(_ranks(values), values, strict=True)).values())
+
+
+def _ranks(values: Sequence[Any]) -> list[int]:
+    """For each value its place among the distinct ones, counted from 0 as they come first; in linear time."""
+    by_id: dict[int, int] = {}
+    by_text: dict[tuple[type, str], int] = {}  # a spec that holds a dict has no hash
     for value in values:
-        if value not in distinct:
-            distinct.append(value)
-    return distinct
+        if id(value) not in by_id:
+            by_id[id(value)] = by_text.setdefault((type(value), repr(value)), len(by_text))
+    return [by_id[id(value)] for value in values]
 
 
 def _pairs_together(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Seed by seed, so that whole comparisons finish early; the arms of a pair one after the other."""
-    attributes = ("seeds", "strategy", "benchmark", "precision")
-    orders = [_unique(getattr(run, a) for run in runs) for a in attributes]
+    """Each run once, seed by seed, so that whole comparisons finish early; the arms of a pair one after the other."""
+    attributes = ("seeds", "strategy", "benchmark", "precision", "backbone")
+    ranks = zip(*(_ranks([getattr(run, a) for run in runs]) for a in attributes), strict=True)
+    distinct = dict(zip(ranks, runs, strict=True))
 
-    def position(run: PlannedRun) -> tuple[int, ...]:
-        ranks = [o.index(getattr(run, a)) for o, a in zip(orders, attributes, strict=True)]
-        return (*ranks, run.backbone.depth or 0)
+    def position(item: tuple[tuple[int, ...], PlannedRun]) -> tuple[int, ...]:
+        (*rank, backbone), run = item
+        return (*rank, run.backbone.depth or 0, backbone)
 
-    return _unique(sorted(runs, key=position))
+    return [run for _, run in sorted(distinct.items(), key=position)]

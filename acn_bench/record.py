@@ -1,8 +1,10 @@
 """`RunRecord`: the config, the raw measurements and what made them, as one JSON text.
 
-It keeps evidence, not conclusions: metrics compute what follows when a record is read.
+It keeps evidence, not conclusions: metrics compute what follows when a record is read. Its text holds a digest of
+all that it says, so that a changed bit is no other result.
 """
 
+import hashlib
 from math import isfinite
 from types import NoneType
 from typing import Any, Generic, TypeAlias
@@ -10,8 +12,9 @@ from typing import Any, Generic, TypeAlias
 import msgspec
 from typing_extensions import TypeVar
 
-from acn_bench import validation
+from acn_bench import parsing, validation
 from acn_bench.config import B, N, RunConfig, S
+from acn_bench.errors import message, shorten
 from acn_bench.registry import FAMILIES, KINDS, STRATEGIES
 from acn_bench.result import Provenance, Result
 from acn_bench.spec import Struct
@@ -35,32 +38,47 @@ Record: TypeAlias = RunRecord[Any, Any]
 
 
 def encode(record: Record) -> bytes:
-    """A record as JSON, one field a line. Raises ValueError where a number is not finite: JSON has no NaN."""
+    """A record as JSON with its digest, one field a line. Raises ValueError where a number is not finite."""
     _refuse_nan(msgspec.to_builtins(record), "record")
-    return msgspec.json.format(msgspec.json.encode(record), indent=1)
+    content = msgspec.json.decode(msgspec.json.encode(record))
+    whole = content | {"digest": digest(content)}
+    return msgspec.json.format(msgspec.json.encode(whole), indent=1)
+
+
+def digest(content: dict[str, Any]) -> str:
+    """SHA-256, 64 hex digits, of a record's JSON as msgspec writes it: keys sorted, no spaces."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def decode(raw: bytes, place: str) -> Record:
-    """JSON -> a record. Raises ValueError that names `place` for what is no record of this schema."""
+    """JSON -> a record. An older one has no digest.
+
+    Raises ValueError that names `place` for what is no record of this schema, or was changed, or contradicts itself.
+    """
     try:
-        head = msgspec.json.decode(raw, type=dict[str, Any])
-        if head.get("schema") != SCHEMA:
-            raise ValueError(f"its schema is {head.get('schema')!r}; this version reads {SCHEMA}")
-        if isinstance(result := head.get("result"), dict):
+        content = parsing.json_object(raw)
+        if content.get("schema") != SCHEMA:
+            given = shorten(content.get("schema"))
+            raise ValueError(f"its schema is {given}; this version reads {SCHEMA}")
+        has_digest, given = "digest" in content, content.pop("digest", None)
+        unchanged = not has_digest or given == digest(content)
+        if isinstance(result := content.get("result"), dict):
             result.setdefault("kind", "continual")  # older records have no other kind
-        record: Record = msgspec.convert(head, _type(head))
+        record: Record = msgspec.convert(content, _type(content))
         _validate(record)
+        if not unchanged:  # last: the checks before name the place
+            raise ValueError("it was changed after it was written: its digest is of other content")
         return record
     except ValueError as e:  # msgspec's errors are ValueErrors too
-        raise ValueError(f"{place} is not a record that can be read: {e}") from e
+        raise ValueError(f"{place} is not a record that can be read: {message(e)}") from e
 
 
-def _type(head: dict[str, Any]) -> Any:
+def _type(content: dict[str, Any]) -> Any:
     """The type of the record, by the tags of its parts."""
     for name in ("run_id", "config"):
-        if name not in head:
+        if name not in content:
             raise ValueError(f"Object missing required field `{name}`")
-    config = head["config"]
+    config = content["config"]
     if not isinstance(config, dict):
         raise ValueError(f"Expected `object`, got `{type(config).__name__}` - at `$.config`")
     kind = KINDS.load(KINDS.tag(config.get("benchmark"), "kind", "$.config.benchmark"))
@@ -75,14 +93,29 @@ def _type(head: dict[str, Any]) -> Any:
 
 def _validate(record: Record) -> None:
     """Raise ValueError where the parts of a record do not fit each other."""
-    if record.run_id != record.config.run_id:
+    config, result, made_by = record.config, record.result, record.provenance
+    if record.run_id != config.run_id:
         raise ValueError(
-            f"its run_id is {record.run_id}, and its config's is {record.config.run_id}"
+            f"its run_id is {shorten(record.run_id)}, and its config's is {shorten(config.run_id)}"
         )
-    depths = len(record.result.parameters)
-    validation.count("result.parameters", record.result.parameters, max(depths, 1))
-    validation.count("result.flops", record.result.flops, depths)
-    KINDS.load(record.config.benchmark.kind).validate(record.result, record.config.benchmark)
+    validation.same("result.precision", result.precision, config.precision)
+    blocks = config.backbone.depth  # None: a factory's network, which may have depths or not
+    depths = max(len(result.parameters), 1) if blocks is None else blocks + 1
+    validation.count("result.parameters", result.parameters, depths)
+    validation.count("result.flops", result.flops, depths)
+    for place, value in (
+        ("result.seconds.train", result.seconds.train),
+        ("result.seconds.evaluate", result.seconds.evaluate),
+        ("result.peak_memory", result.peak_memory),
+        ("result.images_seen", result.images_seen),
+    ):
+        validation.at_least(place, value, 0)
+    fingerprints = "+".join(data.fingerprint for data in made_by.datasets)
+    validation.same("provenance.data.fingerprint", fingerprints, config.fingerprint)
+    for data in made_by.datasets:
+        validation.at_least("provenance.data.train", data.train, 0)
+        validation.at_least("provenance.data.test", data.test, 0)
+    KINDS.load(config.benchmark.kind).validate(result, config.benchmark)
 
 
 def _refuse_nan(value: Any, place: str) -> None:

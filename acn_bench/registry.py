@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from acn_bench.errors import QUOTED, listed, message, shorten
+
 if TYPE_CHECKING:
     from acn_bench.benchmarks.kind import Kind
     from acn_bench.data.sets.info import DataSetInfo
@@ -61,7 +63,7 @@ class Registry(Generic[T]):
     def entry(self, name: object) -> Entry:
         """The line of that name. Raises LookupError with the nearest known name."""
         if not isinstance(name, str) or name not in self._entries:
-            raise LookupError(f"unknown {self.what} {name!r:.60}. {closest(str(name), self)}")
+            raise LookupError(f"unknown {self.what} {shorten(name)}. {closest(name, self)}")
         return self._entries[name]
 
     def load(self, name: object) -> T:
@@ -106,21 +108,22 @@ def on_first_use(package: str, names: dict[str, str]) -> Callable[[str], Any]:
     return getattribute
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+def closest(word: object, known: Iterable[str]) -> str:
     """The end of an error message: the nearest right word, or all of them."""
     known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    text = word[:QUOTED] if isinstance(word, str) else shorten(word)
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
+    return f"Did you mean {shorten(near[0])}?" if near else f"Known: {listed(known, 100)}."
 
 
 def suggest_key(error: msgspec.ValidationError, known: Iterable[str]) -> str:
     """A validation error's sentence; for an unknown key, with the nearest right one."""
-    text = str(error)
+    text = message(error)
     unknown = re.match(r"Object contains unknown field `(?P<key>.*?)`(?P<place> - at `.*`)?", text)
     if unknown is None:
         return text
     place = (unknown["place"] or "").replace(" - at `$.", " in `")
-    return f"unknown key {unknown['key']!r}{place}. {closest(unknown['key'], known)}"
+    return f"unknown key {shorten(unknown['key'])}{place}. {closest(unknown['key'], known)}"
 
 
 KINDS: "Registry[Kind]" = Registry(

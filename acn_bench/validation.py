@@ -5,6 +5,13 @@ the record, for the message.
 """
 
 from collections.abc import Sequence, Sized
+from functools import lru_cache
+
+from acn_bench.errors import shorten
+
+MOST = 2**63 - 1  # of anything that is counted
+MANY = 2**17  # examples: the quotients of more would take too much memory
+ROUNDING = 1e-6  # of a count: an accuracy is a quotient of two whole numbers
 
 
 def long(place: str, values: Sized, count: int) -> None:
@@ -13,35 +20,82 @@ def long(place: str, values: Sized, count: int) -> None:
         raise ValueError(f"{place} has {len(values)} entries, not {count}")
 
 
-def share(place: str, value: float) -> None:
-    """A value in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{place} is {value}: an accuracy must lie in [0, 1]")
-
-
-def shares(place: str, values: Sequence[float], length: int) -> None:
-    """Values in [0, 1], (length,)."""
-    long(place, values, length)
-    for k, value in enumerate(values):
-        share(f"{place}[{k}]", value)
+def at_least(place: str, value: float, least: int) -> None:
+    """A value from `least` to `MOST`."""
+    if value < least:
+        raise ValueError(f"{place} is {shorten(value)}: it must be at least {least}")
+    if value > MOST:
+        raise ValueError(f"{place} is {shorten(value)}: nothing is so many")
 
 
 def count(place: str, values: Sequence[int], length: int) -> None:
     """Whole numbers above zero, (length,)."""
     long(place, values, length)
     for k, value in enumerate(values):
-        if value < 1:
-            raise ValueError(f"{place}[{k}] is {value}: it must be at least 1")
+        at_least(f"{place}[{k}]", value, 1)
 
 
-def matrix(place: str, R: Sequence[Sequence[float | None]], T: int) -> None:
-    """Shares (T, T), null where nothing was measured; the last row has no null."""
+def same(place: str, value: object, expected: object) -> None:
+    """The value that the config has."""
+    if value != expected:
+        raise ValueError(f"{place} is {shorten(value)}, and the config has {shorten(expected)}")
+
+
+def share(place: str, value: float, of: int | None = None) -> None:
+    """A value in [0, 1]; with `of`, the share that a whole number of `of` examples is."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{place} is {value}: an accuracy must lie in [0, 1]")
+    if of is not None and not _is_of(value, of):
+        raise ValueError(f"{place} is {value}: no whole number of {of:,} examples is that share")
+
+
+def shares(place: str, values: Sequence[float], length: int, of: int | None = None) -> None:
+    """Shares (length,), as `share`."""
+    long(place, values, length)
+    if of is not None and of <= MANY and _quotients(of).issuperset(values):
+        return  # a record has ten thousand
+    for k, value in enumerate(values):
+        share(f"{place}[{k}]", value, of)
+
+
+@lru_cache(maxsize=32)
+def _quotients(count: int, *, null: bool = False) -> frozenset[float | None]:
+    shares = frozenset(n / count for n in range(count + 1))
+    return shares | {None} if null else shares
+
+
+def _is_of(value: float, count: int) -> bool:
+    return abs(value * count - round(value * count)) <= ROUNDING
+
+
+def changes(place: str, values: Sequence[Sequence[int]], right: Sequence[int]) -> None:
+    """How many examples each depth [loses, gains] against full depth, (L+1, 2), where it has `right` ones, (L+1,)."""
+    long(place, values, len(right))
+    for k, pair in enumerate(values):
+        here = f"{place}[{k}]"
+        long(here, pair, 2)
+        lost, gained = pair
+        at_least(f"{here}[0]", lost, 0)
+        at_least(f"{here}[1]", gained, 0)
+        if right[-1] - lost + gained != right[k]:
+            raise ValueError(
+                f"{here} is {shorten(pair)}: depth {k} has {right[k]:,} examples right, and full depth {right[-1]:,}"
+            )
+
+
+def matrix(
+    place: str, R: Sequence[Sequence[float | None]], T: int, of: Sequence[int] | None = None
+) -> None:
+    """Shares (T, T) of the examples `of` each column, (T,); null where nothing was measured, never in the last row."""
     long(place, R, T)
+    alike = of[0] if of and len(set(of)) == 1 and of[0] <= MANY else None
     for i, row in enumerate(R):
         long(f"{place}[{i}]", row, T)
+        if alike is not None and _quotients(alike, null=i < T - 1).issuperset(row):
+            continue
         for j, value in enumerate(row):
             if value is not None:
-                share(f"{place}[{i}][{j}]", value)
+                share(f"{place}[{i}][{j}]", value, of[j] if of else None)
             elif i == T - 1:
                 raise ValueError(f"{place}[{i}][{j}] is null: the last row must be complete")
 
@@ -51,8 +105,12 @@ def curves(
     D: Sequence[Sequence[Sequence[float] | None]],
     R: Sequence[Sequence[float | None]],
     depths: int,
+    of: Sequence[int],
 ) -> None:
-    """Shares (T, T, L+1), null exactly where `R`, a checked matrix, is null; `depths` is L+1."""
+    """Shares (T, T, L+1) of the examples `of` each column, (T,); `depths` is L+1.
+
+    The last of each curve is the value of `R`, a checked matrix, and null exactly where that is.
+    """
     long(place, D, len(R))
     for i, row in enumerate(D):
         long(f"{place}[{i}]", row, len(R))
@@ -62,4 +120,6 @@ def curves(
                 raise ValueError(f"{here} and the accuracy there: one is null, the other is not")
             if curve is None:
                 continue
-            shares(here, curve, depths)
+            shares(here, curve, depths, of[j])
+            if curve[-1] != R[i][j]:
+                raise ValueError(f"{here} ends with {curve[-1]}, and the accuracy is {R[i][j]}")

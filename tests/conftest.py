@@ -1,7 +1,11 @@
 """One thread, no network, and a folder for what a test writes."""
 
+import gc
+import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 # Before torch is imported: with two threads and a busy neighbour, tiny models slow down a hundredfold.
@@ -27,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection of garbage, which runs take at their start."""
+    gc.collect()
+    gc.freeze()
+
+
 def _cuda() -> bool:
     import torch
 
@@ -37,6 +47,22 @@ def _cuda() -> bool:
 def _one_thread() -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def _forkserver() -> BaseContext:
+    """Starts processes by forking one that has imported what runs need, and has run nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["acn_bench.benchmarks.continual.protocol"])
+    return context
+
+
+@pytest.fixture(scope="module")
+def quick_workers(_forkserver: BaseContext) -> Iterator[None]:
+    """Worker processes that start at once. tests/test_cli.py stops others, which start as they do for a user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multiprocessing, "get_context", lambda *_: _forkserver)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import msgspec
@@ -147,6 +148,42 @@ def test_a_wrong_card_is_refused_by_place(root, tmp_path, old, new, message):
         catalog.benchmark(str(path))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 1_100,
+        "a = " + "[" * 60 + "]" * 60,
+        ".".join("a" * 1_100) + " = 1",
+        "a = 1\na = 2",
+    ],
+    ids=["open", "closed", "dots", "twice"],
+)
+def test_a_card_of_brackets_in_brackets_is_no_toml_file(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    for read in (catalog.benchmark, catalog.strategy):
+        with pytest.raises(ValueError, match=r"mine\.toml is not a TOML file: "):
+            read(str(path))
+
+
+def test_a_pipe_is_no_card(tmp_path):
+    os.mkfifo(tmp_path / "mine.toml")
+    with pytest.raises(LookupError, match=r"there is no benchmark card at .*mine\.toml"):
+        catalog.benchmark(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, '"' + "x" * 50_000 + '"', f"[{'0, ' * 5_000}]"])
+def test_a_message_about_a_card_quotes_little_of_it(root, tmp_path, value):
+    for key in ("heads", "epochs", "scheme", "kind", "x" * 5_000):
+        path = card_file(root, tmp_path, 'heads = "each"', f"{key} = {value}")
+        with pytest.raises(ValueError, match=r"mine\.toml") as refused:
+            catalog.benchmark(str(path))
+        assert len(str(refused.value)) < 2_500
+    with pytest.raises(LookupError, match="unknown benchmark 'xxx") as unknown:
+        catalog.benchmark("x" * 50_000)
+    assert len(str(unknown.value)) < 500
+
+
 def test_an_unknown_kind_of_strategy_is_refused_by_its_place(root, tmp_path):
     path = card_file(root, tmp_path, 'kind = "si"', 'kind = "sy"', "strategies")
     with pytest.raises(
@@ -161,3 +198,36 @@ def test_a_strategy_card_says_where_each_of_its_values_comes_from(name):
     options = [f.name for f in msgspec.structs.fields(card.options) if f.name != "name"]
     assert [option for option in options if option not in card.source] == []
     assert card.citation
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("[quick]\nepcohs = 1", r"card split_cifar100: \[quick\] has 'epcohs'. Did you mean 'epochs'"),
+        ("[quick]\nsede = [0]", r"\[quick\] has 'sede'. Did you mean 'seeds'"),
+        ("[quick]\nepochs = 'many'", r"\[quick\]: Expected `int`"),
+        ("[preset.mine]\nsource = 'me'\nvalues = { epcohs = 1 }", r"\[preset.mine\] has 'epcohs'"),
+    ],
+)  # fmt: skip
+def test_the_values_of_quick_and_of_presets_are_checked_when_a_card_is_read(
+    root, tmp_path, added, message
+):
+    text = (root / "benchmarks" / "split_cifar100.toml").read_text(encoding="utf-8")
+    table = added.partition("\n")[0]
+    others = [part for part in text.split("\n[") if not f"[{part}".startswith(table)]
+    path = tmp_path / "mine.toml"
+    path.write_text("\n[".join(others) + f"\n{added}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=message):
+        catalog.benchmark(str(path))
+
+
+def test_the_quick_options_of_a_strategy_are_checked_when_its_card_is_read(root, tmp_path):
+    text = (root / "strategies" / "si.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{text}\n[quick]\nstrenght = 2.0\n", encoding="utf-8")
+
+    with pytest.raises(
+        ValueError, match=r"card si: \[quick\]: .*'strenght'. Did you mean 'strength'"
+    ):
+        catalog.strategy(str(path))  # fmt: skip

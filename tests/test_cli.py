@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from acn_bench import records, run_folder
+from acn_bench import device, records, run_folder
 from acn_bench.cli import app
 from acn_bench.execution import runner
 
@@ -84,7 +85,7 @@ def files(folder):
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory):
+def line(tmp_path_factory, quick_workers):
     """A command, and what it left."""
     folder = tmp_path_factory.mktemp("line")
     card = folder / "tiny.toml"
@@ -157,15 +158,29 @@ def test_runs_that_differ_in_a_setting_alone_can_be_told_apart(line):
 
 
 def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
-    device = torch.device("cpu")
     record, *_ = records.load_all([line.folder])
     folder = run_folder.RunFolder(line.parent / "begun" / "tiny")
-    runner.checkpoint(record.config, folder, device).save(dict, 0.63, always=True)
+    runner.checkpoint(record.config, folder, torch.device("cpu")).save(dict, 0.63, always=True)
     dry = call("run", line.card, "--out", line.parent / "begun", "--dry-run", "--jobs", "1", *SMALL)
     arm = record.config.backbone.name
     assert f"resumes    naive {arm} d1 seed 0 from its checkpoint at 63 %" in dry.stdout
     assert dry.stdout.count("resumes") == 1
     assert "2 runs: 0 finished, 2 to do in about" in dry.stdout
+
+
+def test_bf16_is_refused_at_once_where_it_is_slow_and_planned_where_it_is_asked_for(card, monkeypatch):  # fmt: skip
+    monkeypatch.delenv(device.SLOW_BF16, raising=False)
+    monkeypatch.setattr(device, "has_bf16", lambda _: False)
+    words = ["run", card, "--dry-run", "--set", "precision=bf16", *SMALL]
+    refused = call(*words)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "set ACN_BENCH_SLOW_BF16=1 to compute in bf16 anyway" in refused.stderr
+    assert "measuring" not in refused.stdout
+    monkeypatch.setenv(device.SLOW_BF16, "1")
+    planned = call(*words)
+    assert planned.exit_code == 0, planned.output
+    assert "measuring the speed of 2 networks: 10 s at most" in planned.stdout
+    assert "1 run at a time, bf16" in planned.stdout or "2 runs at a time, bf16" in planned.stdout
 
 
 def test_a_report_can_be_made_of_a_folder_in_any_format(line):
@@ -232,11 +247,33 @@ def start(folder, *words, script=False):
     )
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, command=None, seconds=240):  # for a busy machine
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
+        assert command is None or command.poll() is None, command.communicate()
         time.sleep(0.02)
+
+
+def descendants(pid):
+    """The processes that this one started, and those that they started."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended
+            parents[int(path.parent.name)] = int(_after_name(path).split()[1])
+    children = [child for child, parent in parents.items() if parent == pid]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def is_running(pid):
+    """Whether the process exists, and is more than an entry that nobody has asked for."""
+    with suppress(OSError):
+        return _after_name(Path(f"/proc/{pid}/stat")).split()[0] != "Z"
+    return False
+
+
+def _after_name(stat):
+    return stat.read_text().rpartition(")")[2]
 
 
 @pytest.fixture(scope="module")
@@ -246,19 +283,20 @@ def crowd(tmp_path_factory):
     (folder / "tiny.toml").write_text(CARD)
     (folder / "anybodys.py").write_text(NET)
     words = ["run", "tiny.toml", "--jobs=1", "--backbones=ac_mixer,anybodys:Net", "--seeds=0-3",
-             "--set=epochs=20", *SMALL]  # fmt: skip
+             "--set=epochs=10", *SMALL]  # fmt: skip
     tiny = folder / "runs" / "tiny"
     commands = [start(folder, *words, script=True) for _ in range(3)]
     killed, *others = commands
     try:
-        wait_for(lambda: list(tiny.glob("records/*.json")))
+        wait_for(lambda: list(tiny.glob("records/*.json")), killed)
         time.sleep(0.17)
-        killed.kill()  # its worker is on its own
+        workers = descendants(killed.pid)
+        killed.kill()
         whole = [json.loads(p.read_bytes()) for p in tiny.glob("records/*.json")]
     finally:
         outputs = [c.communicate(timeout=240) for c in commands]
     return SimpleNamespace(
-        folder=tiny, killed=killed, others=others, outputs=outputs[1:], whole=whole
+        folder=tiny, killed=killed, workers=workers, others=others, outputs=outputs[1:], whole=whole
     )
 
 
@@ -266,6 +304,11 @@ def test_what_lies_there_when_a_command_is_killed_is_whole(crowd):
     assert crowd.killed.returncode == -signal.SIGKILL
     assert crowd.whole
     assert {record["schema"] for record in crowd.whole} == {records.SCHEMA}
+
+
+def test_the_worker_of_a_killed_command_has_ended(crowd):
+    assert crowd.workers
+    assert not any(map(is_running, crowd.workers))
 
 
 def test_commands_share_a_plan_and_end_with_the_same_table(crowd):
@@ -294,7 +337,7 @@ def test_nothing_half_written_is_left_that_looks_whole(crowd):
     assert {p.stem for p in crowd.folder.glob("weights/*.safetensors")} == stems
     assert {p.stem for p in crowd.folder.glob("records/*.safetensors")} == stems
     for record in records.load_all([crowd.folder]):
-        assert record.result.train_loss[1][19] > 0
+        assert record.result.train_loss[1][9] > 0
 
 
 def test_anybodys_network_is_found_beside_the_command(crowd):
@@ -304,33 +347,39 @@ def test_anybodys_network_is_found_beside_the_command(crowd):
     assert all(r.result.depth_accuracy is None for r in runs)
 
 
-@pytest.mark.parametrize("moment", ["the command is read", "torch is imported", "a worker works"])
-def test_ctrl_c_is_one_line_and_130(card, moment):
-    command = start(card.parent, "run", "tiny.toml", "--seeds=0-1", *SMALL)
+LONG = ("run", "tiny.toml", "--seeds=0-1", "--jobs=2", "--set=epochs=2000", *SMALL)
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "the command is read"),
+        (signal.SIGINT, "torch is imported"),
+        (signal.SIGTERM, "workers work"),
+    ],
+)
+def test_a_signal_is_one_line_and_its_code_and_leaves_no_worker(card, number, moment):
+    command = start(card.parent, *LONG, script=moment == "workers work")
     libraries = Path(f"/proc/{command.pid}/maps")
-    if moment == "a worker works":
-        wait_for(lambda: list(card.parent.glob("runs/tiny/locks/*")))
-        time.sleep(0.3)
+    if moment == "workers work":
+        wait_for(lambda: len(list(card.parent.glob("runs/tiny/locks/*.lock"))) == 2, command)
     else:  # a library that comes early, or late, tells how far the process is
         library = {"the command is read": "msgspec", "torch is imported": "libtorch_cpu"}[moment]
-        wait_for(lambda: library in libraries.read_text())
-    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: its workers hear it, too
+        wait_for(lambda: library in libraries.read_text(), command)
+    workers = descendants(command.pid)
+    if number == signal.SIGINT:
+        os.killpg(command.pid, number)  # as a terminal does: its workers hear it, too
+    else:
+        command.send_signal(number)
     _, stderr = command.communicate(timeout=60)
-    assert command.returncode == 130, stderr
+    assert command.returncode == 128 + number, stderr
+    what = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
     assert stderr.splitlines() == [
-        "interrupted: finished runs are saved; run the same command again to resume"
+        f"{what}: finished runs are saved; run the same command again to resume"
     ]
+    assert len(workers) >= 2 * (moment == "workers work")
+    wait_for(lambda: not any(map(is_running, workers)))
     assert not list(card.parent.rglob("*.json"))
-
-
-def test_ctrl_c_inside_exec_ends_with_130_too(card):
-    command = (
-        "from acn_bench import __main__, cli\n"
-        "cli.app = lambda **_: exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
-        "__main__.main()"
-    )
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True)
-    assert done.returncode == 130, done.stderr
 
 
 # ---------------------------------------------------------------- records from several machines
@@ -406,6 +455,55 @@ def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
 # ---------------------------------------------------------------- what the user can mend
 
 
+EXITS = """
+import sys
+from torch import nn
+
+def make(num_classes):
+    sys.exit()
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Linear(3072, num_classes)
+
+    def forward(self, x):
+        sys.exit(0)
+
+def data():
+    sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--backbones", "exits_at_once:Net"], "there is no backbone factory 'exits_at_once:Net' (pkg.module:function): SystemExit: 0"),
+        (["--backbones", "exits_later:make"], "exits_later:make failed with num_classes=2: SystemExit"),
+        (["--backbones", "exits_later:Net"], "exits_later:Net: SystemExit: 0"),
+        (["--data", "exits_later:data"], "exits_later:data failed with no arguments: SystemExit: 0"),
+    ],
+)  # fmt: skip
+def test_sys_exit_in_the_users_code_is_one_message_and_2(card, monkeypatch, words, message):
+    (card.parent / "exits_at_once.py").write_text("raise SystemExit(0)")
+    (card.parent / "exits_later.py").write_text(EXITS)
+    monkeypatch.syspath_prepend(card.parent)
+
+    done = call("run", card, "--out", card.parent / "runs", *words)
+
+    assert (done.exit_code, done.stderr) == (2, f"error: {message}\n")
+
+
+def test_a_command_that_exits_before_it_is_done_says_so(monkeypatch):
+    monkeypatch.setattr("acn_bench.catalog.benchmark_path", lambda _: sys.exit())
+
+    done = call("run", "split_cifar100")
+
+    assert (done.exit_code, done.stderr) == (
+        2, "error: sys.exit ended the command before it was done\n",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -423,7 +521,7 @@ def test_every_metric_is_listed_with_its_formula_and_who_prints_it():
         (["CARD", "--set", "epochs=many"], "--set benchmark.epochs=many: it must be a whole number"),
         (["CARD", "--set", "epochs"], "--set 'epochs' is not of the form key=value"),
         (["CARD", "--set", "patch_size=5"], "ac_mixer:plain cuts images into patches of 5×5, and these are 32×32"),
-        (["CARD", "--set", "image_size=64"], "expected images (B, 3, 64, 64), got (64, 3, 32, 32)"),
+        (["CARD", "--set", "image_size=64"], "expected images (B, 3, 64, 64), got (2, 3, 32, 32)"),
         (["CARD", "--set", "experiences=51"], "need 102 classes; digits100 has 100"),
         (["CARD", "--seeds", "x"], "'x' is not a list of seeds; write 0,1,2 or 0-4"),
         (["CARD", "--data", "cifar1000"], "unknown data 'cifar1000'. Did you mean 'cifar100'?"),
@@ -505,6 +603,37 @@ def test_help_is_whole_in_eighty_columns(words, monkeypatch):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+DIGITS = "9" * 5_000
+BRACKETS = "[" * 1_100
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", DIGITS],
+        ["run", f"{DIGITS}.toml"],
+        [DIGITS],
+        ["list", DIGITS],
+        ["report", DIGITS],
+        ["truncate", DIGITS],
+        ["run", "split_cifar100", "--seeds", DIGITS],
+        ["run", "split_cifar100", "--seeds", "0-99999999999"],
+        ["run", "split_cifar100", "--jobs", DIGITS],
+        ["run", "split_cifar100", "--backbones", DIGITS],
+        ["run", "split_cifar100", "--strategies", ",".join([DIGITS] * 9)],
+        *(["run", "split_cifar100", "--set", text] for text in (DIGITS, f"{DIGITS}={DIGITS}", f"epochs={DIGITS}")),
+        *(["run", "split_cifar100", "--set", f"{key}={BRACKETS}"] for key in ("noise", "class_order", "epochs")),
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)  # fmt: skip
+def test_words_of_any_length_give_one_message_of_at_most_one_screen(words):
+    result = call(*words)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert len(line) < 2_200
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -575,6 +704,7 @@ def full_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_full_disk_is_one_message_and_1_and_leaves_no_half_record(card, full_disk):
     result = call("run", card, "--out", full_disk, "--jobs", "1", "--backbones", "ac_mixer",
                   "--set", "channel_width=512", "--set", "width=64")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -32,13 +33,13 @@ FILES = {
 }
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(scope="module", params=list(KINDS))
 def kind(request):
     """Each kind in turn."""
     return KINDS.load(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def example(kind):
     """Its smallest card, and a record that no run made."""
     return importlib.import_module(kind.example)
@@ -85,6 +86,7 @@ def test_its_smallest_card_goes_to_a_plan(card):
     assert {c.backbone.wiring for c in runs} == {"ac", "residual"}
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_its_card_runs_from_the_command_to_a_report_and_is_not_run_again(kind, card, tmp_path):
     command = ["run", str(card), "--out", str(tmp_path / "runs"), "--jobs", "1"]
     first = CliRunner().invoke(app, command)
@@ -151,30 +153,45 @@ def test_its_records_make_every_report_in_a_process_without_torch(kind, card, tm
 
 # ---------------------------------------------------------------- what importing it loads
 
-
-def loaded(*modules: str) -> list[str]:
-    """Which heavy packages a fresh process has after importing the modules."""
-    script = "import sys, importlib\n" + "".join(
-        f"importlib.import_module({name!r})\n" for name in modules
-    )
-    script += "print(*[n for n in ('torch', 'avalanche') if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
+LOADED = """
+import importlib, json, sys
+loaded = {}
+for stage, modules in json.loads(sys.argv[1]).items():
+    for module in modules:
+        importlib.import_module(module)
+    loaded[stage] = [name for name in ("torch", "avalanche") if name in sys.modules]
+print(json.dumps(loaded))
+"""
 
 
-def test_naming_it_and_reading_its_records_loads_neither_torch_nor_avalanche(kind):
+@pytest.fixture(scope="module")
+def loaded(kind):
+    """Which heavy packages a fresh process has after it imported what names the kind, then its plan, then its protocol."""
     folder = f"acn_bench.benchmarks.{kind.name}"
-    assert loaded(f"{folder}.kind", f"{folder}.report", f"{folder}.example", kind.example) == []
+    stages = {
+        "named": [f"{folder}.kind", f"{folder}.report", f"{folder}.example", kind.example],
+        "planned": [kind.planning],
+        "run": [kind.protocol],
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, json.dumps(stages)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
-def test_planning_it_never_loads_avalanche(kind):
-    assert "avalanche" not in loaded(kind.planning)
+def test_naming_it_and_reading_its_records_loads_neither_torch_nor_avalanche(loaded):
+    assert loaded["named"] == []
 
 
-def test_only_continual_learning_loads_avalanche(kind):
-    assert ("avalanche" in loaded(kind.protocol)) == (kind.name == "continual")
+def test_planning_it_never_loads_avalanche(loaded):
+    assert "avalanche" not in loaded["planned"]
+
+
+def test_only_continual_learning_loads_avalanche(loaded, kind):
+    assert ("avalanche" in loaded["run"]) == (kind.name == "continual")
 
 
 # ---------------------------------------------------------------- nobody else asks which kind it is

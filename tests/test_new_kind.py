@@ -1,10 +1,12 @@
 """The worked example of CONTRIBUTING.md: a kind is one folder and one line, from card to every report format."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,15 +56,30 @@ def package(tmp_path_factory):
     return root
 
 
-def command(root: Path, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "acn_bench", *words],
+DRIVER = """
+import json, sys
+from typer.testing import CliRunner
+from acn_bench.cli import app
+for words in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(app, words)
+    print(json.dumps([done.exit_code, done.output]), flush=True)
+"""
+
+
+def commands(root: Path, *words: str) -> Iterator[str]:
+    """Give one process of the copy these commands, in order; yield the output of each, which ends with 0."""
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, json.dumps([w.split() for w in words])],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
     )
+    with driver:
+        for line in driver.stdout:
+            code, output = json.loads(line)
+            assert code == 0, output
+            yield output
 
 
 def test_the_example_is_one_folder_and_one_line():
@@ -70,23 +87,22 @@ def test_the_example_is_one_folder_and_one_line():
 
 
 def test_the_example_goes_from_its_card_to_every_report_format(package):
-    run = command(package, "run", "digits.toml", "--jobs", "1")
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "digits10 for 2 epochs, batch 64" in run.stdout
-    assert "AC learns digits better than residual" in run.stdout
-    records = list((package / "runs/digits/records").glob("*.json"))
-    assert len(records) == 4
-    report = command(package, "report", "runs", "--format", "html,pdf,md,latex,csv", "--out", "r")
-    assert report.returncode == 0, report.stdout + report.stderr
-    made = {path.name for path in (package / "r").iterdir()}
-    assert {"report.html", "report.md", "report.tex", "report.csv"} <= made
-    for name in ("report.html", "report.md", "report.tex", "report.csv"):
-        text = (package / "r" / name).read_text(encoding="utf-8")
+    run, _, again = commands(
+        package,
+        "run digits.toml --jobs 1",
+        "report runs --format md,latex,csv --out r",
+        "run digits.toml --no-report",
+    )
+    assert "digits10 for 2 epochs, batch 64" in run
+    assert "AC learns digits better than residual" in run
+    assert "4 runs: 0 finished, 4 to do" in run
+    assert "4 runs: 4 finished, 0 to do" in again
+    assert len(list((package / "runs/digits/records").glob("*.json"))) == 4
+    assert (package / "runs/digits/report.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("runs/digits/report.html", "r/report.md", "r/report.tex", "r/report.csv"):
+        text = (package / name).read_text(encoding="utf-8")
         assert "utilised" in text.lower(), name
         assert "residual" in text, name
-    again = command(package, "run", "digits.toml", "--no-report")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert list((package / "runs/digits/records").glob("*.json")) == records
 
 
 def test_the_example_loads_avalanche_nowhere_and_changes_no_other_code_hash(package):

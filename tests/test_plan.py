@@ -1,8 +1,11 @@
 """A benchmark and choices -> the runs of a plan."""
 
 import json
+import sys
+from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 
 from acn_bench import catalog
 from acn_bench.overrides import Setting
@@ -240,7 +243,77 @@ def test_what_is_no_list_of_seeds_is_refused(text):
         numbers(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["0-99999999999", "0-10000", "0-9999,0", ",".join("0" * 50_000)], ids=lambda t: t[:20]
+)
+def test_more_seeds_than_a_plan_has_are_refused_before_they_are_listed(text):
+    with pytest.raises(ValueError, match="is more than 10,000 seeds") as refused:
+        numbers(text)
+    assert len(str(refused.value)) < 300
+    assert len(numbers("0-9999")) == 10_000
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "0-" + "9" * 30, str(2**63)])
+def test_a_seed_that_no_generator_takes_is_refused(runs, text):
+    with pytest.raises(ValueError, match=f"a seed is at most {2**63 - 1}"):
+        numbers(text)
+    with pytest.raises(ValueError, match=r"seed\.init="):
+        runs(f"seed.init={text}")
+    assert numbers(str(2**63 - 1)) == (2**63 - 1,)
+
+
+def test_a_card_has_no_more_seeds_than_a_plan(card):
+    many = replace(card, defaults=replace(card.defaults, seeds=tuple(range(10_001))))
+    with pytest.raises(ValueError, match="these are 10,001 seeds, and a plan has at most 10,000"):
+        unresolved(many, Choices())
+
+
+def test_a_plan_of_too_many_runs_is_refused_before_it_is_drafted(card):
+    with pytest.raises(ValueError, match=r"these are 640,000 runs, and a plan has at most 200,000"):
+        unresolved(card, Choices(seeds=tuple(range(10_000)), strategies=("all",)))
+    hundred = ",".join(map(str, range(1, 101)))
+    sweeps = tuple(f"{key}={hundred}" for key in ("epochs", "depth", "batch_size"))
+    with pytest.raises(ValueError, match=r"these are 12,000,000 runs"):
+        unresolved(card, Choices(seeds=(0,), settings=sweeps))
+
+
+def test_drafting_looks_at_each_run_as_often_however_many_there_are(card, monkeypatch):
+    def checks(seeds):
+        calls = []
+        check = type(card.protocol).check
+        monkeypatch.setattr(
+            type(card.protocol), "check", lambda *a: (calls.append(None), check(*a))[1]
+        )
+        monkeypatch.setattr(type(card.protocol), "__eq__", lambda *_: calls.append(None) or True)
+        choices = Choices(seeds=tuple(range(seeds)), settings=("epochs=1,2", "depth=3"))
+        plan = unresolved(card, choices)
+        monkeypatch.undo()
+        return len(plan.runs), len(calls)
+
+    assert checks(4)[0] * 50 == checks(200)[0] == 200 * 4 * 3 * 2
+    assert checks(200)[1] == checks(4)[1]
+
+
 # ---------------------------------------------------------------- --set
+
+
+@pytest.mark.parametrize("depth", [60, 1_100, 100_000])
+@pytest.mark.parametrize("key", ["class_order", "benchmark.noise", "arguments"])
+def test_brackets_in_brackets_are_refused(runs, key, depth):
+    for text in ("[" * depth, "[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        with pytest.raises(
+            ValueError, match=rf"--set benchmark\.{key[-5:]}|--set benchmark"
+        ) as refused:
+            runs(f"{key}={text}")
+        assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "x" * 5_000, "[" + "0," * 5_000 + "0.5]", "1e999"])
+@pytest.mark.parametrize("key", ["epochs", "heads", "precision", "no_such_key", "9" * 5_000])
+def test_a_value_of_any_length_is_refused_in_a_few_words(runs, key, text):
+    with pytest.raises((ValueError, LookupError)) as refused:
+        runs(f"{key}={text}")
+    assert len(str(refused.value)) < 2_500
 
 
 def test_a_setting_has_one_value_or_several_or_one_in_brackets():
@@ -393,6 +466,20 @@ def test_a_factory_in_a_module_of_one_word_is_a_factory_too(runs):
     (backbone,) = {c.backbone for c in runs(backbones=("json:loads",))}
     assert backbone == FactorySpec(factory="json:loads")
     assert json.loads("1") == 1
+
+
+@pytest.mark.parametrize("function", ["plain", "released"])
+def test_a_factory_may_be_called_like_a_variant(runs, function):
+    (backbone,) = {c.backbone for c in runs(backbones=(f"json:{function}",))}
+    assert backbone == FactorySpec(factory=f"json:{function}")
+    with pytest.raises(LookupError, match="unknown backbone 'no_such_module'"):
+        runs(backbones=(f"no_such_module:{function}",))
+
+
+def test_a_module_without_a_spec_is_no_traceback(runs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "made_here", ModuleType("made_here"))
+    (backbone,) = {c.backbone for c in runs(backbones=("made_here:plain",))}
+    assert backbone == FactorySpec(factory="made_here:plain")
 
 
 # ---------------------------------------------------------------- schemes

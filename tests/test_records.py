@@ -1,4 +1,7 @@
+import hashlib
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +16,7 @@ from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, 
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.record import decode, digest
 from acn_bench.records import SCHEMA, RunRecord
 from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
 from acn_bench.strategies.naive import NaiveSpec
@@ -37,12 +41,14 @@ def record(time="2026-01-01T00:00:00Z", seed=0, code=CODE, learning_rate=1e-3, *
         "initial_accuracy": None,
         "depth_accuracy": [[[0.25, 0.75], None], [[0.25, 0.5], [0.5, 1.0]]],
         "noise": [
-            NoiseResult(corruption="gaussian", level=0.1, accuracy=[[None, None], [0.4, 0.9]])
+            NoiseResult(corruption="gaussian", level=level, accuracy=[[None, None], [0.4, 0.9]])
+            for level in (0.1, 0.2)
         ],
         "validation": Validation(
-            accuracy=[[0.7, None], [0.5, 0.9]],
-            depth_accuracy=[[[0.2, 0.7], None], [[0.2, 0.5], [0.5, 0.9]]],
+            accuracy=[[0.75, None], [0.5, 0.875]],
+            depth_accuracy=[[[0.25, 0.75], None], [[0.25, 0.5], [0.5, 0.875]]],
             counts=[8, 8],
+            changes=[[6, 1], [0, 0]],
         ),
         "test_counts": [40, 40],
         "train_loss": [[1.5, 1.0], [1.25, 0.5]],
@@ -92,7 +98,7 @@ def test_a_record_is_named_by_its_run_and_its_code(tmp_path):
 
 def test_a_record_is_json_that_anything_reads(tmp_path):
     raw = json.loads(records.save(record(), tmp_path).read_text())
-    assert list(raw) == ["schema", "run_id", "config", "result", "provenance"]
+    assert list(raw) == ["schema", "run_id", "config", "result", "provenance", "digest"]
     assert raw["result"]["accuracy"] == [[0.75, None], [0.5, 1]]
 
 
@@ -100,7 +106,7 @@ def test_a_record_of_a_time_when_there_was_one_kind_of_benchmark_is_read(tmp_pat
     path = records.save(record(), tmp_path)
     raw = json.loads(path.read_text())
     assert raw["result"].pop("kind") == "continual"
-    del raw["provenance"]["further"]
+    del raw["provenance"]["further"], raw["digest"]
     path.write_text(json.dumps(raw))
     assert records.load(path) == record()
 
@@ -137,10 +143,15 @@ def test_a_file_that_is_no_record_is_refused_by_its_name(tmp_path, content, why,
         records.load_all([path])
 
 
-def edited(tmp_path, place, value):
-    """A saved record with one value of its file replaced; `place` is a path of keys and indices."""
+def edited(tmp_path, place, value, digest=False):
+    """A saved record with one value of its file replaced; `place` is a path of keys and indices.
+
+    Without its digest, it is as an older one.
+    """
     path = records.save(record(), tmp_path)
     raw = json.loads(path.read_text())
+    if not digest:
+        del raw["digest"]
     *way, last = place
     inner = raw
     for step in way:
@@ -153,7 +164,7 @@ def edited(tmp_path, place, value):
 @pytest.mark.parametrize(
     ("place", "value", "why"),
     [
-        (["run_id"], "another", "its run_id is another, and its config's is naive-ac_mixer"),
+        (["run_id"], "another", "its run_id is 'another', and its config's is 'naive-ac_mixer"),
         (["config", "seeds", "order"], 7, "its run_id is .*-s0-.*, and its config's is"),
         (["config", "benchmark", "name"], "../../elsewhere", "matching regex"),
         (["config", "strategy", "name"], "a/b", "matching regex"),
@@ -168,10 +179,35 @@ def edited(tmp_path, place, value):
         (["result", "validation", "counts"], [], r"validation.counts has 0 entries, not 2"),
         (["result", "test_counts"], [40, 0], r"test_counts\[1\] is 0: it must be at least 1"),
         (["result", "classes"], [], r"result.classes has 0 entries, not 2"),
-        (["result", "parameters"], [], r"result.parameters has 0 entries, not 1"),
+        (["result", "parameters"], [], r"result.parameters has 0 entries, not 2"),
         (["result", "flops"], [1], r"result.flops has 1 entries, not 2"),
         (["result", "initial_accuracy"], [0.1], r"initial_accuracy has 1 entries, not 2"),
         (["result", "masked_accuracy"], [[1]], r"masked_accuracy has 1 entries, not 2"),
+        (["result", "accuracy", 1, 0], 0.123, r"accuracy\[1\]\[0\] is 0.123: no whole number of 40"),
+        (["result", "accuracy", 1, 0], 0.525, r"\[1\]\[0\] ends with 0.5, and the accuracy is 0.525"),
+        (["result", "depth_accuracy", 1, 0], [0.2, 0.501], r"\[1\]\[0\]\[1\] is 0.501: no whole number"),
+        (["result", "validation", "accuracy", 1, 1], 0.9, r"is 0.9: no whole number of 8 examples"),
+        (["result", "validation", "changes", 0], [6, 2], r"changes\[0\] is \[6, 2\]: depth 0 has 6 "),
+        (["result", "validation", "changes", 1], [-1, -1], r"changes\[1\]\[0\] is -1: .* at least 0"),
+        (["result", "validation", "changes"], [], r"changes has 0 entries, not 2"),
+        (["result", "validation", "probe_accuracy"], [[1]], r"probe_accuracy has 1 entries, not 2"),
+        (["result", "probe_accuracy"], [[1, 1], [1, 0.11]], r"probe_accuracy\[1\]\[1\] is 0.11"),
+        (["result", "initial_accuracy"], [0.1, 0.11], r"initial_accuracy\[1\] is 0.11: no whole"),
+        (["result", "noise", 0, "level"], 0.3, r"gaussian 0.3, gaussian 0.2, and the config has "),
+        (["result", "noise", 0, "corruption"], "fog", r"noise is of the levels fog 0.1, "),
+        (["result", "noise", 0, "accuracy", 1, 1], 0.91, r"accuracy\[1\]\[1\] is 0.91: no whole"),
+        (["result", "classes", 0], [3, -1], r"classes\[0\]\[1\] is -1: it must be at least 0"),
+        (["result", "classes", 0], [3, 3], r"result.classes has a class in two places"),
+        (["result", "test_counts"], [40, 10**99], r"test_counts\[1\] is a number of about 99 digits"),
+        (["result", "peak_memory"], 10**99, r"peak_memory is a number of about 99 digits"),
+        (["result", "classes", 0], [3], r"classes\[0\] has 1 entries, not 2"),
+        (["result", "precision"], "bf16", r"precision is 'bf16', and the config has 'fp32'"),
+        (["result", "seconds", "train"], -1, r"seconds.train is -1.0: it must be at least 0"),
+        (["result", "seconds", "evaluate"], -0.5, r"seconds.evaluate is -0.5: it must be at least 0"),
+        (["result", "peak_memory"], -1, r"peak_memory is -1: it must be at least 0"),
+        (["result", "images_seen"], -160, r"images_seen is -160: it must be at least 0"),
+        (["provenance", "data", "train"], -1, r"provenance.data.train is -1"),
+        (["provenance", "data", "fingerprint"], "beef", r"is 'beef', and the config has 'f00d'"),
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, list) and value else None,
 )  # fmt: skip
@@ -182,7 +218,101 @@ def test_a_record_that_was_edited_is_refused_by_the_place_that_cannot_be(
         records.load(edited(tmp_path, place, value))
 
 
+def test_a_record_that_was_changed_after_it_was_written_is_refused_even_where_it_could_be(tmp_path):
+    changed = ["result", "images_seen"], 161
+    with pytest.raises(ValueError, match="it was changed after it was written: its digest is of"):
+        records.load(edited(tmp_path, *changed, digest=True))
+    assert records.load(edited(tmp_path, *changed)).result.images_seen == 161
+
+
+@pytest.mark.parametrize("digest", [None, "", 7, "0" * 64])
+def test_a_digest_that_is_no_digest_of_the_record_is_refused(tmp_path, digest):
+    with pytest.raises(ValueError, match="its digest is of other content"):
+        records.load(edited(tmp_path, ["digest"], digest, digest=True))
+
+
+def test_a_digest_is_of_the_values_and_not_of_the_spaces(tmp_path):
+    path = records.save(record(), tmp_path)
+    text = path.read_text()
+    assert hashlib.sha256(canonical(json.loads(text))).hexdigest() == json.loads(text)["digest"]
+    for form in ({"indent": 4}, {"separators": (",", ":")}, {"sort_keys": True}):
+        path.write_text(json.dumps(json.loads(text), **form))
+        assert records.load(path) == record()
+
+
+def test_a_digest_is_the_same_with_every_version_of_the_json_library():
+    content = {"b": [1e16, 1e-7, 0.1, -0.0, 5e-324, 1.0, 1, None, "é\n"], "a": {}}
+    text = b'{"a":{},"b":[1e16,1e-7,0.1,-0.0,5e-324,1.0,1,null,"\xc3\xa9\\n"]}'
+    assert digest(content) == hashlib.sha256(text).hexdigest()
+
+
+def canonical(raw):
+    del raw["digest"]
+    return json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_no_changed_bit_of_a_record_is_read_as_another_record(tmp_path):
+    whole = records.save(record(), tmp_path).read_bytes()
+    draw = random.Random(0)
+    for _ in range(300):
+        bit = draw.randrange(8 * len(whole))
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            read = decode(bytes(flipped), "here")
+        except ValueError:
+            continue
+        assert read == record(), f"bit {bit}"
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path):
+    path = records.save(record(), tmp_path)
+    path.write_text(path.read_text().replace('"images_seen"', '"images_seen": 160, "images_seen"'))
+    with pytest.raises(ValueError, match="the key 'images_seen' is given twice in one object"):
+        records.load(path)
+
+
+@pytest.mark.parametrize("depth", [60, 1_100, 100_000])
+def test_a_record_of_brackets_in_brackets_is_refused(tmp_path, depth):
+    path = tmp_path / "deep.json"
+    for text in ("[" * depth, '{"schema": 1, "config": ' + "[" * depth + "]" * depth + "}"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="is not a record that can be read"):
+            records.load(path)
+
+
+def test_a_message_about_a_record_quotes_little_of_it(tmp_path):
+    path = records.save(record(), tmp_path)
+    raw = json.loads(path.read_text())
+    for place in ("schema", "run_id"):
+        for value in ("9" * 50_000, int("9" * 4_000), [0] * 10_000):
+            path.write_text(json.dumps(raw | {place: value}))
+            with pytest.raises(ValueError, match="is not a record that can be read") as refused:
+                records.load(path)
+            assert len(str(refused.value)) < 2_500
+
+
 # ---------------------------------------------------------------- many files
+
+
+def test_pipes_devices_and_folders_among_records_are_passed_over(tmp_path):
+    saved = records.save(record(), tmp_path / "records")
+    os.mkfifo(tmp_path / "records" / "pipe.json")
+    os.mkfifo(tmp_path / "records.jsonl")
+    (tmp_path / "records" / "zeros.json").symlink_to("/dev/zero")
+    (tmp_path / "records" / "folder.json").mkdir()
+    (tmp_path / "records" / "gone.json").symlink_to(tmp_path / "nothing")
+    assert records.find([tmp_path]) == [saved]
+
+
+@pytest.mark.parametrize("name", ["pipe.json", "pipe.jsonl"])
+def test_a_pipe_that_is_named_is_refused_and_not_opened(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match="is a pipe or a device, not a file"):
+        records.load_all([tmp_path / name])
+    os.mkfifo(tmp_path / f"{records.stem('run', CODE)}.json")
+    with pytest.raises(ValueError, match="is a pipe or a device, not a file"):
+        records.newest(tmp_path, "run", CODE)
 
 
 def test_a_second_record_of_a_run_lies_beside_the_first(tmp_path):

@@ -4,6 +4,7 @@ This file is also the program that is killed. It imports everything once, and th
 each run, so that a death costs a fraction of a second.
 """
 
+import gc
 import json
 import os
 import random
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 from avalanche.training.plugins.clock import Clock
@@ -26,7 +28,7 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import correctness
-from acn_bench.execution import code_hash, worker
+from acn_bench.execution import code_hash, stale_files, worker
 from acn_bench.execution.job import Job, Placement
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.run_folder import RunFolder
@@ -34,6 +36,7 @@ from acn_bench.strategies.ewc import EwcSpec
 from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.replay import ReplaySpec
 from acn_bench.strategies.si import SiSpec
+from acn_bench.training import resume
 
 PROTOCOL = ContinualSpec(
     name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=3
@@ -73,6 +76,7 @@ def serve():
     assert protocol.measure  # imported before any fork
     torch.set_num_threads(1)
     code_hash.code(config("naive")), images.load("digits100")  # once, for all
+    gc.freeze()
 
     for line in sys.stdin:
         order = json.loads(line)
@@ -296,8 +300,40 @@ def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     saved = path.read_bytes()
     assert program(folder, "naive") == 0
     path.write_bytes(saved)  # as if the last kill had come between record and removal
-    worker.remove_stale_files(RunFolder(folder), path.stem)
+    stale_files.remove_of_run(RunFolder(folder), path.stem)
     assert not path.exists()
+
+
+def forge(path, change):
+    """Change the state in a checkpoint, and its checksum with it."""
+    with safetensors.safe_open(path, "pt") as file:
+        header = file.metadata()
+    tensors = safetensors.torch.load_file(path)
+    state = json.loads(header["state"])
+    change(state, tensors)
+    header["state"] = json.dumps(state)
+    header["check"] = resume._check(tensors, header["state"], header["share"])
+    safetensors.torch.save_file(tensors, path, header)
+
+
+FORGERIES = {
+    "another shape": lambda _, tensors: tensors.update({k: t[..., :0] for k, t in tensors.items() if t.ndim}),
+    "a result that no record can hold": lambda state, _: state["run"]["numbers"].update(initial=["half", None]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_run_whose_checkpoint_is_forged_begins_again_and_says_so(
+    program, whole, tmp_path, forgery
+):
+    expected, _ = whole("naive")
+    folder = tmp_path / "tiny"
+    assert program(folder, "naive", "in evaluation", 3) == -signal.SIGKILL
+    (path,) = folder.glob("checkpoints/*.safetensors")
+    forge(path, FORGERIES[forgery])
+    assert program(folder, "naive") == 0
+    assert "; started from scratch: its checkpoint cannot be used (" in outcome(folder)["message"]
+    assert_same(folder, expected)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import torch
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from acn_bench import backbones, records
+from acn_bench import backbones, device, records
 from acn_bench.backbones import build, weights_file
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
@@ -22,10 +22,11 @@ from acn_bench.evaluation import throughput
 from acn_bench.execution import runner
 from acn_bench.execution.job import Placement
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.record import encode
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.naive import NaiveSpec
-from acn_bench.truncation import Choice, Cut, rows, truncate
+from acn_bench.truncation import Choice, Cut, rows, truncate, truncate_file
 
 CPU = torch.device("cpu")
 BACKBONE = MixerSpec(wiring="ac", depth=3, patch_size=8, width=16, token_width=8, channel_width=16)
@@ -86,12 +87,20 @@ def set_curve(folder, curve, changes=None, count=500):
     saved = records.load(record(folder))
     held = replace(
         saved.result.validation,
+        accuracy=[[curve[-1], None], [curve[-1], curve[-1]]],
         depth_accuracy=[[curve, None], [curve, curve]],
         counts=[count, count],
         changes=changes,
+        probe_accuracy=None,
     )
+    set_validation(folder, held)
+
+
+def set_validation(folder, held):
+    """Let the record say this of the held-out rows."""
+    saved = records.load(record(folder))
     result = replace(saved.result, validation=held)
-    record(folder).write_bytes(msgspec.json.encode(replace(saved, result=result)))
+    record(folder).write_bytes(encode(replace(saved, result=result)))
 
 
 def call(*words):
@@ -208,6 +217,26 @@ def test_a_network_that_no_run_wrote_is_cut_by_hand(tmp_path):
         truncate(source, out, Choice(), CPU)
 
 
+def test_speed_is_measured_with_no_more_threads_than_the_container_has_cores(tmp_path, monkeypatch):
+    source = tmp_path / "mine.safetensors"
+    backbones.save(build("residual_bert", 3, depth=2, vocab_size=9, max_length=8, width=8, heads=2), source)  # fmt: skip
+    monkeypatch.setattr(truncate_file, "cores", lambda: 2)
+    torch.set_num_threads(4)
+    truncate(source, tmp_path / "small.safetensors", Choice(depth=1), CPU)
+    assert torch.get_num_threads() == 2
+
+
+def test_a_bf16_network_is_refused_where_its_speed_would_say_nothing(tmp_path, monkeypatch):
+    source = tmp_path / "mine.safetensors"
+    network = build("ac_bert", 3, depth=2, vocab_size=9, max_length=8, width=8, heads=2, precision="bf16")  # fmt: skip
+    backbones.save(network, source)
+    monkeypatch.delenv(device.SLOW_BF16, raising=False)
+    monkeypatch.setattr(device, "has_bf16", lambda _: False)
+    with pytest.raises(ValueError, match="has no bf16 instructions"):
+        truncate(source, tmp_path / "small.safetensors", Choice(depth=1), CPU)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_the_command_prints_the_cut_and_the_paths(folder, tmp_path):
     set_curve(folder, [0.5, 0.9, 0.94, 0.95])
     out = tmp_path / "small.safetensors"
@@ -242,7 +271,8 @@ def test_a_model_at_chance_level_has_no_depth_to_choose(folder, tmp_path):
 
 
 def test_too_few_held_out_examples_show_nothing(folder, tmp_path):
-    set_curve(folder, [0.5, 0.9, 0.94, 0.95], [[0, 0]] * 4, count=180)
+    curve = [90 / 180, 162 / 180, 169 / 180, 171 / 180]
+    set_curve(folder, curve, [[162, 0], [18, 0], [4, 0], [0, 0]], count=180)
     refused(folder, tmp_path, "360 held-out examples are too few", "--test")
 
 
@@ -263,10 +293,8 @@ def test_a_missing_record_is_named_and_a_foreign_one_refused(folder, tmp_path):
 
 
 def test_a_record_without_depths_cannot_choose(folder, tmp_path):
-    saved = records.load(record(folder))
-    held = replace(saved.result.validation, depth_accuracy=None)
-    saved = replace(saved, result=replace(saved.result, validation=held))
-    record(folder).write_bytes(msgspec.json.encode(saved))
+    held = records.load(record(folder)).result.validation
+    set_validation(folder, replace(held, depth_accuracy=None, changes=None))
     refused(folder, tmp_path, "no accuracy by depth")
 
 

@@ -18,7 +18,7 @@ from acn_bench import catalog, device, records
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
-from acn_bench.execution import code_hash, local, runner, session, worker
+from acn_bench.execution import code_hash, local, main_guard, runner, session, worker
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.families.mixer import MixerSpec
@@ -65,7 +65,7 @@ def kill_workers():
 
 
 @pytest.fixture(scope="module")
-def eventful(tmp_path_factory):
+def eventful(tmp_path_factory, quick_workers):
     """Three runs in one worker: the first is killed twice, the second once, another process holds the third.
 
     (job, configs, events)
@@ -169,6 +169,7 @@ def test_a_run_that_has_a_record_is_kept(eventful):
     assert {p: p.stat().st_mtime_ns for p in a_job.folder.records.iterdir()} == before
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
     a_job = job(tmp_path / "tiny")
     stream = LocalExecutor(4).execute([config()], a_job)  # more workers than runs: one is started
@@ -205,6 +206,22 @@ def test_data_that_changed_since_the_plan_was_made_is_noticed(tmp_path):
     with pytest.raises(ValueError, match="digits100 changed since the run was planned"):
         runner.run(other, RunFolder(tmp_path / "tiny"), data_root=None, placement=Placement("cpu"))
     assert not (tmp_path / "tiny").exists()
+
+
+def test_sys_exit_in_a_run_fails_the_run_and_sigterm_ends_the_process(tmp_path, monkeypatch):
+    def exiting(code):
+        def run(*_):
+            raise SystemExit(code)
+
+        return run
+
+    monkeypatch.setattr(worker, "run", exiting(0))
+    end = worker.attempt(config(), job(tmp_path), Placement("cpu"), lambda _: None)
+    assert (end.state, end.message) == ("failed", "SystemExit: 0")
+
+    monkeypatch.setattr(worker, "run", exiting(143))
+    with pytest.raises(SystemExit):
+        worker.attempt(config(), job(tmp_path), Placement("cpu"), lambda _: None)
 
 
 # ---------------------------------------------------------------- where a worker computes
@@ -274,3 +291,29 @@ def test_a_run_over_several_processes_is_refused_when_it_is_planned(tmp_path):
     message = "a run of a continual benchmark uses one process, and cannot use 2"
     with pytest.raises(ValueError, match=message):
         session.prepare(card, catalog.benchmark_path("split_cifar100"), plan, options)
+
+
+# ---------------------------------------------------------------- a script without `if __name__ == "__main__":`
+
+
+def test_a_worker_whose_script_starts_runs_ends_with_a_code_of_its_own(monkeypatch):
+    codes = []
+    monkeypatch.setattr(main_guard.os, "_exit", codes.append)
+
+    main_guard.end_worker()
+    assert codes == []
+    monkeypatch.setattr(multiprocessing.process.current_process(), "_inheriting", True, raising=False)  # fmt: skip
+    main_guard.end_worker()
+    assert codes == [main_guard.EXIT_CODE]
+
+
+def test_a_script_without_a_guard_is_told_to_have_one():
+    class Closed:
+        def recv(self):
+            raise EOFError
+
+    process = SimpleNamespace(exitcode=main_guard.EXIT_CODE, join=lambda **_: None)
+    ended = local._Worker(process, Closed(), Placement("cpu"), config())
+
+    with pytest.raises(ValueError, match=r'below if __name__ == "__main__":$'):
+        local._receive(ended)

@@ -7,6 +7,7 @@ seed; what only one arm has been run with is no part of a difference.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -68,17 +69,17 @@ class Comparison:
         """The kind of the benchmark."""
         return self.groups[0].kind
 
-    @property
+    @cached_property
     def records(self) -> list[Record]:
         """Of all groups, in their order."""
         return [r for group in self.groups for r in group.records]
 
-    @property
+    @cached_property
     def arms(self) -> list[str]:
         """The arms of any group: AC and residual first."""
         return sorted({a for g in self.groups for a in g.arms}, key=arm_order)
 
-    @property
+    @cached_property
     def baselines(self) -> list[str]:
         """The arms of any group that AC is compared with, residual first."""
         return sorted({a for g in self.groups for a in g.baselines}, key=arm_order)

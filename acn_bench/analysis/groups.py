@@ -92,13 +92,15 @@ class Arm:
     name: str  # the wiring, with its scheme where that distinguishes arms; or a factory's name
     records: tuple[Record, ...]
     joint: dict[SeedKey, Record] = field(default_factory=dict)  # of the same wiring and settings
+    # metric -> its cell: a report asks for one up to ten times
+    _cells: dict[str, Cell] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def title(self) -> str:
         """As readers call it."""
         return arm_title(self.name)
 
-    @property
+    @cached_property
     def seeds(self) -> tuple[SeedKey, ...]:
         """Of its records."""
         return tuple(_seeds(r) for r in self.records)
@@ -109,8 +111,13 @@ class Arm:
 
     def cell(self, metric: str) -> Cell:
         """One metric of all its records."""
-        pairs = [(_seeds(r), self.value(r, metric)) for r in self.records]
-        return Cell({seeds: v for seeds, v in pairs if v is not None}, len(self.records))
+        if metric not in self._cells:
+            found = kind_of(self.records[0]).metric(metric)
+            runs = zip(self.seeds, self.records, strict=True)
+            pairs = [(seeds, found.value(r, self.joint.get(seeds))) for seeds, r in runs]
+            values = {seeds: v for seeds, v in pairs if v is not None}
+            self._cells[metric] = Cell(values, len(self.records))
+        return self._cells[metric]
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,7 @@ class Group:
         """The backbone's number of blocks; None for a factory's."""
         return self.config.backbone.depth
 
-    @property
+    @cached_property
     def records(self) -> list[Record]:
         """Of all arms."""
         return [r for arm in self.arms.values() for r in arm.records]
@@ -178,7 +185,7 @@ class Group:
         """One metric of one arm; empty where the arm was not run."""
         return self.arms[arm].cell(metric) if arm in self.arms else Cell({}, 0)
 
-    @property
+    @cached_property
     def baselines(self) -> tuple[str, ...]:
         """The arms that AC is compared with: residual, and residual by other schemes where they are arms."""
         others = (a for a in self.arms if a.partition(PLUS)[0] == "residual")
@@ -235,17 +242,19 @@ def grouped(records: Sequence[Record]) -> tuple[Group, ...]:
 
 
 def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]:
+    """The arms of a group's records, each with the joint training of the same settings."""
     parted: dict[str, list[Record]] = {}
     for record in sorted(records, key=_seeds):
         parted.setdefault(_arm(record), []).append(record)
+    strategy = records[0].config.strategy
+    if strategy is not None and strategy.at_once:
+        joint = {}
+    shared = _identity(records[0], but="strategy.") if joint else b""
     arms = {}
     for name in sorted(parted, key=arm_order):
-        of_pairs = {
-            _seeds(r): joint[_but_strategy(r)] for r in parted[name] if _but_strategy(r) in joint
-        }
-        strategy = parted[name][0].config.strategy
-        is_joint = strategy is not None and strategy.at_once
-        arms[name] = Arm(name, tuple(parted[name]), {} if is_joint else of_pairs)
+        runs = [(shared, name, _seeds(r)) for r in parted[name]]
+        of_pairs = {run[-1]: joint[run] for run in runs if run in joint}
+        arms[name] = Arm(name, tuple(parted[name]), of_pairs)
     return arms
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from acn_bench import registry, user_functions
 from acn_bench.backbones import weights_file
@@ -20,7 +21,9 @@ from acn_bench.backbones.backbone import (
 )
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.patches import MEAN, STD, Normalise
+from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.backbones.wiring import WIRINGS
+from acn_bench.errors import message, shorten
 from acn_bench.families.names import BACKBONES, backbone_spec
 from acn_bench.registry import closest
 from acn_bench.spec import Backbone as Spec
@@ -88,16 +91,18 @@ def build(
         LookupError: unknown name or variant. ValueError: invalid size.
     """
     if name not in BACKBONES:
-        raise LookupError(f"unknown backbone {name!r}. {_nearest(str(name))}")
+        raise LookupError(f"unknown backbone {shorten(name)}. {_nearest(name)}")
     spec = backbone_spec(f"{name}:{variant}", {"depth": depth, **sizes})
     assert isinstance(spec, Spec)
     return from_spec(spec, num_classes, mean=mean, std=std, precision=precision)
 
 
-def _nearest(name: str) -> str:
+def _nearest(name: object) -> str:
+    if not isinstance(name, str):
+        return closest(name, BACKBONES)
     base, _, variant = name.partition(":")
     if variant and base in BACKBONES:  # the notation of the command line
-        return f"Did you mean build({base!r}, variant={variant!r})?"
+        return f"Did you mean build({shorten(base)}, variant={shorten(variant)})?"
     return closest(name, BACKBONES)
 
 
@@ -111,7 +116,7 @@ def from_spec(
 ) -> Backbone:
     """Build the network of a spec. Draws initial weights from torch's global generator."""
     if type(num_classes) is not int or num_classes < 1:
-        raise ValueError(f"num_classes must be an int of at least 1, not {num_classes!r}")
+        raise ValueError(f"num_classes must be an int of at least 1, not {shorten(num_classes)}")
     family = registry.load(spec.parts)(spec)
     arguments: dict[str, Any] = {
         "parts": family,
@@ -153,7 +158,7 @@ def _normalise(
         return nn.Identity()
     if not _is_per_channel(mean, channels) or not _is_per_channel(std, channels):
         raise ValueError(
-            f"mean {mean} and std {std} must have a value for each of {channels} channels; "
+            f"mean {shorten(mean)} and std {shorten(std)} must have a value for each of {channels} channels; "
             "mean=None leaves normalisation to the pipeline"
         )
     return Normalise(mean, std)
@@ -173,14 +178,21 @@ def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
     """
     bert = importlib.import_module("acn_bench.backbones.bert")
     spec = bert.spec_of_checkpoint(Path(folder))
-    model = from_spec(spec, num_classes)
-    head = {f"head.{k}": v for k, v in model.head.state_dict().items()}
-    weights = bert.checkpoint_weights(Path(folder)) | head
+    weights = bert.checkpoint_weights(Path(folder))
     try:
-        model.load_state_dict(weights)
-    except ValueError as e:
-        raise ValueError(f"{folder}: {e}") from e
+        with torch.device("meta"):  # shapes alone, before sizes of any height take memory
+            shapes = from_spec(spec, num_classes)
+        if wrong := state_dict_mismatch(shapes, weights | _head(shapes)):
+            raise ValueError(wrong)
+    except (ValueError, RuntimeError, TypeError) as e:  # torch's, of sizes that no tensor has
+        raise ValueError(f"{folder}: config and weights do not fit: {message(e)}") from e
+    model = from_spec(spec, num_classes)
+    model.load_state_dict(weights | _head(model))
     return model
+
+
+def _head(model: Backbone) -> dict[str, Tensor]:
+    return {f"head.{k}": v for k, v in model.head.state_dict().items()}
 
 
 def from_factory(factory: str, num_classes: int) -> nn.Module:
@@ -190,14 +202,12 @@ def from_factory(factory: str, num_classes: int) -> nn.Module:
     head.
     """
     make = user_functions.function(factory, "backbone factory")
-    try:
+    with user_functions.guarded(f"{factory} failed with num_classes={num_classes}"):
         network = make(num_classes=num_classes)
-    except Exception as e:  # user code
-        raise ValueError(
-            f"{factory} failed with num_classes={num_classes}: {type(e).__name__}: {e}"
-        ) from e
-    if not isinstance(network, nn.Module) or not isinstance(
-        getattr(network, "head", None), nn.Linear
-    ):
+    with user_functions.guarded(f"{factory} made a network that cannot be read"):
+        fits = isinstance(network, nn.Module) and isinstance(
+            getattr(network, "head", None), nn.Linear
+        )
+    if not fits:
         raise ValueError(f"{factory} must make an nn.Module whose `.head` is its final nn.Linear")
-    return network
+    return network  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from acn_bench.backbones.direct_gradients import direct_gradients
 from acn_bench.backbones.readouts import Readout
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.backbones.wiring import Block, Wiring, last
+from acn_bench.errors import shorten
 from acn_bench.registry import closest
 from acn_bench.spec import PRECISIONS, Precision
 from acn_bench.spec import Backbone as Spec
@@ -57,7 +58,7 @@ class Backbone(nn.Module):
         super().__init__()
         if precision not in PRECISIONS:
             raise LookupError(
-                f"unknown precision {precision!r}. {closest(str(precision), PRECISIONS)}"
+                f"unknown precision {shorten(precision)}. {closest(precision, PRECISIONS)}"
             )
         self.shape = parts.shape
         self.stem = parts.stem
@@ -264,7 +265,7 @@ def truncate(model: Backbone, k: int) -> Backbone:
         )
     if not hasattr(k, "__index__") or not 0 <= k <= model.depth:
         raise ValueError(
-            f"cannot truncate to {k!r} blocks: the network has {model.depth}; choose 0 to {model.depth}"
+            f"cannot truncate to {shorten(k)} blocks: the network has {model.depth}; choose 0 to {model.depth}"
         )
     blocks, wiring, branches = model.blocks, model.wiring, model.branches
     try:

@@ -6,20 +6,22 @@ so that `released` and `plain` are one network here. Dropout is 0 by default. It
 embeddings, on attention weights, and on the output of a branch.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from acn_bench import parsing
 from acn_bench.backbones.backbone import Parts
 from acn_bench.backbones.sublayers import MLP, Attention, hidden_width
 from acn_bench.backbones.texts import TYPES
 from acn_bench.backbones.wiring import Join
+from acn_bench.errors import message, shorten
 from acn_bench.families.bert import BertSpec
 
 EPS = 1e-12  # of the LayerNorms, as in the original
@@ -114,6 +116,15 @@ FIXED: dict[str, Any] = {
 }
 
 
+SIZES = {
+    "depth": "num_hidden_layers",
+    "vocab_size": "vocab_size",
+    "max_length": "max_position_embeddings",
+    "width": "hidden_size",
+    "heads": "num_attention_heads",
+}
+
+
 def spec_of_checkpoint(folder: Path) -> BertSpec:
     """`config.json` of a Transformers BERT checkpoint -> the spec of the same residual network, without dropout.
 
@@ -123,31 +134,28 @@ def spec_of_checkpoint(folder: Path) -> BertSpec:
     if not path.is_file():
         raise LookupError(f"there is no Transformers checkpoint at {folder}: no config.json")
     try:
-        config = json.loads(path.read_text())
+        config = parsing.json_value(parsing.file_bytes(path))
     except ValueError as e:
-        raise ValueError(f"{path} is not JSON: {e}") from e
+        raise ValueError(f"{path} is not JSON: {message(e)}") from e
     if not isinstance(config, dict):
         raise ValueError(f"{path} must hold an object, not a {type(config).__name__}")
     check_architecture(config, path)
+    sizes = {"family": "bert", "wiring": "residual"}
     try:
-        return BertSpec(
-            wiring="residual",
-            depth=config["num_hidden_layers"],
-            vocab_size=config["vocab_size"],
-            max_length=config["max_position_embeddings"],
-            width=config["hidden_size"],
-            heads=config["num_attention_heads"],
-            mlp_ratio=config["intermediate_size"] / config["hidden_size"],
-        )
+        sizes |= {ours: config[theirs] for ours, theirs in SIZES.items()}
+        sizes["mlp_ratio"] = config["intermediate_size"] / config["hidden_size"]
+        return msgspec.convert(sizes, BertSpec)
     except KeyError as e:
         raise ValueError(f"{path} has no key {e}") from None
+    except (msgspec.ValidationError, TypeError, ArithmeticError) as e:
+        raise ValueError(f"{path} holds sizes that no BERT has: {message(e)}") from e
 
 
 def check_architecture(config: Mapping[str, Any], place: Path | str) -> None:
     """Raise ValueError where a config of Transformers has an option that this BERT does not support."""
     for key, value in FIXED.items():
         if config.get(key, value) != value:
-            raise ValueError(f"{place}: {key} is {config[key]!r}, expected {value!r}")
+            raise ValueError(f"{place}: {key} is {shorten(config[key])}, expected {value!r}")
 
 
 def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
@@ -165,7 +173,7 @@ def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
     try:
         loaded = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as e:
-        raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
+        raise ValueError(f"{path} is not a whole safetensors file: {message(e)}") from e
     state = {
         name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
         for name, tensor in loaded.items()
@@ -180,6 +188,8 @@ def from_transformers(
     state: Mapping[str, Tensor], depth: int, *, pooler: bool = True
 ) -> dict[str, Tensor]:
     """The state dict of `BertModel` -> that of a `Backbone`'s stem, blocks and readout. Raises KeyError."""
+    if depth > len(state):  # before names of so many layers are made
+        raise KeyError(f"encoder.layer.{depth - 1}")
     names = {
         "stem.word": "embeddings.word_embeddings",
         "stem.position": "embeddings.position_embeddings",

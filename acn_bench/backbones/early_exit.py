@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, to_stream
 from acn_bench.backbones.branches import AFTER, Branches
+from acn_bench.errors import shorten
 from acn_bench.registry import closest
 
 THRESHOLD = 0.7  # nats, of the entropy (ACN paper, appendix H)
@@ -61,7 +62,7 @@ class EarlyExit:
         if not threshold >= 0:
             raise ValueError(f"the threshold is an entropy, 0 or more, not {threshold}")
         if by not in get_args(Kind):
-            raise ValueError(f"unknown exits {by!r}. {closest(by, get_args(Kind))}")
+            raise ValueError(f"unknown exits {shorten(by)}. {closest(by, get_args(Kind))}")
         self.model = model
         self.threshold = threshold
         self.by = by

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from acn_bench.backbones.backbone import Backbone
+from acn_bench.errors import shorten
 
 Quantity = Literal["full", "direct", "mediated", "ratio", "cosine"]
 
@@ -106,7 +107,7 @@ def _weights(model: Backbone, i: int, parameter: str | None) -> list[Tensor]:
         return list(named.values())
     if parameter not in named:
         raise LookupError(
-            f"block {i + 1} has no parameter {parameter!r}. Known: {', '.join(named)}"
+            f"block {i + 1} has no parameter {shorten(parameter)}. Known: {', '.join(named)}"
         )
     return [named[parameter]]
 

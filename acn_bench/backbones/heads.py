@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones.backbone import Backbone, truncate
+from acn_bench.errors import shorten
 
 MASKED = -1000.0  # pads the logits of a narrower head, as in Avalanche
 
@@ -36,7 +37,7 @@ class Heads(nn.ModuleList):
     def _check(self, features: Tensor, task_labels: Tensor) -> None:
         expected = f"expected task labels ({len(features)},) of integers or one int for all, got "
         if not isinstance(task_labels, Tensor):
-            raise ValueError(f"{expected}{task_labels!r}")
+            raise ValueError(f"{expected}{shorten(task_labels)}")
         if task_labels.shape != features.shape[:1] or task_labels.is_floating_point():
             raise ValueError(f"{expected}{tuple(task_labels.shape)} of {task_labels.dtype}")
 

@@ -17,6 +17,7 @@ from msgspec.structs import fields
 
 from acn_bench.backbones.patches import MEAN, STD
 from acn_bench.backbones.wiring import WIRINGS
+from acn_bench.errors import shorten
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.names import WIRING_WORDS, backbone_spec
 from acn_bench.families.vit import ViTSpec
@@ -97,7 +98,9 @@ def _refuse_unknown(name: str, arguments: list[str]) -> None:
     ]
     for argument in arguments:
         if argument not in known:
-            raise ValueError(f"{name} has no argument {argument!r}. {closest(argument, known)}")
+            raise ValueError(
+                f"{name} has no argument {shorten(argument)}. {closest(argument, known)}"
+            )
 
 
 def _side(name: str, img_size: int | Sequence[int]) -> int:

@@ -14,6 +14,7 @@ from acn_bench.backbones.mixer import MeanOfTokens
 from acn_bench.backbones.patches import MEAN, STD
 from acn_bench.backbones.vit import MeanReadout
 from acn_bench.backbones.wiring import WIRINGS
+from acn_bench.errors import shorten
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.vit import ViTSpec
 from acn_bench.spec import Precision
@@ -133,7 +134,7 @@ class TimmModel(ImageBackbone):
         In the AC wiring these are the sums so far. `indices` counts blocks from 0; a number n means the last n.
         """
         if output_fmt not in ("NCHW", "NLC"):
-            raise ValueError(f"output_fmt may be 'NCHW' or 'NLC', not {output_fmt!r}")
+            raise ValueError(f"output_fmt may be 'NCHW' or 'NLC', not {shorten(output_fmt)}")
         taken, last = feature_take_indices(self.depth, indices)
         with self.autocast():
             states = list(islice(self._hidden_states(x), 1, last + 2 if stop_early else None))
@@ -170,7 +171,7 @@ class TimmModel(ImageBackbone):
         if wanted not in ("", self.pooling):
             raise ValueError(
                 f"global_pool may be {self.pooling!r}, this network's own, or '' for unpooled tokens, "
-                f"not {wanted!r}"
+                f"not {shorten(wanted)}"
             )
         return wanted
 

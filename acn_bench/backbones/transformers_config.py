@@ -7,6 +7,7 @@ from transformers import BertConfig, PreTrainedConfig
 
 from acn_bench.backbones.bert import EPS, FIXED, check_architecture
 from acn_bench.backbones.texts import TYPES
+from acn_bench.errors import shorten
 from acn_bench.families.bert import BertSpec
 from acn_bench.families.names import backbone_spec
 
@@ -74,7 +75,7 @@ class AcnBertConfig(PreTrainedConfig):
             )
         hidden = self.intermediate_size
         if not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(f"intermediate_size must be at least 1, not {hidden!r}")
+            raise ValueError(f"intermediate_size must be at least 1, not {shorten(hidden)}")
         return msgspec.structs.replace(spec, mlp_ratio=hidden / spec.width)
 
     @classmethod

@@ -4,6 +4,7 @@ from typing import TypeVar, get_args
 
 import msgspec
 
+from acn_bench.errors import shorten
 from acn_bench.registry import DATA, closest
 from acn_bench.spec import Benchmark, Network, Scheme
 
@@ -20,7 +21,9 @@ def flips(datasets: tuple[str, ...]) -> bool:
 def with_scheme(protocol: B, scheme: str, backbone: str) -> B:
     """The protocol with that training scheme. Raises LookupError for an unknown one."""
     if scheme not in SCHEMES:
-        raise LookupError(f"unknown scheme {scheme!r} of {backbone}. {closest(scheme, SCHEMES)}")
+        raise LookupError(
+            f"unknown scheme {shorten(scheme)} of {backbone}. {closest(scheme, SCHEMES)}"
+        )
     return msgspec.structs.replace(protocol, scheme=scheme)
 
 

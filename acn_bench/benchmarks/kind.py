@@ -1,7 +1,7 @@
 """What a kind of benchmark is: one value that names its spec, its result, its protocol and its report.
 
-A kind is a folder below `benchmarks/` and a line in `registry.KINDS`. Naming it imports neither torch nor
-matplotlib: the modules that need them are given by name.
+A kind is a folder below `benchmarks/` and a line in `registry.KINDS`. Naming it imports neither torch nor what
+draws its figures: those modules are given by name.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from acn_bench.analysis.final_model import FinalModel, final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.config import RunConfig
+from acn_bench.errors import shorten
 from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.result import Result
@@ -41,13 +42,16 @@ class Kind:
     spec: type[Benchmark]
     result: type[Result]
     inputs: Inputs  # what its networks take
-    planning: str  # module: check(config, data), cost(config, data) -> Cost; never Avalanche
-    protocol: str  # module: measure(run) -> RunOutput
+    # module: check(config, data), cost(config, data) -> Cost; train_rows(config, data), the rows that each training
+    # cuts into batches, where they are known; never Avalanche
+    planning: str
+    # module: measure(run) -> RunOutput; where strategies apply, build(run), which builds all that is trained
+    protocol: str
     tables: Mapping[TableName, tuple[Metric, ...]]  # each in the order of rows and columns
     describe: Callable[[RunConfig], str]  # the protocol, in one line
     summary: Callable[[Record], str]  # the outcome of a run, in a few words
     final_model: Callable[[Record], FinalModel]
-    # module:object, the ReportSections of its reports; the module may import matplotlib
+    # module:object, the ReportSections of its reports
     sections: str = "acn_bench.reports.sections.shared:SHARED"
     example: str = ""  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
@@ -83,7 +87,7 @@ class Kind:
     def metric(self, name: str) -> Metric:
         """The metric of that name. Raises LookupError with the nearest known name."""
         if name not in self.metrics:
-            raise LookupError(f"unknown metric {name!r}. {closest(name, self.metrics)}")
+            raise LookupError(f"unknown metric {shorten(name)}. {closest(name, self.metrics)}")
         return self.metrics[name]
 
     def table(self, name: TableName) -> tuple[Metric, ...]:

@@ -53,5 +53,11 @@ class Cost:
 
 
 def weights_on_cpu(model: nn.Module) -> dict[str, Tensor]:
-    """The model's state_dict, on the CPU and contiguous, to be saved."""
-    return {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    """The model's state_dict, on the CPU and contiguous, to be saved. A weight of two names is there twice."""
+    weights = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    known: set[int] = set()
+    for name, tensor in weights.items():  # safetensors refuses tensors that share memory
+        pointer = tensor.untyped_storage().data_ptr()
+        weights[name] = tensor.clone() if pointer in known else tensor
+        known.add(pointer)
+    return weights

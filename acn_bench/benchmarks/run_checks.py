@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from acn_bench.backbones import Backbone
 from acn_bench.evaluation import guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
@@ -22,9 +23,9 @@ class RunChecks:
         self.training_modes: list[bool] = []  # per measurement: any module in training mode
 
     def count_passes(self, backbone: nn.Module) -> None:
-        """Count the images of each training pass from now on, at the stem: every pass of a network uses it."""
-        stem: nn.Module = getattr(backbone, "stem", backbone)
-        stem.register_forward_pre_hook(self.passes)
+        """Count the images of each training pass from now on: at the stem, which every pass of a backbone uses."""
+        start: nn.Module = backbone.stem if isinstance(backbone, Backbone) else backbone
+        start.register_forward_pre_hook(self.passes)
 
     def record_mode(self, model: nn.Module) -> None:
         """Record whether any module is in training mode; call it within a measurement."""

@@ -26,7 +26,7 @@ from torch import Tensor
 from acn_bench.data import pickles
 from acn_bench.data.images import ImageData, content_hash
 from acn_bench.data.manifest import Manifest, ManifestStore
-from acn_bench.errors import MissingData
+from acn_bench.errors import MissingData, shorten
 from acn_bench.registry import DATA
 
 Split = tuple[Tensor, Tensor]  # images (N, 3, 32, 32) uint8, labels (N,) int64
@@ -195,7 +195,7 @@ def _rows(
             raise _damaged(
                 path,
                 layout,
-                f"'{layout.labels}' must lie within 0 … {layout.classes - 1}, not {label!r:.40}",
+                f"'{layout.labels}' must lie within 0 … {layout.classes - 1}, not {shorten(label, 40)}",
             )
     return pixels, labels
 

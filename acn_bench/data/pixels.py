@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from acn_bench.user_functions import guarded
+
 CHANNELS = 4  # grey, RGB, RGBA: a last axis this short beside a longer first one is the channels
 FAINT = 16  # of 255: what 12 bits in uint16 become
 _FORM = "an image is a PIL image, an array (H, W[, C]) or a tensor (C, H, W)"
@@ -55,7 +57,8 @@ class PixelReader:
 
 def _tensor(name: str, yielded: Any) -> Tensor:
     """The image as (C, H, W), its pixels as they are."""
-    plain = _pil(yielded) if hasattr(yielded, "convert") else yielded
+    with guarded(f"{name} yields an image that cannot be read"):  # a file that is cut, say
+        plain = _pil(yielded) if hasattr(yielded, "convert") else yielded
     if isinstance(plain, np.ndarray):
         image = _array(name, plain)
     elif isinstance(plain, Tensor):

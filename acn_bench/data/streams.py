@@ -4,6 +4,7 @@ import inspect
 import json
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from acn_bench import user_functions
 from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData, content_hash
 from acn_bench.data.pixels import PixelReader
+from acn_bench.errors import reason
 
 Split = tuple[Tensor, Tensor]  # images (N, C, H, W) uint8, labels (N,) int64
 WHAT = "benchmark function"
@@ -67,8 +69,9 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
     """
     benchmark = _benchmark(name, arguments, root)
     reader = PixelReader(name)
-    train = _examples(reader, "train", benchmark.train_stream)
-    test = _examples(reader, "test", benchmark.test_stream)
+    train_stream, test_stream = (_experiences(name, side, benchmark) for side in ("train", "test"))
+    train = _examples(reader, "train", train_stream)
+    test = _examples(reader, "test", test_stream)
     reader.refuse_faint()
     classes = [sorted(set(labels.tolist())) for _, labels in train]
     shared = len({c for experience in classes for c in experience}) < sum(map(len, classes))
@@ -85,8 +88,6 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
     # before the gaps between class numbers are closed, as in earlier versions: run ids depend on it
     fingerprint = content_hash(*splits[0], *splits[1], *map(torch.tensor, experiences))
     numbers = torch.tensor(sorted(c for experience in experiences for c in experience))
-    # some streams have no task labels
-    tasks = [set(getattr(e, "task_labels", ())) for e in benchmark.train_stream]
     return Stream(
         train=_without_gaps(splits[0], numbers),
         test=_without_gaps(splits[1], numbers),
@@ -94,7 +95,7 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
         experiences=tuple(
             tuple(torch.searchsorted(numbers, torch.tensor(e)).tolist()) for e in experiences
         ),
-        task_labels=len(train) > 1 and len(set.union(*tasks)) == len(train),
+        task_labels=len(train) > 1 and _task_labels(name, train_stream) == len(train),
         shared=shared,
         fingerprint=fingerprint,
     )
@@ -102,17 +103,17 @@ def read(name: str, arguments: dict[str, Any], root: Path) -> Stream:
 
 def _benchmark(name: str, arguments: dict[str, Any], root: Path) -> Any:
     make = user_functions.function(name, WHAT)
-    parameters = inspect.signature(make).parameters
     plain = {"train_transform": None, "eval_transform": None, "dataset_root": root}
-    passed = {key: value for key, value in plain.items() if key in parameters}
-    passed |= {key: _numbers(value) for key, value in arguments.items()}
-    try:
+    with user_functions.guarded(f"{name} failed with {arguments or 'no arguments'}", why=_reason):
+        parameters = inspect.signature(make).parameters
+        passed = {key: value for key, value in plain.items() if key in parameters}
+        passed |= {key: _numbers(value) for key, value in arguments.items()}
         with preserved_generators():
             seed_everything("benchmark function")
             benchmark = make(**passed)
-    except Exception as e:  # the user's code, and downloads
-        raise ValueError(f"{name} failed with {arguments or 'no arguments'}: {_reason(e)}") from e
-    if not all(hasattr(benchmark, stream) for stream in ("train_stream", "test_stream")):
+    with user_functions.guarded(f"{name} made a benchmark that cannot be read"):
+        fits = all(hasattr(benchmark, stream) for stream in ("train_stream", "test_stream"))
+    if not fits:
         raise ValueError(
             f"{name} must make an Avalanche benchmark, not a {type(benchmark).__name__}"
         )
@@ -181,27 +182,38 @@ def _without_gaps(split: Split, numbers: Tensor) -> Split:
 # ---------------------------------------------------------------- examples
 
 
-def _examples(reader: PixelReader, side: str, stream: Any) -> list[Split]:
+def _experiences(name: str, side: str, benchmark: Any) -> list[Any]:
+    """The experiences of a stream. Raises ValueError where there are none."""
+    with user_functions.guarded(f"the {side} stream of {name} cannot be read", why=_reason):
+        experiences = list(getattr(benchmark, f"{side}_stream"))
+    if not experiences:
+        raise ValueError(f"the {side} stream of {name} has no experiences")
+    return experiences
+
+
+def _task_labels(name: str, experiences: Sequence[Any]) -> int:
+    """How many task labels the experiences have together; some streams have none."""
+    with user_functions.guarded(f"the task labels of {name} cannot be read"):
+        return len(set().union(*(getattr(e, "task_labels", ()) for e in experiences)))
+
+
+def _examples(reader: PixelReader, side: str, experiences: Sequence[Any]) -> list[Split]:
     """All images and labels of a stream, by experience."""
     splits = []
-    for e, experience in enumerate(stream):
+    for e, experience in enumerate(experiences):
         place = f"experience {e} of the {side} stream of {reader.name}"
         items = _items(place, experience)
         labels = torch.tensor([_label(place, label) for _, label in items])
         splits.append((reader.stack(image for image, _ in items), labels))
-    if not splits:
-        raise ValueError(f"the {side} stream of {reader.name} has no experiences")
     return splits
 
 
 def _items(place: str, experience: Any) -> list[tuple[Any, Any]]:
     """Each image and its label, as the data set yields them. Raises ValueError where there are none."""
-    try:
+    with user_functions.guarded(f"{place} cannot be read", why=_reason):
         dataset = experience.dataset.eval()
         items = [dataset[k] for k in range(len(dataset))]
         pairs = [(item[0], item[1]) for item in items]
-    except Exception as e:  # the user's code
-        raise ValueError(f"{place} cannot be read: {_reason(e)}") from e
     if not pairs:
         raise ValueError(f"{place} has no examples: remove it, or give it some")
     return pairs
@@ -209,21 +221,20 @@ def _items(place: str, experience: Any) -> list[tuple[Any, Any]]:
 
 def _label(place: str, value: Any) -> int:
     """The class of an example. Raises ValueError for what is no class number."""
-    try:
+    what = f"a {type(value).__name__}"
+    with suppress(Exception):  # of a label that is no number, or several
         number = int(value)
         if number == float(value) and 0 <= number < 2**53:
             return number
-        shown = f"{float(value):g}"
-    except (TypeError, ValueError, RuntimeError, OverflowError):  # RuntimeError: of several values
-        shown = f"a {type(value).__name__}"
+        what = f"{float(value):g}"
     raise ValueError(
-        f"{place} has the label {shown}: classes are numbered from 0, and examples without a class are to be left out"
+        f"{place} has the label {what}: classes are numbered from 0, and examples without a class are to be left out"
     )
 
 
-def _reason(error: Exception) -> str:
-    reason = f"{type(error).__name__}: {' '.join(str(error).split()):.300}"
+def _reason(error: BaseException) -> str:
+    why = reason(error)
     place = traceback.extract_tb(error.__traceback__)[-1].filename
     if isinstance(error, LookupError) and "avalanche" in place:
-        reason += " (Avalanche fails so where training and test set differ in their classes)"
-    return reason
+        why += " (Avalanche fails so where training and test set differ in their classes)"
+    return why

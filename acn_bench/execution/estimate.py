@@ -1,43 +1,74 @@
 """RunConfigs and data -> an estimate of how long each run takes, from a few timed training steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 import torch
 from torch import nn
 
+from acn_bench import user_functions
 from acn_bench.benchmarks.run import Cost
 from acn_bench.config import RunConfig
-from acn_bench.data.data_set import DataSet, ImageShape
+from acn_bench.data.data_set import DataSet
 from acn_bench.registry import KINDS
 from acn_bench.training.network import untrained
+from acn_bench.wording import plural
 
-STEPS = 2  # timed, after one warm-up step
+STEPS = 2  # timed, of each size of a batch
+# images of a timed batch: batch normalisation cannot train on one, and more than 256 take gigabytes and no less
+# time for each
+SMALLEST, LARGEST = 2, 256
+BUDGET = 8.0  # seconds of timing, all networks together; the step that is begun last comes on top
 OVERHEAD = 1.1  # factor for Avalanche's loop and for gathering images
 START = 8.0  # seconds that a worker needs for its imports
 
+Network = tuple[object, ...]  # what tells networks of different speed apart
+Work = tuple[RunConfig, Cost]
+Step = Callable[[int], float]  # takes a training step on n images; returns its seconds
+
 
 def seconds(
-    configs: Sequence[RunConfig], data: Sequence[DataSet], device: torch.device
+    configs: Sequence[RunConfig],
+    data: Sequence[DataSet],
+    device: torch.device,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[float]:
     """Wall-clock seconds of each run in one worker. Times each distinct network, on this process's threads.
 
-    Raises ValueError for a network that cannot take a step.
+    `note` takes sentences for the user. Raises ValueError for a network that cannot take a step.
     """
-    known: dict[tuple[object, ...], float] = {}
+    works = [(config, cost_of(config, data)) for config in configs]
+    networks: dict[Network, Work] = {}
+    for work in works:
+        networks.setdefault(_network(work), work)
+    note(f"measuring the speed of {plural(len(networks), 'network')}: 10 s at most")
+    known = _timed(networks, data[0], device)
+    if untimed := len(networks) - len(known):
+        note(
+            f"in that time {plural(untimed, 'network')} could not be timed: the slowest of the others stands for each"
+        )
+    slowest = max(known.values(), default=0.0)
     estimates = []
-    for config in configs:
-        cost = cost_of(config, data)
-        key = (config.backbone, config.precision, cost.batch_size)
-        if key not in known:
-            try:
-                known[key] = _seconds_per_image(config, cost, data[0].image_shape, device)
-            except RuntimeError as e:  # a factory for other images; no memory
-                reason = str(e).partition("\n")[0]
-                raise ValueError(f"{config.backbone.name} cannot be trained here: {reason}") from e
+    for config, cost in works:
+        per_image = known.get(_network((config, cost)), slowest)
         factor = config.strategy.cost_factor if config.strategy else 1.0
-        estimates.append((cost.images * known[key] * factor + cost.seconds) * OVERHEAD)
+        estimates.append((cost.images * per_image * factor + cost.seconds) * OVERHEAD)
     return estimates
+
+
+@contextmanager
+def _named(config: RunConfig) -> Iterator[None]:
+    """Name the network that cannot take a step: ours for want of memory, the user's for any reason."""
+    what = f"{config.backbone.name} cannot be trained here"
+    if config.backbone.function is not None:
+        with user_functions.guarded(what):
+            yield
+        return
+    try:
+        yield
+    except RuntimeError as e:
+        raise ValueError(f"{what}: {str(e).partition(chr(10))[0]}") from e
 
 
 def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:
@@ -47,25 +78,63 @@ def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:
     return cost
 
 
-def _seconds_per_image(
-    config: RunConfig, cost: Cost, shape: ImageShape | None, device: torch.device
-) -> float:
-    if shape is None:
+def _network(work: Work) -> Network:
+    config, cost = work
+    return config.backbone, config.precision, cost.batch_size
+
+
+def _timed(
+    networks: Mapping[Network, Work], data: DataSet, device: torch.device
+) -> dict[Network, float]:
+    """Seconds per image of each network, in equal shares of the budget; some are left out when it is spent."""
+    end = perf_counter() + BUDGET
+    known: dict[Network, float] = {}
+    for network, (config, cost) in networks.items():
+        start = perf_counter()
+        if start >= end:
+            break
+        share = (end - start) / (len(networks) - len(known))
+        largest = min(cost.batch_size, data.counts.train, LARGEST)
+        with _named(config), torch.random.fork_rng():
+            step = _training_step(config, cost, data, device)
+            known[network] = _seconds_per_image(step, largest, start + share, end)
+    return known
+
+
+def _seconds_per_image(step: Step, largest: int, deadline: float, end: float) -> float:
+    """Time larger and larger batches, up to `largest` images, while the next ones are ready before the deadline."""
+    rows = min(SMALLEST, largest)
+    fastest = step(rows)
+    if perf_counter() + fastest < end:  # the first step sets libraries up
+        fastest = min(fastest, step(rows))
+    per_image = fastest / rows
+    while perf_counter() + STEPS * rows * per_image < deadline:
+        per_image = min(step(rows) for _ in range(STEPS)) / rows
+        if rows == largest:
+            break
+        rows = min(4 * rows, largest)
+    return per_image
+
+
+def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.device) -> Step:
+    if data.image_shape is None:
         raise ValueError("a training step is timed on images of one shape alone")
-    with torch.random.fork_rng():
-        network = untrained(config, cost.classes).to(device)
-        images = torch.rand(cost.batch_size, *shape, device=device)
-        labels = torch.zeros(len(images), dtype=torch.int64, device=device)
-        optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-        for step in range(1 + STEPS):
-            if step == 1:
-                start = perf_counter()
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(images), labels).backward()
-            optimizer.step()
+    shape = data.image_shape
+    network = untrained(config, cost.classes).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+
+    def step(count: int) -> float:
+        images = torch.rand(count, *shape, device=device)
+        labels = torch.zeros(count, dtype=torch.int64, device=device)
+        start = perf_counter()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-    return (perf_counter() - start) / (STEPS * len(images))
+        return perf_counter() - start
+
+    return step
 
 
 def duration(seconds: float) -> str:

@@ -33,6 +33,7 @@ class Job:
     again: bool  # make runs that have a record, too
     interval: float = 10.0  # seconds between two checkpoints of a run, at least
     world_size: int = 1  # processes of each run
+    locked: bool = True  # the file system has locks, so that several commands can share the folder
 
 
 @dataclass(frozen=True)

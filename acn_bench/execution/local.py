@@ -7,6 +7,7 @@ checkpoint; after a second death it has failed.
 
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -18,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
-from acn_bench.execution import worker
+from acn_bench.execution import main_guard, worker
 from acn_bench.execution.job import END, Job, Placement, RunEvent
 from acn_bench.execution.worker import Busy
 
@@ -31,7 +32,7 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-STOP_SECONDS = 5.0  # until a worker that does not stop is killed
+STOP_SECONDS = 1.0  # until a worker that does not stop is killed: Ctrl-C must not take long
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class LocalExecutor:
 
     def execute(self, configs: Sequence[RunConfig], job: Job) -> Generator[RunEvent]:
         """Run every config; yield its events as they come. See `executor.Executor`."""
+        main_guard.end_worker()
         assert job.world_size == 1  # `prepare` refuses more: no kind's runs span processes yet
         waiting = deque(configs)
         deaths: dict[str, str] = {}  # run_id -> how its process ended
@@ -76,7 +78,8 @@ class LocalExecutor:
                     else:
                         waiting.append(answer.config)
         finally:
-            _stop(workers)
+            with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
+                _stop(workers)
 
 
 def placement(job: Job, k: int) -> Placement:
@@ -118,7 +121,10 @@ def _start(job: Job, placement: Placement) -> _Worker:
     process = context.Process(target=worker.serve, args=(worker_pipe, job, placement), daemon=True)
     variables = ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
-    with environment(variables), interruption.defer():  # the parent decides for its workers
+    with (
+        environment(variables),
+        interruption.defer(signal.SIGINT),
+    ):  # the parent decides for its workers
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)
@@ -153,6 +159,8 @@ def _receive(w: _Worker) -> RunEvent | Busy | _Death:
         w.died = True
         w.process.join(timeout=5)
         code = w.process.exitcode
+        if code == main_guard.EXIT_CODE:
+            raise ValueError(main_guard.MESSAGE) from None
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
         answer = _Death(w.config, f"its process {how}")
     if not isinstance(answer, RunEvent) or answer.state in END:

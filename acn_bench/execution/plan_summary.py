@@ -9,6 +9,7 @@ from acn_bench.data.data_set import DataSet, describe_counts
 from acn_bench.execution import estimate
 from acn_bench.execution.session import Session
 from acn_bench.plan import missing_bounds
+from acn_bench.printable import one_line
 from acn_bench.registry import KINDS
 from acn_bench.wording import listed, plural
 
@@ -16,9 +17,8 @@ from acn_bench.wording import listed, plural
 def print_plan(session: Session, console: Console) -> None:
     """Print the plan before it runs."""
     finished = [session.finished(config) for config in session.configs]
-    console.print(
-        f"[bold]{session.card.name}[/bold]  {escape(session.card.intent)}", soft_wrap=True
-    )
+    intent = escape(one_line(session.card.intent))
+    console.print(f"[bold]{session.card.name}[/bold]  {intent}", soft_wrap=True)
     for k, data in enumerate(session.data):
         _print_line(console, "" if k else "data", _data(data))
     for k, sentence in enumerate(
@@ -39,7 +39,7 @@ def print_plan(session: Session, console: Console) -> None:
 
 
 def _print_line(console: Console, title: str, text: str) -> None:
-    console.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
+    console.print(f"{title:<10} {one_line(text)}", soft_wrap=True, markup=False)
 
 
 def _data(data: DataSet) -> str:

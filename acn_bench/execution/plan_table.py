@@ -7,6 +7,8 @@ from rich.table import Table
 
 from acn_bench.analysis import labels
 from acn_bench.config import RunConfig
+from acn_bench.errors import listed
+from acn_bench.printable import one_line
 
 _TITLES = ("strategy", "backbone", "scheme", "depth", "settings")
 
@@ -16,7 +18,10 @@ class PlanTable:
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         settings = labels.distinguishing(configs)
-        self._rows = {c.run_id: (*_arm(c), s) for c, s in zip(configs, settings, strict=True)}
+        self._rows = {
+            c.run_id: tuple(map(one_line, (*_arm(c), s)))
+            for c, s in zip(configs, settings, strict=True)
+        }
 
     def name(self, config: RunConfig) -> str:
         """In one line: "si ac_mixer:plain d5 equal images seed 0"."""
@@ -34,7 +39,7 @@ class PlanTable:
         for title in (*(_TITLES[k] for k in used), "seeds", "to do"):
             table.add_column(title, justify="right" if title == "to do" else "left")
         for row, runs in rows.items():
-            seeds = ", ".join(dict.fromkeys(c.seeds.joined("/") for c, _ in runs))
+            seeds = listed(dict.fromkeys(c.seeds.joined("/") for c, _ in runs))
             cells = [escape(row[k]) for k in used]
             table.add_row(*cells, seeds, str(sum(not done for _, done in runs)))
         return table

@@ -16,8 +16,10 @@ def report(session: Session, console: Console) -> None:
         return
     console.print()
     console.print(tables.plain(compare(records, session.card)), soft_wrap=True, markup=False)
-    with console.status("writing the report"):
-        written = reports.write(records, session.card, session.folder.folder)
+    with console.status("writing the report") as status:
+        written = reports.write(
+            records, session.card, session.folder.folder, progress=status.update
+        )
     for note in written.notes:
         console.print(note, soft_wrap=True, markup=False)
     console.print(f"records  {session.folder.records}", soft_wrap=True, markup=False)

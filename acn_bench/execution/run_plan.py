@@ -2,12 +2,15 @@
 
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from tempfile import TemporaryFile
 
 from rich.console import Console
 
 from acn_bench import run_folder
 from acn_bench.config import RunConfig
+from acn_bench.execution import locks, stale_files
+from acn_bench.execution.job import Job
 from acn_bench.execution.progress import Expected, ProgressDisplay
 from acn_bench.execution.session import Session
 from acn_bench.registry import KINDS
@@ -19,6 +22,8 @@ def execute(session: Session, console: Console) -> list[str]:
     Every finished run is on disk at any moment. Raises ValueError where the folder cannot be written.
     """
     _prepare_folder(session)
+    job = _with_locks(session.job, console)
+    stale_files.remove_all(job)
     expected = [
         Expected(config, session.table.name(config), seconds, share)
         for config, seconds, share in zip(
@@ -35,10 +40,24 @@ def execute(session: Session, console: Console) -> list[str]:
 
     display = ProgressDisplay(expected, session.jobs, session.folder, summary, console)
     configs = [e.config for e in expected]
-    with display.bars, closing(session.executor.execute(configs, session.job)) as events:
+    with display.bars, closing(session.executor.execute(configs, job)) as events:
         for event in events:
             display.show(event)
     return display.failures
+
+
+def _with_locks(job: Job, console: Console) -> Job:
+    """The job; where the file system has no locks, without them, and a line says what follows."""
+    reason = locks.refusal(job.folder.locks)
+    if reason is None:
+        return job
+    console.print(
+        f"no locks   {job.folder.locks}: {reason}. Run one command at a time with this --out, or take one on "
+        "a local disk",
+        soft_wrap=True,
+        markup=False,
+    )
+    return replace(job, locked=False)
 
 
 def _prepare_folder(session: Session) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import safetensors.torch
 import torch
 
-from acn_bench import records, run_folder, user_functions
+from acn_bench import records, run_folder, tensor_file, user_functions
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Progress, Run, RunOutput
 from acn_bench.config import RunConfig
@@ -16,10 +15,11 @@ from acn_bench.data.data_set import joint_fingerprint
 from acn_bench.device import describe
 from acn_bench.execution import code_hash, provenance
 from acn_bench.execution.job import Placement
-from acn_bench.record import RunRecord
+from acn_bench.record import Record, RunRecord, decode, encode
 from acn_bench.registry import KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
+from acn_bench.training.divergence import DivergedError
 from acn_bench.training.resume import INTERVAL, ResumeFile
 
 Note = Callable[[str], None]  # takes a sentence for the user
@@ -34,7 +34,7 @@ def run(
     progress: Progress = lambda _: None,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
-) -> RunRecord:
+) -> Record:
     """Run `config` and write its files: outcomes and weights first, the record last.
 
     A run resumes from its checkpoint if there is one; it writes a new one every `interval` seconds.
@@ -53,8 +53,7 @@ def run(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
     resume_file = checkpoint(config, folder, device, note, interval)
-    protocol = KINDS.load(config.benchmark.kind).protocol_module
-    output: RunOutput = protocol.measure(
+    record, output = _measured_once_or_again(
         Run(
             config,
             data,
@@ -63,25 +62,53 @@ def run(
             resume_file,
             rank=placement.rank,
             world_size=placement.world_size,
-        )
-    )
-    record = RunRecord(
-        schema=records.SCHEMA,
-        run_id=config.run_id,
-        config=config,
-        result=output.result,
-        provenance=provenance.provenance(config, data, device, output.guards),
+        ),
+        resume_file,
     )
     stem = records.stem(record.run_id, record.provenance.code)
     name = records.free_path(folder.records, stem).stem
     about = {"run_id": record.run_id, "config": _json(config)}
     with run_folder.atomic(folder.records / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(output.examples, about))
+        part.write_bytes(tensor_file.encoded(output.examples, about))
     with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
-        part.write_bytes(safetensors.torch.save(output.weights, about | _header(config)))
+        part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
     records.save(record, folder.records)
     resume_file.remove()
     return record
+
+
+def _measured_once_or_again(run: Run, resume_file: ResumeFile) -> tuple[Record, RunOutput]:
+    """Measure; a run that fails after it resumed begins again: its checkpoint may be forged.
+
+    Not if it diverged, or lacked memory or disk: that is no fault of a checkpoint, and would take as long again.
+    """
+    try:
+        return _measured(run)
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as e:
+        if not resume_file.resumed:
+            raise
+        if isinstance(e, DivergedError):
+            resume_file.remove()  # the next command begins again
+            raise
+        resume_file.reject(f"cannot be used ({type(e).__name__})")
+    return _measured(run)  # here: what the first attempt held in memory is free
+
+
+def _measured(run: Run) -> tuple[Record, RunOutput]:
+    """Run the protocol of its kind. Raises ValueError where the record could not be read again."""
+    protocol = KINDS.load(run.config.benchmark.kind).protocol_module
+    output: RunOutput = protocol.measure(run)
+    made = RunRecord(
+        schema=records.SCHEMA,
+        run_id=run.config.run_id,
+        config=run.config,
+        result=output.result,
+        provenance=provenance.provenance(run.config, run.data, run.device, output.guards),
+    )
+    decode(encode(made), "the result of the run")
+    return made, output
 
 
 def _check(spec: Network | Strategy | None, role: str) -> None:

@@ -1,6 +1,6 @@
 """A plan, data and a device -> a `Session`: the configs, how long they take, and the job for an executor."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import torch
 from acn_bench import device, records, user_functions
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig
+from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, runner
+from acn_bench.execution import code_hash, estimate, main_guard, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
 from acn_bench.execution.local import LocalExecutor
@@ -73,21 +74,27 @@ class Session:
 
 
 def prepare(
-    card: BenchmarkCard, card_source: Path, plan: UnresolvedPlan, options: Options
+    card: BenchmarkCard,
+    card_source: Path,
+    plan: UnresolvedPlan,
+    options: Options,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Session:
-    """Resolve data, device and precision, and time a few training steps.
+    """Resolve data, device and precision, and time a few training steps. `note` takes sentences for the user.
 
     Raises ValueError and LookupError with what the user can change.
     """
+    main_guard.end_worker()
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
-    precision = {r.precision: device.resolve_precision(r.precision) for r in plan.runs}
+    precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
     data = _load(plan, options.data_root)
     configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
     _check(configs, data, options.world_size)
+    trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
-    threads = max(1, device.cores() // jobs)
+    threads = max(1, cores() // jobs)
     torch.set_num_threads(threads)
     job = Job(
         folder=RunFolder(options.out / card.name),
@@ -102,7 +109,7 @@ def prepare(
         card=card,
         card_source=card_source,
         configs=configs,
-        seconds=estimate.seconds(configs, data, chip),
+        seconds=estimate.seconds(configs, data, chip, note),
         data=data,
         device=chip,
         job=job,
@@ -138,7 +145,7 @@ def _default_jobs(configs: list[RunConfig], data: Data, devices: tuple[str, ...]
     """Runs at a time: one per core, or per GPU; one alone where training ends by the clock."""
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
-    return device.cores() if devices == ("cpu",) else len(devices)
+    return cores() if devices == ("cpu",) else len(devices)
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:

@@ -1,25 +1,29 @@
 """The process that makes runs for an executor: one at a time, one lock per run, events to its parent."""
 
+import fcntl
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from acn_bench import records
+from acn_bench import home, records
 from acn_bench.config import RunConfig
-from acn_bench.errors import sentence
+from acn_bench.errors import is_stop, sentence
+from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job, Placement, RunEvent
+from acn_bench.execution.locks import lock
 from acn_bench.record import Record
-from acn_bench.run_folder import RunFolder
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
 BUSY_INTERVAL = 1.0  # seconds until a run that another process holds is tried again
@@ -36,8 +40,10 @@ class Busy:
 
 def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
     while True:
@@ -49,6 +55,28 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
             pipe.send(attempt(config, job, placement, pipe.send))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends, killed or not: nobody would see the rest of the run.
+
+    What a run has written is whole at any moment.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if sys.platform == "linux":
+        # a thread waits while an import holds the interpreter; SIGIO ends the process in any case, when the
+        # pipe closes that only the parent holds open
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+    def watch() -> NoReturn:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _redirect_output(log: Path) -> None:
@@ -63,12 +91,12 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
     """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
     code = job.codes[config.run_id]
     stem = records.stem(config.run_id, code)
-    job.folder.locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(job.folder.locks / f"{stem}.lock").acquire(timeout=0):
+        with lock(job, stem):
             if not job.again and records.newest(job.folder.records, config.run_id, code):
                 return RunEvent(config, "kept", share=1.0)
-            remove_stale_files(job.folder, stem)
+            if job.locked:
+                stale_files.remove_of_run(job.folder, stem)
             send(RunEvent(config, "started"))
             notes: list[str] = []
             run(config, job, placement, _progress_sender(config, send), notes.append)
@@ -78,7 +106,9 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
         return Busy(config)
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as e:
+    except BaseException as e:  # a user's function may call sys.exit
+        if is_stop(e):
+            raise
         return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
 
 
@@ -90,6 +120,7 @@ def run(
     note: Callable[[str], None],
 ) -> Record:
     """Make a run in this process. Raises what `runner.run` raises, and ValueError where the code changed."""
+    home.prepare()
     import torch  # here: the parent need not load it, and thread settings come before it
 
     from acn_bench.execution import code_hash, runner
@@ -123,17 +154,3 @@ def _progress_sender(config: RunConfig, send: Send) -> Callable[[float], None]:
             send(RunEvent(config, "progress", share=share))
 
     return progress
-
-
-def remove_stale_files(folder: RunFolder, stem: str) -> None:
-    """Remove what a killed process left: half-written files, and checkpoints whose record exists.
-
-    The caller holds the run's lock.
-    """
-    places = (folder.records, folder.weights, folder.checkpoints)
-    stale = [part for place in places for part in place.glob(f".{stem}*.part")]
-    checkpoints = folder.checkpoints.glob(f"{stem}*.safetensors")
-    stale += [path for path in checkpoints if (folder.records / f"{path.stem}.json").exists()]
-    for path in stale:
-        with suppress(OSError):
-            path.unlink()

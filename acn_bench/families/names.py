@@ -1,11 +1,13 @@
 """A backbone's name and sizes -> its spec. This module alone defines which combinations exist."""
 
 import re
+import sys
 from importlib.util import find_spec
 from typing import Any
 
 import msgspec
 
+from acn_bench.errors import shorten
 from acn_bench.registry import FAMILIES, closest, suggest_key
 from acn_bench.spec import VARIANTS, WIRINGS, Backbone, FactorySpec, Network
 
@@ -38,10 +40,12 @@ def backbone_spec(name: str, sizes: dict[str, Any]) -> Network:
     if _is_factory(base, variant):
         return FactorySpec(factory=name)
     if base not in BACKBONES:
-        raise LookupError(f"unknown backbone {base!r}. {closest(base, BACKBONES)}")
+        raise LookupError(f"unknown backbone {shorten(base)}. {closest(base, BACKBONES)}")
     variant = variant if colon else "plain"
     if variant not in VARIANTS:
-        raise LookupError(f"unknown variant {variant!r} of {base}. {closest(variant, VARIANTS)}")
+        raise LookupError(
+            f"unknown variant {shorten(variant)} of {base}. {closest(variant, VARIANTS)}"
+        )
     if variant not in variants(base):
         raise LookupError(f"{base} has no variant 'released': no code of it was released")
     wiring, _, family = base.partition("_")
@@ -61,15 +65,19 @@ def _mistake(error: msgspec.ValidationError, sizes: dict[str, Any], known: list[
     match = re.fullmatch(r"(?P<expected>.*) - at `\$\.(?P<key>\w+)`", str(error))
     if match is None:
         return suggest_key(error, known)
-    return f"{match['key']} is {sizes[match['key']]!r}: {match['expected']}"
+    return f"{match['key']} is {shorten(sizes[match['key']])}: {match['expected']}"
 
 
-def _is_factory(base: str, variant: str) -> bool:
-    """Whether this is `pkg.module:factory`, or `module:factory` where such a module exists."""
+def _is_factory(base: str, function: str) -> bool:
+    """Whether this is `pkg.module:factory`, or `module:factory` where such a module exists, `nets:plain` too."""
     if "." in base:
         return True
-    is_ours = base in BACKBONES or variant in ("", *VARIANTS)
-    return not is_ours and base.isidentifier() and find_spec(base) is not None
+    if base in BACKBONES or not function or not base.isidentifier():
+        return False
+    try:
+        return find_spec(base) is not None
+    except ValueError:  # a module that was made, not found: a script's `__main__`
+        return base in sys.modules
 
 
 def descriptions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """[Record] -> report.html, report.pdf and tables of one benchmark. Never loads torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -8,20 +8,28 @@ from pathlib import Path
 from acn_bench import registry
 from acn_bench.analysis.comparison import Comparison, compare
 from acn_bench.catalog import BenchmarkCard
+from acn_bench.errors import shorten
 from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.reports.model import Report
 from acn_bench.reports.sections.section import ReportSection
 from acn_bench.run_folder import atomic
+from acn_bench.wording import plural
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
-# format -> the module whose `render` makes it; each is imported on first use (the page's needs matplotlib and Jinja)
+# format -> the module whose `render` makes it; each is imported on first use (the page's needs Jinja)
 _RENDERERS = {
     "html": "acn_bench.reports.html",
     "md": "acn_bench.reports.markdown",
     "latex": "acn_bench.reports.latex",
     "csv": "acn_bench.reports.csv",
 }
+
+Progress = Callable[[str], None]  # takes a few words on what is being made
+
+
+def _silent(_: str) -> None:
+    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,11 @@ def write(
     card: BenchmarkCard | None,
     out: Path,
     formats: Sequence[str] = ("html", "pdf"),
+    progress: Progress = _silent,
 ) -> Written:
     """Write the report of one benchmark into the folder `out`, as `report.<ending>` for each format.
+
+    `progress` is called with each file, section and page that is begun.
 
     CSV makes two files: `report.csv`, every metric of every run, and `report_tables.csv`, the report's tables.
     Each file is whole or absent. Raises ValueError for an unknown format, and what `compare` raises;
@@ -46,55 +57,58 @@ def write(
     """
     for name in formats:
         if name not in FORMATS:
-            raise ValueError(f"unknown format {name!r}. {closest(name, FORMATS)}")
+            raise ValueError(f"unknown format {shorten(name)}. {closest(name, FORMATS)}")
+    progress(f"comparing {plural(len(records), 'record')}")
     comparison = compare(records, card)
-    page = render(comparison, "html") if {"html", "pdf"} & set(formats) else ""
+    page = render(comparison, "html", progress) if {"html", "pdf"} & set(formats) else ""
     paths: list[Path] = []
     notes: list[str] = []
     for name in dict.fromkeys(formats):
         if name == "pdf":
-            note = _pdf(page, out / "report.pdf")
+            note = _pdf(page, out / "report.pdf", progress)
             paths += [] if note else [out / "report.pdf"]
             notes += [note] if note else []
             continue
-        for file, text in _texts(comparison, name, page).items():
+        for file, text in _texts(comparison, name, page, progress).items():
             with atomic(out / file) as part:
                 part.write_text(text, encoding="utf-8")
             paths.append(out / file)
     return Written(paths, notes)
 
 
-def render(comparison: Comparison, name: str) -> str:
+def render(comparison: Comparison, name: str, progress: Progress = _silent) -> str:
     """The report in the format html, md, latex or csv (of which it is the tables)."""
-    text: str = import_module(_RENDERERS[name]).render(report(comparison, drawings=name == "html"))
+    made = report(comparison, name == "html", lambda words: progress(f"{name}: {words}"))
+    text: str = import_module(_RENDERERS[name]).render(made)
     return text
 
 
-def report(comparison: Comparison, drawings: bool = True) -> Report:
+def report(comparison: Comparison, drawings: bool = True, progress: Progress = _silent) -> Report:
     """The sections that the kind lists and these records have something for; without `drawings` no figures."""
     listed: Sequence[ReportSection] = registry.load(comparison.kind.sections)
-    built = [
-        section.build(comparison)
-        for section in sorted(listed, key=lambda s: s.order)
-        if drawings or not section.draws
-    ]
+    built = []
+    for section in sorted(listed, key=lambda s: s.order):
+        if drawings or not section.draws:
+            progress(section.name)
+            built.append(section.build(comparison))
     card = comparison.card
     title = card.intent if card else f"AC compared with residual on {comparison.benchmark}"
     return Report(comparison.benchmark, title, tuple(s for s in built if s is not None))
 
 
-def _texts(comparison: Comparison, name: str, page: str) -> dict[str, str]:
+def _texts(comparison: Comparison, name: str, page: str, progress: Progress) -> dict[str, str]:
     """File name -> its text."""
     if name == "html":
         return {"report.html": page}
+    text = render(comparison, name, progress)
     if name == "csv":
         from acn_bench.reports import csv
 
-        return {"report.csv": csv.runs(comparison), "report_tables.csv": render(comparison, name)}
-    return {f"report.{'tex' if name == 'latex' else name}": render(comparison, name)}
+        return {"report.csv": csv.runs(comparison), "report_tables.csv": text}
+    return {f"report.{'tex' if name == 'latex' else name}": text}
 
 
-def _pdf(html: str, path: Path) -> str | None:
+def _pdf(html: str, path: Path, progress: Progress) -> str | None:
     from acn_bench.reports import pdf
 
-    return pdf.write(html, path)
+    return pdf.write(html, path, progress)

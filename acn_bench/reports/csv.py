@@ -15,6 +15,7 @@ from io import StringIO
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
+from acn_bench.printable import printable
 from acn_bench.record import Record
 from acn_bench.reports.model import Block, Bullets, Note, Report, Section, Table, Terms
 
@@ -25,6 +26,7 @@ RUN_COLUMNS = (
 )
 TABLE_COLUMNS = ("section", "table", "part", "row", "column", "value", "detail")
 
+_FORMULA = tuple("=+-@\t＝＋－＠")  # the wide ones in some languages
 _NUMBER = re.compile(r"[+-]?(\d+(,\d{3})*(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -52,9 +54,9 @@ def runs(comparison: Comparison) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text cell that no spreadsheet takes for a formula."""
-    text = text.replace("\n", " ")
-    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)
+    """A text cell that no spreadsheet takes for a formula; a line break in it is a space."""
+    text = printable(text.replace("\r", " ").replace("\n", " "))
+    formula = text.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip(" "))
     return f"'{text}" if formula else text
 
 

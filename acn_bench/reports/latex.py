@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from acn_bench.printable import one_line
 from acn_bench.reports.model import (
     Block,
     Bullets,
@@ -35,9 +36,7 @@ _SPECIAL = {
     "]": "{]}",
     '"': r"\symbol{34}",
     "`": r"\textasciigrave{}",
-    "\n": " ",
-    "\r": " ",
-    "\t": " ",
+    "*": "{*}",  # after a row's end it would be its star
     "±": r"$\pm$",
     "\N{MINUS SIGN}": "$-$",
     "\N{EN DASH}": "--",
@@ -71,7 +70,7 @@ def render(report: Report) -> str:
 
 def escaped(text: str) -> str:
     """Text on one line, without a character that LaTeX takes as its own."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return "".join(_SPECIAL.get(character, character) for character in one_line(text))
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from acn_bench.printable import one_line
 from acn_bench.reports.model import (
     Block,
     Bullets,
@@ -15,10 +16,10 @@ from acn_bench.reports.model import (
     Terms,
 )
 
-# what would start code, emphasis, a link, a tag, an entity or a new cell; and, at the start, a list or a heading
-_SPECIAL = re.compile(
-    r"[\\`*\[<|~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^#|^>|^[+-](?=\s)|(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s)"
-)
+# what would start code, emphasis, mathematics, a link, a tag, an entity or a new cell
+_SPECIAL = re.compile(r"[\\`*\[<|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)")
+# at the start of a line: a heading, a quotation, a rule, a list; or the number of a list, before its mark
+_START = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[#>=])|(?=[+-](?:[\s-]|$)))")
 
 
 def render(report: Report) -> str:
@@ -31,7 +32,7 @@ def render(report: Report) -> str:
 
 def escaped(text: str) -> str:
     """Text on one line, without a character that Markdown or HTML takes as its own."""
-    return _SPECIAL.sub(r"\\\g<0>", text.replace("\r", " ").replace("\n", " "))
+    return _START.sub(r"\g<1>\\", _SPECIAL.sub(r"\\\g<0>", one_line(text).strip(" ")))
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """HTML -> PDF: by WeasyPrint, or by headless Chromium where the system has no pango."""
 
+import logging
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from acn_bench.run_folder import atomic
@@ -13,15 +16,40 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 _SECONDS = 120
 
 
-def write(html: str, path: Path) -> str | None:
-    """Write the page as `path`; None when done, else the sentence that says why it was not."""
+def write(html: str, path: Path, progress: Callable[[str], None] = lambda _: None) -> str | None:
+    """Write the page as `path`; None when done, else the sentence that says why it was not.
+
+    `progress` is called with each page that is laid out.
+    """
     try:
         import weasyprint
     except OSError:  # it is installed, pango is not
+        progress("pdf: printed by Chromium")
         return _by_chromium(html, path)
-    with atomic(path) as part:
+    with atomic(path) as part, _steps(progress):
         weasyprint.HTML(string=html).write_pdf(part)
     return None
+
+
+@contextmanager
+def _steps(progress: Callable[[str], None]) -> Iterator[None]:
+    """Pass on what WeasyPrint logs of its steps: of "Step 5 - Creating layout - Page 12" the last part."""
+    log, handler = logging.getLogger("weasyprint.progress"), logging.Handler()
+    level, passed_on = log.level, log.propagate
+    handler.emit = lambda record: progress(_last_part(record.getMessage()))  # type: ignore[method-assign]
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = passed_on
+
+
+def _last_part(step: str) -> str:
+    return f"pdf: {step.rpartition(' - ')[2].lower()}"
 
 
 def _by_chromium(html: str, path: Path) -> str | None:

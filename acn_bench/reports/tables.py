@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from acn_bench.analysis.comparison import Comparison, Verdict
 from acn_bench.analysis.groups import arm_title
+from acn_bench.printable import one_line
 from acn_bench.reports import views
 
 
@@ -21,7 +22,7 @@ def plain(comparison: Comparison) -> str:
             for row in views.quality(comparison, group)
         ]
         lines += ["", f"{group.label} (n = {views.runs(group)})", *_aligned([header, *rows])]
-    return "\n".join(lines).strip() + "\n"
+    return "\n".join(map(one_line, lines)).strip() + "\n"
 
 
 def _claims(comparison: Comparison) -> Iterator[tuple[str, list[Verdict]]]:

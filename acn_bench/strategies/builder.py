@@ -23,11 +23,10 @@ class BuilderSpec(Strategy, frozen=True, kw_only=True, tag="builder"):
         from acn_bench import user_functions
 
         make = user_functions.function(self.builder, "strategy builder")
-        try:
+        with user_functions.guarded(f"{self.builder} failed"):
             made = make(self, heads, settings)
-        except Exception as e:  # the user's code may raise anything
-            raise ValueError(f"{self.builder} failed: {type(e).__name__}: {e}") from e
-        if not isinstance(made, SupervisedTemplate):
+            fits = isinstance(made, SupervisedTemplate)
+        if not fits:
             raise ValueError(
                 f"{self.builder} must make a strategy of Avalanche's, not a {type(made).__name__}"
             )

@@ -17,13 +17,19 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from acn_bench.errors import shorten
 from acn_bench.run_folder import atomic
 
 State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
 
 INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
 MAX_SHARE = 0.02  # of the run's time that checkpoints may take
+DAMAGED = "is damaged"
 TENSOR = "tensor"  # the only key of a dict that stands for a tensor in JSON
+
+
+class UnusableCheckpoint(ValueError):  # noqa: N818 - named by its cause
+    """The message follows "its checkpoint"."""
 
 
 class ResumeFile:
@@ -48,38 +54,53 @@ class ResumeFile:
             0.0,
         )  # when it was saved last, and how long that took
         self._writable = True
+        self._rejected = False
+        self.resumed = False  # the run continues from what `load` returned
 
     @property
     def share(self) -> float | None:
         """The share of the run that is done in the file, in [0, 1]; None without a usable file. Reads the header."""
         try:
-            return float(self._header()["share"])
-        except (OSError, ValueError, safetensors.SafetensorError):
+            return _share(self._header())
+        except Exception:  # a forged file can raise anything; loading it says that it is damaged
             return None
 
     def load(self) -> State | None:
-        """The state in the file, on the CPU; None without a usable file."""
+        """The state in the file, on the CPU; None without a usable file.
+
+        It may still be forged: whoever cannot use it calls `reject`.
+        """
+        if self._rejected:
+            return None
         try:
             header = self._header()
             tensors = safetensors.torch.load_file(self.path)
-            if header["check"] != _check(tensors, header["state"]):
-                raise ValueError("is damaged")
+            share = _share(header)
+            if header["check"] != _check(tensors, header["state"], header["share"]):
+                raise UnusableCheckpoint(DAMAGED)
+            state: State = _unpacked(_json(header["state"]), tensors)
         except FileNotFoundError:
             if list(self.path.parent.glob(f"{self.about['run']}-*.safetensors")):
                 self.note("started from scratch: its checkpoint was written by other code")
             return None
         except OSError as e:
-            self.note(f"started from scratch: its checkpoint cannot be read: {e.strerror or e}")
+            self.reject(f"cannot be read: {e.strerror or e}")
             return None
-        except safetensors.SafetensorError:
-            self.note("started from scratch: its checkpoint is damaged")
+        except UnusableCheckpoint as e:
+            self.reject(str(e))
             return None
-        except ValueError as e:
-            self.note(f"started from scratch: its checkpoint {e}")
+        except Exception:  # a forged file can raise anything
+            self.reject(DAMAGED)
             return None
-        self.note(f"resumed from its checkpoint at {100 * float(header['share']):.0f} %")
-        state: State = _unpacked(json.loads(header["state"]), tensors)
+        self.note(f"resumed from its checkpoint at {100 * share:.0f} %")
+        self.resumed = True
         return state
+
+    def reject(self, reason: str) -> None:
+        """Ignore the file from now on; `reason` follows "its checkpoint"."""
+        self.note(f"started from scratch: its checkpoint {reason}")
+        self.resumed = False
+        self._rejected = True
 
     def save(self, state: Callable[[], State], share: float, *, always: bool = False) -> None:
         """Replace the file by `state()`, if enough time has passed since the last save, or `always`.
@@ -92,7 +113,7 @@ class ResumeFile:
             return
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_packed(state(), tensors), allow_nan=False)
-        header = {"share": repr(share), "state": text, "check": _check(tensors, text)}
+        header = {"share": repr(share), "state": text, "check": _check(tensors, text, repr(share))}
         try:
             with atomic(self.path) as part:
                 safetensors.torch.save_file(tensors, part, self.about | header)
@@ -109,22 +130,40 @@ class ResumeFile:
                 path.unlink()
 
     def _header(self) -> dict[str, str]:
-        """The header. Raises ValueError, a message to follow "its checkpoint", where it is damaged or of another run."""
+        """The header. Raises UnusableCheckpoint where it is damaged or of another run."""
         if not self.path.exists():
             raise FileNotFoundError(self.path)
+        if not self.path.is_file():  # a pipe would be waited for
+            raise UnusableCheckpoint("is not a file")
         with safetensors.safe_open(self.path, "pt") as file:
             header = dict(file.metadata() or {})
         if not {"share", "state", "check"} <= set(header):
-            raise ValueError("is damaged")
+            raise UnusableCheckpoint(DAMAGED)
         for name, value in self.about.items():
             if header.get(name) != value:
-                raise ValueError(f"does not match (other {name})")
+                raise UnusableCheckpoint(f"does not match (other {name})")
         return header
 
 
-def _check(tensors: dict[str, Tensor], text: str) -> str:
+def _share(header: dict[str, str]) -> float:
+    share = float(header["share"])
+    if not 0 <= share <= 1:
+        raise UnusableCheckpoint(DAMAGED)
+    return share
+
+
+def _json(text: str) -> Any:
+    """Raises ValueError for what is no JSON; `save` writes no NaN."""
+
+    def refuse(constant: str) -> float:
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _check(tensors: dict[str, Tensor], text: str, share: str) -> str:
     """A checksum: a damaged file may have the right length."""
-    total = zlib.crc32(text.encode())
+    total = zlib.crc32(f"{share} {text}".encode())
     for name in sorted(tensors):
         total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
     return f"{total:08x}"
@@ -145,7 +184,7 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {key: _packed(inner, tensors) for key, inner in value.items()}
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {value!r:.80}")
+    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}: {shorten(value)}")
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from acn_bench.backbones import Backbone
 from acn_bench.backbones.dropping import Dropping
+from acn_bench.errors import shorten
 from acn_bench.registry import closest
 
 Inputs = Tensor | Sequence[Tensor | None]  # a network's input, or all of its inputs
@@ -206,11 +207,11 @@ def scheme(name: str, **options: Any) -> Scheme:
     Raises LookupError for an unknown name or option, ValueError for an invalid value.
     """
     if name not in SCHEMES:
-        raise LookupError(f"unknown scheme {name!r}. {closest(name, SCHEMES)}")
+        raise LookupError(f"unknown scheme {shorten(name)}. {closest(name, SCHEMES)}")
     known = [field.name for field in fields(SCHEMES[name])]
     for option in options:
         if option not in known:
-            raise LookupError(f"{name} has no option {option!r}. {closest(option, known)}")
+            raise LookupError(f"{name} has no option {shorten(option)}. {closest(option, known)}")
     return SCHEMES[name](**options)
 
 

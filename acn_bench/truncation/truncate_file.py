@@ -11,6 +11,8 @@ from acn_bench import backbones, run_folder
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.final_model import final_model
 from acn_bench.backbones import MultiHead, weights_file
+from acn_bench.cores import cores
+from acn_bench.device import resolve_precision
 from acn_bench.evaluation import cost
 from acn_bench.record import Record
 from acn_bench.truncation.choice import Choice, chosen_depth
@@ -33,7 +35,7 @@ def truncate(
 
     `source` is a run's weights, its record, or a file from `backbones.save`. The default of `out` is
     `<name>-cut.safetensors` beside the weights. Raises LookupError for a missing file; ValueError for a file of
-    another kind, an impossible choice, or a path that cannot be written. Then nothing is written.
+    another kind, an impossible choice, bf16 where it is slow, or a path that cannot be written. Then nothing is written.
     """
     weights, record_path = weights_and_record(source)
     header = weights_file.header(weights)
@@ -41,12 +43,14 @@ def truncate(
         raise ValueError(
             f"{weights}: a network of {header.backbone.function} has no depths to truncate at"
         )
+    resolve_precision(header.precision, device)  # its speed is measured
     out = out or weights.with_name(f"{weights.stem}-cut{ENDING}")
     check_output(out, weights)
     record = load_record(weights, record_path)
     k = chosen_depth(choice, record, record_path)
     whole = backbones.load(weights)
     cut = whole.truncated(k) if isinstance(whole, MultiHead) else backbones.truncate(whole, k)
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))  # torch knows no quotas
     flops, speed = measure(whole, cut, device)
 
     weights_file.write(cut, out, {CUT_FROM: weights.name})

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import safetensors.torch
@@ -69,9 +70,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ValueError, match="has no key 'num_hidden_layers'"):
         load_bert(tmp_path)
-    sizes = {"num_hidden_layers": 1, "vocab_size": 9, "max_position_embeddings": 8,
-             "hidden_size": 4, "num_attention_heads": 2, "intermediate_size": 8}  # fmt: skip
-    (tmp_path / "config.json").write_text(json.dumps(sizes))
+    (tmp_path / "config.json").write_text(json.dumps(SIZES))
     with pytest.raises(LookupError, match=r"no model\.safetensors$"):
         load_bert(tmp_path)
     (tmp_path / "pytorch_model.bin").touch()
@@ -82,6 +81,54 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         load_bert(tmp_path)
     safetensors.torch.save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match="weight 'embeddings"):
+        load_bert(tmp_path)
+
+
+SIZES = {"num_hidden_layers": 1, "vocab_size": 9, "max_position_embeddings": 8,
+         "hidden_size": 4, "num_attention_heads": 2, "intermediate_size": 8}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_hidden_layers", 10**12), ("num_hidden_layers", 0), ("num_hidden_layers", "many"),
+        ("vocab_size", 2**62), ("vocab_size", 10**12), ("max_position_embeddings", 10**12),
+        ("hidden_size", 10**12), ("hidden_size", 0), ("hidden_size", "wide"), ("hidden_size", None),
+        ("num_attention_heads", 3), ("num_attention_heads", [2] * 10_000),
+        ("intermediate_size", 2**62), ("intermediate_size", -1), ("intermediate_size", 1e308),
+    ],
+)  # fmt: skip
+def test_a_config_of_other_sizes_than_the_weights_is_refused_before_it_takes_memory(
+    tmp_path, key, value
+):
+    block = {f"{place}.{kind}": torch.zeros(4, *([4] * (kind == "weight")))
+             for place in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense")
+             for kind in ("weight", "bias")}  # fmt: skip
+    block |= {"intermediate.dense.weight": torch.zeros(8, 4), "intermediate.dense.bias": torch.zeros(8),
+              "output.dense.weight": torch.zeros(4, 8), "output.dense.bias": torch.zeros(4)}  # fmt: skip
+    norms = ("attention.output.LayerNorm", "output.LayerNorm")
+    block |= {f"{norm}.{kind}": torch.zeros(4) for norm in norms for kind in ("weight", "bias")}
+    state = {f"encoder.layer.0.{name}": tensor for name, tensor in block.items()}
+    words = {"word_embeddings": 9, "position_embeddings": 8, "token_type_embeddings": 2}
+    state |= {f"embeddings.{name}.weight": torch.zeros(rows, 4) for name, rows in words.items()}
+    state |= {f"embeddings.LayerNorm.{kind}": torch.zeros(4) for kind in ("weight", "bias")}
+    state |= {"pooler.dense.weight": torch.zeros(4, 4), "pooler.dense.bias": torch.zeros(4)}
+    safetensors.torch.save_file(state, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(SIZES))
+    assert load_bert(tmp_path).depth == 1
+    (tmp_path / "config.json").write_text(json.dumps(SIZES | {key: value}))
+    with pytest.raises(ValueError, match=r"sizes that no BERT has|do not fit|is missing") as error:
+        load_bert(tmp_path)
+    assert len(str(error.value)) < 2_000
+
+
+def test_a_config_of_brackets_in_brackets_or_in_a_pipe_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("[" * 1_100)
+    with pytest.raises(ValueError, match=r"config\.json is not JSON"):
+        load_bert(tmp_path)
+    (tmp_path / "config.json").unlink()
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(LookupError, match=r"no config\.json"):
         load_bert(tmp_path)
 
 

@@ -1,5 +1,7 @@
 """A file rebuilds the network that was written, to the bit."""
 
+import json
+import os
 import re
 
 import pytest
@@ -7,7 +9,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from acn_bench.backbones import Heads, MultiHead, depth_logits, load, save, truncate
+from acn_bench import backbones
+from acn_bench.backbones import Heads, MultiHead, depth_logits, load, save, truncate, weights_file
 from acn_bench.families.names import BACKBONES, variants
 
 EVERY = [(name, variant) for name in BACKBONES for variant in variants(name)]
@@ -161,5 +164,165 @@ def test_weights_that_do_not_fit_their_header_are_refused(small, tmp_path):
             load(path)
     words = {"acn_bench": words["acn_bench"].replace('"depth":3,"prec', '"depth":4,"prec')}
     safetensors.torch.save_file(whole, path, words)
-    with pytest.raises(ValueError, match="cannot truncate to 4 blocks"):
+    with pytest.raises(ValueError, match="the network has 4 blocks, of 3 before a cut"):
         load(path)
+
+
+# ---------------------------------------------------------------- before anything is built
+
+
+@pytest.fixture
+def forged(small, tmp_path, monkeypatch):
+    """A file with a changed header or changed tensors: the error of loading it, which builds no network.
+
+    Networks that are built are counted in `forged.built`.
+    """
+    path = tmp_path / "n.safetensors"
+    build = backbones.from_spec
+
+    def load_forged(changed=None, tensors=None, name="ac_mixer", raw=None, **header):
+        save(small(name), path)
+        whole = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, "pt") as f:
+            content = json.loads(f.metadata()["acn_bench"])
+        content["backbone"] |= changed or {}
+        text = raw or json.dumps(content | header)
+        safetensors.torch.save_file(tensors(whole) if tensors else whole, path, {"acn_bench": text})
+        load_forged.built = []
+        monkeypatch.setattr(
+            backbones,
+            "from_spec",
+            lambda spec, *a, **k: (load_forged.built.append(spec.depth), build(spec, *a, **k))[1],
+        )
+        with pytest.raises(ValueError, match=re.escape(str(path))) as error:
+            load(path)
+        assert len(str(error.value)) < 2_500
+        return str(error.value)
+
+    return load_forged
+
+
+@pytest.mark.parametrize("size", [2**62, 2**53, 10**9, 20_000])
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("ac_mixer", "width"),
+        ("ac_mixer", "image_size"),
+        ("ac_mixer", "in_channels"),
+        ("residual_vit", "heads"),
+        ("ac_bert", "vocab_size"),
+        ("ac_bert", "max_length"),
+    ],
+)
+def test_a_header_of_larger_sizes_than_the_weights_is_refused(forged, name, field, size):
+    message = forged({field: size}, name=name)
+    assert field in message or "header and weights do not fit" in message
+    if size > 20_000:
+        assert forged.built == []
+
+
+@pytest.mark.parametrize("depth", [4, 1_000_000, 2**53])
+def test_a_header_of_more_blocks_than_the_weights_is_refused(forged, depth):
+    assert "of 3 before a cut" in forged(depth=depth)
+    assert "and the weights have 3" in forged({"depth": depth}, depth=depth)
+    assert forged.built == []
+
+
+@pytest.mark.parametrize("factory", ["", "pkg.module:net", "x" * 5_000])
+def test_the_network_of_a_factory_is_refused(forged, factory):
+    text = json.dumps({"backbone": {"family": "factory", "factory": factory}, "depth": 0})
+    assert "holds a network of the factory" in forged(raw=text)
+
+
+def test_of_a_network_that_was_cut_only_the_blocks_that_it_has_are_built(
+    small, tmp_path, monkeypatch
+):
+    save(truncate(small("densenet_mixer", depth=6), 2), tmp_path / "n.safetensors")
+    built = []
+    build = backbones.from_spec
+    monkeypatch.setattr(
+        backbones,
+        "from_spec",
+        lambda spec, *a, **k: (built.append(spec.depth), build(spec, *a, **k))[1],
+    )
+    back = load(tmp_path / "n.safetensors")
+    assert (built, back.depth, back.spec.depth) == ([2], 2, 6)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(forged, dtype):
+    message = forged(tensors=lambda whole: {k: v.to(dtype) for k, v in whole.items()})
+    assert "and weights are F64, F32, BF16, F16" in message
+    assert forged.built == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_finite_numbers_are_neither_loaded_nor_saved(
+    forged, small, tmp_path, value
+):
+    forge = {
+        "all": lambda whole: {k: torch.full_like(v, value) for k, v in whole.items()},
+        "one": lambda whole: (
+            whole | {"head.bias": whole["head.bias"].index_fill(0, torch.tensor(1), value)}
+        ),
+    }
+    for tensors in forge.values():
+        assert "has values that are no finite numbers" in forged(tensors=tensors)
+    network = small("ac_mixer")
+    network.head.bias.data[1] = value
+    with pytest.raises(ValueError, match=r"head\.bias has values that are no finite numbers"):
+        save(network, tmp_path / "new.safetensors")
+    assert not (tmp_path / "new.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("head.weight", ()),
+        ("head.weight", (7,)),
+        ("head.weight", (1,) * 60),
+        ("head.bias", ()),
+        ("head.bias", (0,)),
+        ("backbone.normalise.mean", ()),
+        ("backbone.normalise.mean", (3,)),
+        ("backbone.stem.proj.weight", ()),
+        ("backbone.branches.1.fc2.weight", ()),
+        ("backbone.branches.1.fc2.weight", (7, 48, 2)),
+        ("backbone.branches.x.fc2.weight", (7, 48)),
+        ("backbone.branches.4.fc2.weight", (7, 48)),
+        (f"backbone.branches.{'9' * 5_000}.fc2.weight", (7, 48)),
+        (f"backbone.blocks.{'9' * 5_000}.more", (2,)),
+        ("backbone.blocks.x.more", (2,)),
+        ("x" * 5_000, (2,)),
+    ],
+    ids=lambda value: str(value)[:40],
+)  # fmt: skip
+def test_a_tensor_of_another_shape_or_name_is_refused(forged, name, shape):
+    assert "header and weights do not fit" in forged(
+        tensors=lambda whole: whole | {name: torch.zeros(shape)}
+    )
+
+
+def test_thousands_of_empty_heads_are_refused(forged, monkeypatch):
+    def heads(count, rows):
+        return lambda whole: (
+            {k: v for k, v in whole.items() if not k.startswith("head")}
+            | {f"head.{e}.weight": torch.zeros(rows, 24) for e in range(count)}
+        )
+
+    assert "head.0.weight is (0, 24), which holds no value" in forged(tensors=heads(100, 0))
+    monkeypatch.setattr(weights_file, "TENSORS", 100)
+    assert "142 tensors are more than a network's 100" in forged(tensors=heads(100, 1))
+    assert forged.built == []
+
+
+@pytest.mark.parametrize("depth", [60, 1_100, 100_000])
+def test_a_header_of_brackets_in_brackets_is_refused(forged, depth):
+    for text in ("[" * depth, '{"backbone": ' + "[" * depth + "]" * depth + "}"):
+        assert "its header cannot be read" in forged(raw=text)
+
+
+def test_a_pipe_is_no_file_of_weights(tmp_path):
+    os.mkfifo(tmp_path / "n.safetensors")
+    with pytest.raises(LookupError, match="there is no file at"):
+        load(tmp_path / "n.safetensors")

@@ -108,6 +108,33 @@ def split_shades(train, test):
 
 def words():
     return "digits"
+
+
+def exits():
+    raise SystemExit(0)
+
+
+class Closed:
+    @property
+    def train_stream(self):
+        raise RuntimeError("closed")
+
+
+def closed():
+    return Closed()
+
+
+class Broken:
+    test_stream = ()
+
+    @property
+    def train_stream(self):
+        yield from ()
+        raise SystemExit
+
+
+def broken():
+    return Broken()
 """
 
 
@@ -312,6 +339,13 @@ def test_an_example_that_fails_is_told_with_its_place(load):
             "2 experiences to train on and 1 to test on",
         ),
         ("words", {}, "must make an Avalanche benchmark, not a str"),
+        ("exits", {}, "own_streams:exits failed with no arguments: SystemExit: 0"),
+        (
+            "closed",
+            {},
+            "own_streams:closed made a benchmark that cannot be read: RuntimeError: closed",
+        ),
+        ("broken", {}, "train stream of own_streams:broken cannot be read: SystemExit"),
     ],
 )
 def test_a_function_that_fails_says_so_in_one_sentence(load, function, arguments, message):

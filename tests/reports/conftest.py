@@ -238,16 +238,21 @@ def make_transfer(
         fingerprint="aaaa+bbbb",
     )
 
-    def accuracy(full):
-        curve = [round(full * (k + 1) / (depth + 1), 4) for k in range(depth)] + [round(full, 4)]
+    def share(value):
+        return round(value * 5_000) / 5_000  # of held-out and of test rows
+
+    def accuracy(full, blocks=depth):
+        curve = [share(full * (k + 1) / (depth + 1)) for k in range(blocks)] + [share(full)]
         return Accuracy(validation=curve, test=curve)
 
-    def trained(full, epochs):
+    def trained(full, epochs, blocks=depth):
+        by_depth = accuracy(full, blocks)
+        right = [round(value * 5_000) for value in by_depth.validation]
         return Trained(
             train_loss=[1.0 / (e + 1) for e in range(epochs)],
-            held_out=[round(full * (e + 1) / epochs, 4) for e in range(epochs)],
-            accuracy=accuracy(full),
-            changes=[[10 * (depth - k), 0] for k in range(depth + 1)],
+            held_out=[share(full * (e + 1) / epochs) for e in range(epochs)],
+            accuracy=by_depth,
+            changes=[[right[-1] - n, 0] for n in right],
         )
 
     rows = RowCounts(train=45_000, validation=5_000, test=10_000)
@@ -266,7 +271,7 @@ def make_transfer(
             cut=used,
             probed=Probed(accuracy=accuracy(finetuned - 0.1), penalties=[1e-3] * (depth + 1)),
             finetuned=trained(finetuned, 3),
-            finetuned_cut=None if used is None else trained(finetuned - 0.01, 3),
+            finetuned_cut=None if used is None else trained(finetuned - 0.01, 3, used),
             source_rows=rows,
             target_rows=rows,
             source_classes=100,

@@ -1,6 +1,7 @@
 """What is in one format is in all, and each escapes what it takes as its own."""
 
 import csv
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
@@ -11,8 +12,10 @@ from acn_bench import catalog, registry, reports
 from acn_bench.analysis.comparison import compare
 from acn_bench.registry import KINDS
 from acn_bench.reports import csv as csv_report
-from acn_bench.reports import html, latex, markdown
+from acn_bench.reports import html, latex, markdown, tables
+from acn_bench.reports.figures import pairs
 from acn_bench.reports.model import Bullets, Cell, Column, Note, Report, Rows, Section, Table, Terms
+from acn_bench.result import Guard
 
 TEXT_FORMATS = {
     "md": markdown.escaped,
@@ -213,3 +216,164 @@ def test_a_group_named_like_a_formula_is_text_in_the_csv_of_runs(record):
 
     assert {row["wiring"] for row in rows} == {"'=a.b:c"}
     assert {row["seed_order"] for row in rows} == {"0"}
+
+
+# ---------------------------------------------------------------- control characters, and marks of each format
+
+CONTROLS = ["\x00", "\x1b[2J", "\x07", "\x0c", "\x7f", "\x85", "\x9b31m", "\u2028", "\u202e", "\u2066", "\ud800"]  # fmt: skip
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
+@pytest.mark.parametrize("name", ["html", "md", "latex", "csv"])
+def test_control_characters_are_shown_as_escapes(name, control):
+    render = {"html": html, "md": markdown, "latex": latex, "csv": csv_report}[name].render
+
+    text = render(hostile(f"a{control}b"))
+
+    assert control[0] not in text
+    assert "a" + ascii(control[0])[1:-1] in text.replace(r"\textbackslash{}", "\\").replace("\\\\", "\\")  # fmt: skip
+
+
+def test_a_line_break_in_a_note_begins_no_line_of_latex():
+    for end in ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x1e", "\x85", "\u2028"):
+        text = latex.render(hostile(f"note{end}\\input{{/etc/passwd}}"))
+
+        assert r"\input" not in text
+        assert not [line for line in text.splitlines() if line.startswith("\\textbackslash")]
+
+
+@pytest.mark.parametrize(
+    ("words", "escaped"),
+    [
+        ("# heading", r"\# heading"),
+        ("   # heading", r"\# heading"),
+        ("> quotation", r"\> quotation"),
+        ("- item", r"\- item"),
+        ("---", r"\---"),
+        ("===", r"\==="),
+        ("+", r"\+"),
+        ("123. item", r"123\. item"),
+        ("7)", r"7\)"),
+        ("$\\frac{$", r"\$\\frac{\$"),
+        ("<img src=x>", r"\<img src=x>"),
+        ("![x](y)", r"!\[x](y)"),
+        ("-1.5 and 2.5", "-1.5 and 2.5"),
+        ("a_b", "a_b"),
+    ],
+)
+def test_markdown_takes_no_words_as_its_own(words, escaped):
+    assert markdown.escaped(words) == escaped
+
+
+@pytest.mark.parametrize("text", [" =1+1", "\n=1+1", "\r\n@A1", "＝1+1", "-1.5 points", "  +cmd"])
+def test_what_a_spreadsheet_would_trim_hides_no_formula(text):
+    assert csv_report.escaped(text).startswith("'")
+
+
+# ---------------------------------------------------------------- foreign words in every field of a record
+
+
+WORD = "<img src=x>|$\\frac{$\n\\input{a}\x1b[2J\u202e=[x](y)`"
+
+
+@pytest.fixture
+def foreign(records):
+    """A comparison of records whose foreign text is `WORD`, and a card with it."""
+    import msgspec
+
+    from acn_bench.spec import FactorySpec
+    from acn_bench.strategies.builder import BuilderSpec
+
+    def marked(made):
+        provenance = msgspec.structs.replace(
+            made.provenance,
+            code=WORD, commit=WORD, device=WORD, versions={WORD: WORD, "torch": WORD}, why_not=[WORD], comparable=False,
+            data=msgspec.structs.replace(made.provenance.data, name=WORD, fingerprint=WORD, canonical=False),
+            guards=[Guard(name=f"{WORD}{ok}", passed=ok, detail=WORD) for ok in (True, False)],
+        )  # fmt: skip
+        config = msgspec.structs.replace(
+            made.config,
+            benchmark=msgspec.structs.replace(made.config.benchmark, data=WORD),
+            strategy=BuilderSpec(name="mine", builder=WORD, values={WORD: WORD}, source=WORD),
+            fingerprint=WORD, preset=WORD,
+        )  # fmt: skip
+        return msgspec.structs.replace(
+            made, config=config, provenance=provenance, run_id=config.run_id
+        )
+
+    def own(made):
+        config = msgspec.structs.replace(
+            made.config, backbone=FactorySpec(factory=f"_{WORD}:make", source=WORD)
+        )
+        held_out = msgspec.structs.replace(
+            made.result.validation, depth_accuracy=None, changes=None
+        )
+        result = msgspec.structs.replace(
+            made.result, depth_accuracy=None, parameters=[1], flops=[1], validation=held_out
+        )
+        return msgspec.structs.replace(made, config=config, result=result, run_id=config.run_id)
+
+    made = [marked(r) for r in records(("naive",), seeds=(0, 1))]
+    made += [own(r) for r in made if r.config.backbone.wiring == "ac"]
+    card = catalog.benchmark("split_cifar100")
+    claim = msgspec.structs.replace(card.claim[0], statement=WORD, source=WORD)
+    preset = catalog.Preset(source=WORD, values={}, published={WORD: WORD})
+    card = msgspec.structs.replace(
+        card, intent=WORD, citation=WORD, claim=(claim, *card.claim[1:]), preset={WORD: preset},
+        published=tuple(msgspec.structs.replace(p, source=WORD) for p in card.published),
+    )  # fmt: skip
+    return compare(made, card)
+
+
+def test_foreign_words_of_records_and_cards_are_words_in_every_format(foreign):
+    text = {name: reports.render(foreign, name) for name in ("md", "latex", "csv")}
+    text["runs"] = csv_report.runs(foreign)
+    text["terminal"] = tables.plain(foreign)
+
+    for name, made in text.items():
+        assert not {"\x1b", "\u202e"} & set(made), name
+    assert "<img" not in text["md"].replace(r"\<img", "")
+    assert "$" not in text["md"].replace(r"\$", "")
+    assert r"\input" not in text["latex"]
+    assert r"\frac" not in text["latex"]
+    for name in ("csv", "runs"):
+        cells = [cell for row in csv.reader(StringIO(text[name])) for cell in row]
+        assert not [c for c in cells if c.startswith(("=", "@"))]
+        assert len({len(row) for row in csv.reader(StringIO(text[name]))}) == 1
+    assert not [line for line in text["terminal"].splitlines() if line.startswith("\\input")]
+
+
+def test_foreign_words_of_records_and_cards_are_words_on_the_page(foreign):
+    page = html.render(reports.report(foreign, drawings=False))
+
+    assert Words(page).tags.isdisjoint({"img", "script"})
+    assert not {"\x1b", "\u202e"} & set(page)
+
+
+def test_foreign_words_are_words_in_figures_and_their_legends(foreign):
+    figure = pairs.draw(foreign, "forgetting")
+
+    (text,) = [part.svg for part in figure.parts]
+    assert Words(text).tags.isdisjoint({"img", "script"})
+    assert "\x1b" not in text
+    assert (
+        "|$\\frac{$" in Words(text).text
+    )  # the name of an arm begins with "_": a legend has it, too
+    assert Words(text).text.count("_<img src=x>") == 2
+
+
+def test_a_long_name_leaves_a_figure_its_size(records):
+    import msgspec
+
+    from acn_bench.spec import FactorySpec
+
+    def named(made, name):
+        config = msgspec.structs.replace(made.config, backbone=FactorySpec(factory=name))
+        return msgspec.structs.replace(made, config=config, run_id=config.run_id)
+
+    made = records(("naive",), ("ac",), seeds=(0, 1))
+    long = [named(r, f"nets.{'a_long_name_' * n}:make") for r in made for n in (10, 11)]
+    figure = pairs.draw(compare([*made, *long]), "forgetting")
+
+    lines = re.findall(r"<text[^>]*>([^<]*)</text>", figure.parts[0].svg)
+    assert max(map(len, lines)) <= 58

@@ -6,6 +6,8 @@ A published "seed" defines an order only together with its generator, so publish
 import hashlib
 from collections.abc import Sequence
 
+from acn_bench.errors import shorten
+
 FROM_SEED = "seed"  # no fixed order: the run's own seed draws it
 
 # NumPy's legacy generator at seed 1993, `permutation(100)`: PyCIL and the surveys that use it
@@ -40,7 +42,9 @@ def check(order: str | Sequence[int]) -> None:
     if isinstance(order, str):
         if order != FROM_SEED and order not in NAMED:
             known = ", ".join([FROM_SEED, *NAMED])
-            raise ValueError(f"unknown class order {order!r}. Known: {known}, or a list of classes")
+            raise ValueError(
+                f"unknown class order {shorten(order)}. Known: {known}, or a list of classes"
+            )
     elif len(set(order)) != len(order) or any(c < 0 for c in order):
         raise ValueError("a class order is a list of different class numbers from 0")
 

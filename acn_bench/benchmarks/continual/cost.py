@@ -26,6 +26,19 @@ def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
     )
 
 
+def train_rows(config: ContinualConfig, data: Sequence[ImageData]) -> list[int]:
+    """The rows that each training cuts into batches, in turn, as far as the strategy adds or chooses none."""
+    rows = [len(rows) for rows in split(data[0], config.benchmark, config.seeds).train]
+    protocol, strategy = config.benchmark, config.strategy
+    assert strategy is not None
+    if strategy.function is not None or strategy.restarts:
+        return []
+    if strategy.at_once:
+        return [sum(rows)]
+    alone = strategy.passes(protocol, sum(rows)) == 1 + strategy.after_each(protocol)
+    return rows if alone else rows[:1]
+
+
 def work(config: ContinualConfig, data: ImageData) -> float:
     """Images trained, plus images evaluated at their cost in images trained."""
     protocol = config.benchmark

@@ -43,8 +43,11 @@ source = "none"
 
 def example_record(wiring: Wiring = "ac", seed: int = 0) -> ContinualRecord:
     """A record as a run of two experiences would leave it; AC forgets 20 points, another wiring 30."""
-    lost = 0.2 if wiring == "ac" else 0.3
-    first, second, last = 0.8 + 0.01 * seed, 0.9 - 0.01 * seed, 0.8 + 0.01 * seed - lost
+    lost = 16 if wiring == "ac" else 24
+    # of 80 test images; then of 24 held-out ones
+    first, second, last = (64 + seed) / 80, (72 - seed) / 80, (64 + seed - lost) / 80
+    held_first, held_second, held_last = 20 / 24, 21 / 24, (20 - lost // 4) / 24
+    gone = round(24 * (held_last + held_second)) - 24  # what depth 0 loses: it has 12 of each right
     config: ContinualConfig = RunConfig(
         benchmark=ContinualSpec(
             name="smallest_continual",
@@ -74,14 +77,17 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> ContinualRecord:
                 NoiseResult(
                     corruption="gaussian",
                     level=0.1,
-                    accuracy=[[None, None], [last - 0.05, second - 0.05]],
+                    accuracy=[[None, None], [last - 4 / 80, second - 4 / 80]],
                 )
             ],
             validation=Validation(
-                accuracy=[[first, None], [last, second]],
-                depth_accuracy=[[[0.5, first], None], [[0.5, last], [0.5, second]]],
+                accuracy=[[held_first, None], [held_last, held_second]],
+                depth_accuracy=[
+                    [[0.5, held_first], None],
+                    [[0.5, held_last], [0.5, held_second]],
+                ],
                 counts=[24, 24],
-                changes=[[20, 4], [0, 0]],
+                changes=[[gone + 1, 1], [0, 0]],
             ),
             test_counts=[80, 80],
             train_loss=[[0.7], [0.6]],

@@ -44,8 +44,10 @@ def forgetting_by_depth(record: ContinualRecord) -> list[float | None] | None:
 
 def truncated_forgetting(record: ContinualRecord) -> float | None:
     """Forgetting of the network cut, after each experience, to the utilised depth of the final one."""
-    k, by_depth = utilised_depth(record), forgetting_by_depth(record)
-    return None if k is None or by_depth is None else by_depth[k]
+    k, matrix = utilised_depth(record), record.result.depth_accuracy
+    if k is None or matrix is None or not definitions.learned_in_turn(record):
+        return None
+    return metrics.forgetting([[None if c is None else c[k] for c in row] for row in matrix])
 
 
 def masked_chance(record: ContinualRecord) -> float | None:

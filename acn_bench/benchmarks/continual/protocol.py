@@ -44,6 +44,12 @@ def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
         return ContinualRun(run).measure()
 
 
+def build(run: Run[ContinualSpec, ImageData]) -> None:
+    """Build all that the run trains, the learner of its strategy among it, and train nothing. Raises as `measure`."""
+    with preserved_generators():
+        ContinualRun(run)
+
+
 class ContinualRun:
     """The parts of one run; `measure` reads as the protocol."""
 

@@ -2,6 +2,7 @@
 
 from acn_bench import validation
 from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.errors import listed
 from acn_bench.result import Result
 from acn_bench.spec import Struct
 
@@ -51,26 +52,71 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
 
 def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     """Raise ValueError if the parts of a result do not fit each other, or the protocol."""
-    T = protocol.experiences
-    held_out, depths = result.validation, len(result.parameters)
+    T, held_out = protocol.experiences, result.validation
     validation.long("result.classes", result.classes, T)
+    for j, own in enumerate(result.classes):
+        validation.long(f"result.classes[{j}]", own, protocol.classes_per_experience)
+        for k, number in enumerate(own):
+            validation.at_least(f"result.classes[{j}][{k}]", number, 0)
+    if len({number for own in result.classes for number in own}) < sum(map(len, result.classes)):
+        raise ValueError("result.classes has a class in two places")
     validation.count("result.test_counts", result.test_counts, T)
     validation.count("result.validation.counts", held_out.counts, T)
-    validation.matrix("result.accuracy", result.accuracy, T)
-    validation.matrix("result.validation.accuracy", held_out.accuracy, T)
-    for k, noise in enumerate(result.noise):
-        validation.matrix(f"result.noise[{k}].accuracy", noise.accuracy, T)
+    validation.matrix("result.accuracy", result.accuracy, T, result.test_counts)
+    validation.matrix("result.validation.accuracy", held_out.accuracy, T, held_out.counts)
     if result.masked_accuracy is not None:
-        validation.matrix("result.masked_accuracy", result.masked_accuracy, T)
+        validation.matrix("result.masked_accuracy", result.masked_accuracy, T, result.test_counts)
     if result.initial_accuracy is not None:
         validation.long("result.initial_accuracy", result.initial_accuracy, T)
-    for name, curves, R in (
-        ("result", result.depth_accuracy, result.accuracy),
-        ("result.validation", held_out.depth_accuracy, held_out.accuracy),
-    ):
-        if curves is not None:
-            validation.curves(f"{name}.depth_accuracy", curves, R, depths)
+        for j, value in enumerate(result.initial_accuracy):
+            validation.share(f"result.initial_accuracy[{j}]", value, result.test_counts[j])
     if result.share_at_limit is not None:
         validation.shares("result.share_at_limit", result.share_at_limit, T)
-    if held_out.changes is not None:
-        validation.long("result.validation.changes", held_out.changes, depths)
+    _validate_noise(result, protocol)
+    _validate_depths(result, T)
+
+
+def _validate_noise(result: ContinualResult, protocol: ContinualSpec) -> None:
+    levels = [(name, level) for name, levels in protocol.noise.items() for level in levels]
+    measured = [(noise.corruption, noise.level) for noise in result.noise]
+    if measured != list(dict.fromkeys(levels)):
+        raise ValueError(
+            f"result.noise is of the levels {_levels(measured)}, and the config has {_levels(levels)}"
+        )
+    for k, noise in enumerate(result.noise):
+        validation.matrix(
+            f"result.noise[{k}].accuracy",
+            noise.accuracy,
+            protocol.experiences,
+            result.test_counts,
+        )
+
+
+def _levels(pairs: list[tuple[str, float]]) -> str:
+    return listed(f"{name} {level:g}" for name, level in pairs) or "no noise"
+
+
+def _validate_depths(result: ContinualResult, T: int) -> None:
+    """Accuracy by depth ends with the accuracy at full depth; probes and changes are of as many depths."""
+    depths, held_out = len(result.parameters), result.validation
+    for name, split, R, counts in (
+        ("result", result, result.accuracy, result.test_counts),
+        ("result.validation", held_out, held_out.accuracy, held_out.counts),
+    ):
+        if split.depth_accuracy is not None:
+            place = f"{name}.depth_accuracy"
+            validation.curves(place, split.depth_accuracy, R, depths, counts)
+        if split.probe_accuracy is not None:
+            validation.long(f"{name}.probe_accuracy", split.probe_accuracy, T)
+            for j, curve in enumerate(split.probe_accuracy):
+                validation.shares(f"{name}.probe_accuracy[{j}]", curve, depths, counts[j])
+    if held_out.changes is None:
+        return
+    if held_out.depth_accuracy is None:
+        raise ValueError("result.validation.changes are by depth, and there is no depth_accuracy")
+    curves = [curve or [] for curve in held_out.depth_accuracy[-1]]  # a checked row: none is null
+    right = [
+        sum(round(n * curve[k]) for n, curve in zip(held_out.counts, curves, strict=True))
+        for k in range(depths)
+    ]
+    validation.changes("result.validation.changes", held_out.changes, right)

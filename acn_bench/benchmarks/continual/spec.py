@@ -8,6 +8,7 @@ import msgspec
 from acn_bench.benchmarks import image_training
 from acn_bench.benchmarks.continual import class_orders
 from acn_bench.config import RunConfig
+from acn_bench.errors import shorten
 from acn_bench.registry import CORRUPTIONS, closest
 from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Strategy
 
@@ -50,11 +51,11 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         class_orders.check(self.class_order)
         if self.arguments and ":" not in self.data:
             raise ValueError(
-                f"arguments are of a benchmark function, and {self.data!r} is a data set"
+                f"arguments are of a benchmark function, and {shorten(self.data)} is a data set"
             )
         if self.budget not in ("epochs", "images") and not self.seconds:
             raise ValueError(
-                f"unknown budget {self.budget!r}. Known: epochs, images, or the seconds of an experience: 20s"
+                f"unknown budget {shorten(self.budget)}. Known: epochs, images, or the seconds of an experience: 20s"
             )
         if self.budget != "epochs" and self.scheme != "plain":
             raise ValueError(
@@ -63,7 +64,9 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
             )
         for name, levels in self.noise.items():
             if name not in CORRUPTIONS:
-                raise ValueError(f"unknown corruption {name!r}. {closest(name, CORRUPTIONS)}")
+                raise ValueError(
+                    f"unknown corruption {shorten(name)}. {closest(name, CORRUPTIONS)}"
+                )
             for level in levels:
                 wrong = CORRUPTIONS.entry(name).level_error(name, level)
                 if wrong:

@@ -9,6 +9,7 @@ from acn_bench.config import Seeds
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split, class_word, hold_out
+from acn_bench.errors import shorten
 
 
 def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
@@ -59,7 +60,7 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
         name = protocol.class_order if isinstance(protocol.class_order, str) else "given"
         why = f"names class {beyond[0]}" if beyond else f"has {len(fixed)} classes"
         raise ValueError(
-            f"the class order {name!r} {why}; {data.name} has {total} classes, of which {wanted} arrive"
+            f"the class order {shorten(name)} {why}; {data.name} has {total} classes, of which {wanted} arrive"
         )
     return torch.tensor(fixed)
 

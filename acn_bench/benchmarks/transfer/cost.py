@@ -21,6 +21,13 @@ def cost(config: TransferConfig, data: Sequence[ImageData]) -> Cost:
     return Cost(images=work(config, data), batch_size=batch, classes=classes)
 
 
+def train_rows(config: TransferConfig, data: Sequence[ImageData]) -> list[int]:
+    """The rows that each training cuts into batches: of the source, of the target."""
+    protocol = config.benchmark
+    splits = [whole(images, protocol.validation, config.seeds.data) for images in data]
+    return [len(split.train[0]) for split in splits]
+
+
 def work(config: TransferConfig, data: Sequence[ImageData]) -> float:
     """Images trained, plus images evaluated at their cost in images trained; assumptions as in `cost`."""
     protocol = config.benchmark

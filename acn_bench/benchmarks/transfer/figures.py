@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from matplotlib.ticker import MaxNLocator
-
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
 from acn_bench.record import Record
-from acn_bench.reports.figures import pairs, panels, style, sweeps
+from acn_bench.reports.figures import grid, pairs, panels, style, sweeps
+from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE
-from acn_bench.reports.figures.style import QUIET, WIDTH
+from acn_bench.reports.figures.style import QUIET
 from acn_bench.reports.model import Drawing, Figure
 
 Read = Callable[[Record], Sequence[float]]
@@ -43,7 +42,7 @@ def depths(comparison: Comparison) -> Figure | None:
         for g in comparison.groups
         if all(len(r.result.source.accuracy.test) > 1 for r in g.records)
     ]
-    parts = tuple(_depths(group, f"transfer-depth-{k}") for k, group in enumerate(groups))
+    parts = tuple(_depths(group) for group in groups)
     caption = (
         "Test accuracy with the head after 0, 1, … blocks. Left: the network as the source left it, through "
         "its own head. Middle: the same network on the target, each depth through a linear probe "
@@ -57,25 +56,27 @@ def depths(comparison: Comparison) -> Figure | None:
     )
 
 
-def _depths(group: Group, name: str) -> Drawing:
-    with style.canvas(WIDTH, 2.4) as figure:
-        axes = style.panels(figure, len(_DEPTHS), len(_DEPTHS), sharey=False)
-        for ax, (title, read, classes) in zip(axes, _DEPTHS, strict=True):
-            curves = {a: [read(r) for r in arm.records] for a, arm in group.arms.items()}
-            for arm, rows in curves.items():
-                panels.line(ax, range(len(rows[0])), rows, arm)
-            top = max(v for rows in curves.values() for row in rows for v in row)
-            style.accuracy_axis(ax, top, 1 / classes(group.records[0]))
-            ax.set_title(title)
-            ax.set_xlabel("blocks before the head")
-            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes[0].set_ylabel("accuracy, %")
-        style.legend(figure, sorted(group.arms, key=arm_order))
-        return Drawing(
-            group.label,
-            style.svg(figure, name),
-            f"Accuracy by depth, {group.label}: {_ends(group)}.",
-        )
+def _depths(group: Group) -> Drawing:
+    axes = []
+    for title, read, classes in _DEPTHS:
+        ax = Axes(title)
+        curves = {a: [read(r) for r in arm.records] for a, arm in group.arms.items()}
+        for arm, rows in curves.items():
+            panels.line(ax, range(len(rows[0])), rows, arm)
+        top = max(v for rows in curves.values() for row in rows for v in row)
+        panels.accuracy_axis(ax, top, 1 / classes(group.records[0]))
+        panels.blocks_axis(ax)
+        axes.append(ax)
+    return _drawing(
+        group, axes, "accuracy, %", f"Accuracy by depth, {group.label}: {_ends(group)}."
+    )
+
+
+def _drawing(group: Group, axes: Sequence[Axes], ylabel: str, alt: str) -> Drawing:
+    """Panels side by side, each with a scale of its own."""
+    legend = grid.arm_entries(sorted(group.arms, key=arm_order))
+    svg = grid.grid(axes, 110, columns=len(axes), legend=legend, ylabel=ylabel, share=False)
+    return Drawing(group.label, svg, alt)
 
 
 def _ends(group: Group) -> str:
@@ -90,7 +91,7 @@ def _ends(group: Group) -> str:
 
 def epochs(comparison: Comparison) -> Figure | None:
     """Held-out accuracy after each epoch: on the source until the arm stopped, and of the fine-tuning."""
-    parts = tuple(_epochs(g, f"transfer-epochs-{k}") for k, g in enumerate(comparison.groups))
+    parts = tuple(_epochs(g) for g in comparison.groups)
     caption = (
         "Accuracy on held-out rows at full depth over the epochs, one line a seed. Left: on the source; a line ends "
         "where its arm stopped, and what it ends with was transferred. The level line is the accuracy at which an "
@@ -100,39 +101,28 @@ def epochs(comparison: Comparison) -> Figure | None:
     return Figure("transfer-epochs", "How the arms were matched", caption, parts) if parts else None
 
 
-def _epochs(group: Group, name: str) -> Drawing:
-    wanted = group.config.benchmark.source_accuracy
-    with style.canvas(WIDTH, 2.3) as figure:
-        left, right = style.panels(figure, 2, 2, sharey=False)
-        for arm in group.arms.values():
-            for record in arm.records:
-                result, look = record.result, style.look(arm.name)
-                checks = record.config.benchmark.checks_per_epoch
-                both = (left, result.source.held_out, checks), (right, result.finetuned.held_out, 1)
-                for ax, held_out, checks in both:
-                    xs = [(k + 1) / checks for k in range(len(held_out))]
-                    ax.plot(
-                        xs,
-                        [100 * v for v in held_out],
-                        color=look.colour,
-                        linestyle=look.dash,
-                        lw=1.1,
-                    )
-                    ax.plot(xs[-1], 100 * held_out[-1], look.marker, color=look.colour, ms=4.5)
-        if wanted is not None:
-            left.axhline(100 * wanted, color=QUIET, lw=0.8, zorder=0)
-        for ax, title in ((left, "source"), (right, "target, fine-tuning")):
-            ax.set_title(title)
-            ax.set_ylim(bottom=0)
-            ax.set_xlabel("epochs")
-            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        left.set_ylabel("held-out accuracy, %")
-        style.legend(figure, sorted(group.arms, key=arm_order))
-        return Drawing(
-            group.label,
-            style.svg(figure, name),
-            f"Held-out accuracy over epochs, {group.label}: {_stops(group)}.",
-        )
+def _epochs(group: Group) -> Drawing:
+    source, target = Axes("source"), Axes("target, fine-tuning")
+    if (wanted := group.config.benchmark.source_accuracy) is not None:
+        source.level(100 * wanted, QUIET, 0.8, seen=True)
+    for arm in group.arms.values():
+        for record in arm.records:
+            checks = record.config.benchmark.checks_per_epoch
+            _held_out(source, arm.name, record.result.source.held_out, checks)
+            _held_out(target, arm.name, record.result.finetuned.held_out, 1)
+    for ax in (source, target):
+        ax.y.low = 0.0
+        ax.x.label, ax.x.most, ax.x.whole = "epochs", 8, True
+    alt = f"Held-out accuracy over epochs, {group.label}: {_stops(group)}."
+    return _drawing(group, (source, target), "held-out accuracy, %", alt)
+
+
+def _held_out(ax: Axes, arm: str, accuracies: Sequence[float], checks: int) -> None:
+    """The line of one seed, with a marker at its end."""
+    look, xs = style.look(arm), [(k + 1) / checks for k in range(len(accuracies))]
+    ys = [100 * v for v in accuracies]
+    ax.line(xs, ys, look.colour, 1.1, look.dash)
+    ax.markers(xs[-1:], ys[-1:], look.marker, look.colour, 4.5)
 
 
 def _stops(group: Group) -> str:

@@ -2,6 +2,7 @@
 
 from acn_bench import validation
 from acn_bench.benchmarks.transfer.spec import TransferSpec
+from acn_bench.errors import shorten
 from acn_bench.result import Result
 from acn_bench.spec import Struct
 
@@ -55,18 +56,38 @@ class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
 
 def validate(result: TransferResult, _: TransferSpec) -> None:
     """Raise ValueError if the parts of a result do not fit each other."""
-    measured = {
-        "source.accuracy": result.source.accuracy,
-        "probed.accuracy": result.probed.accuracy,
-        "finetuned.accuracy": result.finetuned.accuracy,
-    }
-    depths = len(result.probed.accuracy.test)
-    for name, accuracy in measured.items():
-        for split, curve in (("validation", accuracy.validation), ("test", accuracy.test)):
-            validation.shares(f"result.{name}.{split}", curve, depths)
-    for name, trained in (("source", result.source), ("finetuned", result.finetuned)):
-        validation.long(f"result.{name}.train_loss", trained.train_loss, len(trained.held_out))
-        if not trained.held_out:
-            raise ValueError(f"result.{name}.held_out is empty: every epoch ends with a look")
+    depths, source, target = len(result.parameters), result.source_rows, result.target_rows
+    for side, rows in (("source", source), ("target", target)):
+        sizes = (rows.train, rows.validation, rows.test)
+        validation.count(f"result.{side}_rows", sizes, 3)
+    validation.at_least("result.source_classes", result.source_classes, 1)
+    validation.at_least("result.target_classes", result.target_classes, 1)
     if result.cut is not None and not 0 <= result.cut < depths:
-        raise ValueError(f"result.cut is {result.cut}, of a network with {depths - 1} blocks")
+        raise ValueError(
+            f"result.cut is {shorten(result.cut)}, of a network with {depths - 1} blocks"
+        )
+    if (result.cut is None) != (result.finetuned_cut is None):
+        raise ValueError(
+            "result.cut and result.finetuned_cut: one of the two is null, the other is not"
+        )
+    _validate_accuracy("result.probed.accuracy", result.probed.accuracy, depths, target)
+    validation.long("result.probed.penalties", result.probed.penalties, depths)
+    _validate_trained("result.source", result.source, depths, source)
+    _validate_trained("result.finetuned", result.finetuned, depths, target)
+    if result.cut is not None and result.finetuned_cut is not None:
+        _validate_trained("result.finetuned_cut", result.finetuned_cut, result.cut + 1, target)
+
+
+def _validate_accuracy(place: str, accuracy: Accuracy, depths: int, rows: RowCounts) -> None:
+    validation.shares(f"{place}.validation", accuracy.validation, depths, rows.validation)
+    validation.shares(f"{place}.test", accuracy.test, depths, rows.test)
+
+
+def _validate_trained(place: str, trained: Trained, depths: int, rows: RowCounts) -> None:
+    _validate_accuracy(f"{place}.accuracy", trained.accuracy, depths, rows)
+    if not trained.held_out:
+        raise ValueError(f"{place}.held_out is empty: every epoch ends with a measurement")
+    validation.long(f"{place}.train_loss", trained.train_loss, len(trained.held_out))
+    validation.shares(f"{place}.held_out", trained.held_out, len(trained.held_out), rows.validation)
+    right = [round(share * rows.validation) for share in trained.accuracy.validation]
+    validation.changes(f"{place}.changes", trained.changes, right)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group, SeedKey, arm_order, kind_of
-from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import QUIET, WIDTH
+from acn_bench.reports.figures import grid, style
+from acn_bench.reports.figures.axes import Axes
+from acn_bench.reports.figures.grid import Entry
+from acn_bench.reports.figures.style import QUIET
 from acn_bench.reports.model import Drawing, Figure
 
 _WORK = (
@@ -27,10 +26,7 @@ _TIME = (
 def work(comparison: Comparison) -> Figure | None:
     """Accuracy against FLOPs, whole and cut."""
     groups = [g for g in comparison.groups if any(g.cell(a, "flops").n for a in g.arms)]
-    hollow = Line2D([], [], color=QUIET, marker="o", linestyle="", label="cut to utilised depth")
-    hollow.set_markerfacecolor("white")
-    hollow.set_markeredgecolor(QUIET)
-    hollow.set_markeredgewidth(1.1)
+    hollow = Entry("cut to utilised depth", QUIET, "o", fill="white")
     label = "work per image, GFLOPs"
     return _draw(groups, "work", "Accuracy against work per image", _WORK, label, _work, [hollow])
 
@@ -50,32 +46,32 @@ def _draw(
     caption: str,
     xlabel: str,
     panel: Callable[[Axes, Arm], None],
-    extra: list[Line2D],
+    extra: list[Entry],
 ) -> Figure | None:
     parts = []
-    for k, chunk in enumerate(style.chunks(groups, 12)):
+    for chunk in style.chunks(groups, 12):
         columns = style.columns_for(len(chunk))
-        height = 0.35 + (1.75 if columns == 3 else 2.0) * -(-len(chunk) // columns)
-        with style.canvas(WIDTH if columns > 1 else 0.62 * WIDTH, height) as figure:
-            axes = style.panels(figure, len(chunk), columns, sharey=False)
-            for ax, group in zip(axes, chunk, strict=True):
-                for arm in group.arms.values():
-                    panel(ax, arm)
-                ax.set_title(group.label)
-                ax.set_xlabel(xlabel)
-                ax.set_xlim(0, 1.08 * ax.get_xlim()[1])
-                ax.margins(y=0.15)
-            for ax in axes[::columns]:
-                ax.set_ylabel("accuracy at the end, %")
-            style.legend(
-                figure,
-                sorted({a for g in chunk for a in g.arms}, key=arm_order),
-                extra,
-                lines=False,
-            )
-            alt = f"{title}: {'; '.join(g.label for g in chunk)}."
-            parts.append(Drawing("", style.svg(figure, f"{name}-{k}"), alt))
+        axes = [_panel(group, xlabel, panel) for group in chunk]
+        arms = sorted({a for g in chunk for a in g.arms}, key=arm_order)
+        svg = grid.grid(
+            axes,
+            82 if columns == 3 else 100,
+            columns=columns,
+            legend=[*grid.arm_entries(arms, lines=False), *extra],
+            ylabel="accuracy at the end, %",
+            share=False,
+        )
+        parts.append(Drawing("", svg, f"{title}: {'; '.join(g.label for g in chunk)}."))
     return Figure(name, title, caption, tuple(parts)) if parts else None
+
+
+def _panel(group: Group, xlabel: str, panel: Callable[[Axes, Arm], None]) -> Axes:
+    ax = Axes(group.label)
+    for arm in group.arms.values():
+        panel(ax, arm)
+    ax.x.label, ax.x.low, ax.x.margin, ax.x.most = xlabel, 0.0, 0.12, 4
+    ax.y.margin = 0.15
+    return ax
 
 
 def _points(arm: Arm, x: str, y: str) -> dict[SeedKey, tuple[float, float]]:
@@ -89,16 +85,20 @@ def _work(ax: Axes, arm: Arm) -> None:
     whole = _points(arm, "flops", "average_accuracy")
     cut = _points(arm, "flops_utilised", "truncated_accuracy")
     look = style.look(arm.name)
-    for seeds, (x, y) in whole.items():
-        if seeds in cut:
-            ax.plot([x, cut[seeds][0]], [y, cut[seeds][1]], color=look.colour, lw=0.8, alpha=0.5)
-    for x, y in cut.values():
-        ax.plot(x, y, look.marker, ms=5.5, mfc="white", mec=look.colour, mew=1.1, zorder=3)
-    for x, y in whole.values():
-        ax.plot(x, y, look.marker, ms=5, color=look.colour, alpha=0.9, zorder=4)
+    pairs = [[at, cut[seeds]] for seeds, at in whole.items() if seeds in cut]
+    ax.lines(pairs, look.colour, 0.8, opacity=0.5)
+    ax.markers(
+        *_columns(cut), look.marker, look.colour, 5.5, fill="white", edge=look.colour, edge_width=1.1
+    )  # fmt: skip
+    ax.markers(*_columns(whole), look.marker, look.colour, 5, opacity=0.9)
 
 
 def _time(ax: Axes, arm: Arm) -> None:
     look = style.look(arm.name)
-    for x, y in _points(arm, "seconds", "average_accuracy").values():
-        ax.plot(x, y, look.marker, ms=5, color=look.colour, alpha=0.9)
+    points = _points(arm, "seconds", "average_accuracy")
+    ax.markers(*_columns(points), look.marker, look.colour, 5, opacity=0.9)
+
+
+def _columns(points: dict[SeedKey, tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Points -> their x and their y."""
+    return [x for x, _ in points.values()], [y for _, y in points.values()]

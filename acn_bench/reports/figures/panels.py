@@ -5,12 +5,10 @@ A line is the mean over seeds; the shade behind it reaches from the lowest to th
 
 from collections.abc import Callable, Sequence
 
-from matplotlib.axes import Axes
-
 from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.groups import Group, arm_order
-from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import WIDTH
+from acn_bench.reports.figures import grid, style
+from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import plural
 
@@ -30,31 +28,28 @@ def draw(
 ) -> Figure | None:
     """One panel a group, side by side with one scale; `top` is the highest accuracy, where they show one."""
     parts = []
-    for k, chunk in enumerate(style.chunks(groups, 12)):
+    for chunk in style.chunks(groups, 12):
         columns = style.columns_for(len(chunk))
-        width = WIDTH if columns > 1 else 0.62 * WIDTH
-        rows = -(-len(chunk) // columns)
-        with style.canvas(width, 0.35 + (1.85 if columns == 3 else 2.05) * rows) as figure:
-            axes = style.panels(figure, len(chunk), columns)
-            highest = max(top(g) for g in chunk) if top else 0.0
-            for ax, group in zip(axes, chunk, strict=True):
-                panel(ax, group)
-                ax.set_title(group.label)
-                if top:
-                    style.accuracy_axis(ax, highest, final_model(group.records[0]).chance)
-            from_zero(axes)
-            for ax in axes[::columns]:
-                ax.set_ylabel(ylabel)
-            style.legend(figure, sorted({a for g in chunk for a in g.arms}, key=arm_order))
-            alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
-            parts.append(Drawing("", style.svg(figure, f"{name}-{k}"), alt))
+        highest = max(top(g) for g in chunk) if top else 0.0
+        axes = []
+        for group in chunk:
+            ax = Axes(group.label)
+            panel(ax, group)
+            if top:
+                accuracy_axis(ax, highest, final_model(group.records[0]).chance)
+            axes.append(ax)
+        grid.from_zero(axes)
+        arms = sorted({a for g in chunk for a in g.arms}, key=arm_order)
+        svg = grid.grid(
+            axes,
+            90 if columns == 3 else 104,
+            columns=columns,
+            legend=grid.arm_entries(arms),
+            ylabel=ylabel,
+        )
+        alt = f"{title}, {plural(len(chunk), 'panel')}: {'; '.join(g.label for g in chunk)}."
+        parts.append(Drawing("", svg, alt))
     return Figure(name, title, caption, tuple(parts)) if parts else None
-
-
-def from_zero(axes: Sequence[Axes]) -> None:
-    """The common scale of panels from 0 on, once all have drawn; a scale with values below 0 is left alone."""
-    if min(ax.dataLim.y0 for ax in axes) >= 0:
-        axes[0].set_ylim(bottom=0)
 
 
 def line(
@@ -69,18 +64,34 @@ def line(
     scale: float = 100.0,
 ) -> None:
     """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
-    count = min(len(row) for row in rows)
-    at = [k for k in range(count) if all(row[k] is not None for row in rows)]
-    columns = [[scale * (row[k] or 0.0) for row in rows] for k in at]
+    at, columns = [], []
+    for k, column in enumerate(zip(*rows, strict=False)):
+        measured = [scale * v for v in column if v is not None]
+        if len(measured) == len(rows):
+            at.append(k)
+            columns.append(measured)
     look, xs = style.look(arm), [x[k] for k in at]
     if shade and len(rows) > 1:
-        low, high = [min(c) for c in columns], [max(c) for c in columns]
-        ax.fill_between(xs, low, high, color=look.colour, alpha=0.16, lw=0)
-    ax.plot(
-        xs,
-        [sum(c) / len(c) for c in columns],
-        color=look.colour,
-        linestyle=look.dash,
-        marker=look.marker if marker and len(xs) <= 10 else "",
-        lw=width,
-    )
+        ax.band(xs, [min(c) for c in columns], [max(c) for c in columns], look.colour)
+    means = [sum(c) / len(c) for c in columns]
+    ax.line(xs, means, look.colour, width, look.dash)
+    if marker and len(xs) <= 10:
+        ax.markers(xs, means, look.marker, look.colour, 4)
+
+
+def experiences_axis(ax: Axes, T: int) -> None:
+    """Ticks at the first experience and at every one or every fifth."""
+    shown = [t for t in range(1, T + 1) if t == 1 or t % (1 if T <= 10 else 5) == 0]
+    ax.x.label, ax.x.ticks = "experiences learned", [(t, str(t)) for t in shown]
+
+
+def blocks_axis(ax: Axes) -> None:
+    """Whole numbers of blocks."""
+    ax.x.label, ax.x.most, ax.x.whole = "blocks before the head", 8, True
+
+
+def accuracy_axis(ax: Axes, top: float, chance: float | None = None) -> None:
+    """Percentages from 0; `top` is the highest share shown; the dotted line is the chance level."""
+    ax.y.low, ax.y.high = 0.0, min(104.0, 10 * (int(10 * top) + 1.4))
+    if chance is not None:
+        ax.level(100 * chance, style.QUIET, 0.8, (0.8, 1.6))

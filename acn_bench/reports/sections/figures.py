@@ -3,6 +3,7 @@
 import importlib
 
 from acn_bench.analysis.comparison import Comparison
+from acn_bench.reports.figures import pairs
 from acn_bench.reports.model import Figure, Section
 from acn_bench.reports.sections.section import ReportSection
 
@@ -25,7 +26,5 @@ def figures(module: str) -> ReportSection:
 
 def _lead_figure(comparison: Comparison, metrics: tuple[str, ...]) -> Figure | None:
     """The first figure: one metric, seed by seed."""
-    from acn_bench.reports.figures import pairs  # matplotlib: where figures are drawn
-
     drawn = (pairs.draw(comparison, name) for name in metrics)
     return next((figure for figure in drawn if figure is not None), None)

@@ -1,9 +1,7 @@
 """Comparison -> line charts: over the stream, over depth, over epochs."""
 
+from collections import Counter
 from collections.abc import Sequence
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from acn_bench import metrics
 from acn_bench.analysis import depth_metrics
@@ -12,11 +10,14 @@ from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions
 from acn_bench.benchmarks.continual import metrics as continual
 from acn_bench.record import Record
-from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures import grid, panels, style
+from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import FAINT, WIDTH
+from acn_bench.reports.figures.style import FAINT
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
+
+Streams = list[list[tuple[int, float]]]  # for each experience (experiences learned, accuracy)
 
 # ---------------------------------------------------------------- one panel a group
 
@@ -32,7 +33,7 @@ def seen(comparison: Comparison) -> Figure | None:
         for arm in group.arms.values():
             rows = [series(r) for r in arm.records]
             panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name)
-        style.experiences_axis(ax, len(group.records[0].result.accuracy))
+        panels.experiences_axis(ax, len(group.records[0].result.accuracy))
 
     groups = [
         g for g in comparison.groups if any(definitions.learned_in_turn(r) for r in g.records)
@@ -67,8 +68,7 @@ def depth(comparison: Comparison) -> Figure | None:
                 )  # fmt: skip
             used = [k for r in arm.records if (k := depth_metrics.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
-        ax.set_xlabel("blocks before the head")
-        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panels.blocks_axis(ax)
 
     probes = any(continual.probe_curve(r) for g in groups for r in g.records)
     thin = (
@@ -97,19 +97,11 @@ def _has_depth(record: Record) -> bool:
 
 def _mark(ax: Axes, used: Sequence[int], arm: str, offset: int) -> None:
     """A triangle a seed at its utilised depth; those at one place stand above each other."""
-    for k in sorted(set(used)):
-        for n in range(used.count(k)):
-            x = k + 0.16 * (offset - 0.5)
-            ax.plot(
-                x,
-                0.035 + 0.055 * n,
-                "v",
-                transform=ax.get_xaxis_transform(),
-                color=style.look(arm).colour,
-                ms=5,
-                clip_on=False,
-                zorder=4,
-            )
+    count, at = Counter[int](), []
+    for k in used:
+        at.append((k + 0.16 * (offset - 0.5), 0.035 + 0.055 * count[k]))
+        count[k] += 1
+    ax.markers_above([x for x, _ in at], [y for _, y in at], "v", style.look(arm).colour, 5)
 
 
 def loss(comparison: Comparison) -> Figure | None:
@@ -117,16 +109,15 @@ def loss(comparison: Comparison) -> Figure | None:
     groups = [g for g in comparison.groups if any(r.result.train_loss for r in g.records)]
 
     def panel(ax: Axes, group: Group) -> None:
+        stream = group.records[0].result.train_loss
+        ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
+        ax.uprights([end + 0.5 for end in ends], FAINT, 0.6)
         for arm in group.arms.values():
             rows = [[v for e in r.result.train_loss for v in e] for r in arm.records]
             panels.line(
                 ax, range(1, len(rows[0]) + 1), rows, arm.name, marker=False, width=1.1, scale=1.0
             )
-        stream = group.records[0].result.train_loss
-        ends = [sum(len(e) for e in stream[:i]) for i in range(1, len(stream))]
-        for end in ends:
-            ax.axvline(end + 0.5, color=FAINT, lw=0.6, zorder=0)
-        ax.set_xlabel("epochs of training")
+        ax.x.label = "epochs of training"
 
     return panels.draw(
         groups,
@@ -145,9 +136,10 @@ def loss(comparison: Comparison) -> Figure | None:
 
 def experiences(comparison: Comparison) -> Figure | None:
     """The accuracy on each single experience over the stream, one panel an arm."""
-    groups = [g for g in comparison.groups if any(len(_streams(a)) for a in g.arms.values())]
-    top = max((definitions.highest_accuracy(r) for g in groups for r in g.records), default=0.0)
-    parts = [_experiences(g, f"experiences-{k}", top) for k, g in enumerate(groups)]
+    drawn = [(g, {a.name: _streams(a) for a in g.arms.values()}) for g in comparison.groups]
+    drawn = [(group, streams) for group, streams in drawn if any(streams.values())]
+    top = max((definitions.highest_accuracy(r) for g, _ in drawn for r in g.records), default=0.0)
+    parts = [_experiences(group, streams, top) for group, streams in drawn]
     caption = (
         "Each thin line follows one experience from the moment it was learned, mean over seeds; the strong line "
         "is the mean over the experiences seen so far. The steeper the thin lines fall, the more is forgotten."
@@ -156,54 +148,44 @@ def experiences(comparison: Comparison) -> Figure | None:
     return Figure("experiences", title, caption, tuple(parts)) if parts else None
 
 
-def _streams(arm: Arm) -> list[list[tuple[int, float]]]:
+def _streams(arm: Arm) -> Streams:
     """For each experience the points (experiences learned, mean accuracy over seeds) that were measured."""
     matrices = [r.result.accuracy for r in arm.records]
-    T = len(matrices[0])
-    streams = []
-    for j in range(T):
-        cells = [(i, metrics.mean([R[i][j] for R in matrices])) for i in range(j, T)]
-        streams.append([(i + 1, v) for i, v in cells if v is not None])
+    streams: Streams = [[] for _ in matrices[0]]
+    for i, rows in enumerate(zip(*matrices, strict=True)):
+        for j, values in enumerate(zip(*rows, strict=True)):
+            if j <= i and None not in values:
+                streams[j].append((i + 1, metrics.mean(values) or 0.0))
     return [s for s in streams if len(s) > 1]
 
 
-def _experiences(group: Group, name: str, top: float) -> Drawing:
+def _experiences(group: Group, streams: dict[str, Streams], top: float) -> Drawing:
     arms = list(group.arms.values())
     columns = min(3, max(2, len(arms)))
-    with style.canvas(WIDTH, 1.95 * -(-len(arms) // columns)) as figure:
-        axes = style.panels(figure, len(arms), columns)
-        for ax, arm in zip(axes, arms, strict=True):
-            for stream in _streams(arm):
-                x, y = zip(*stream, strict=True)
-                ax.plot(
-                    x, [100 * v for v in y], color=style.look(arm.name).colour, lw=0.8, alpha=0.45
-                )
-                ax.plot(
-                    x[0],
-                    100 * y[0],
-                    "o",
-                    color=style.look(arm.name).colour,
-                    ms=2.5,
-                    mew=0,
-                    alpha=0.6,
-                )
-            rows = [
-                [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)]
-                for r in arm.records
-            ]
-            panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
-            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(arm.title)
-            style.experiences_axis(ax, len(group.records[0].result.accuracy))
-        for ax in axes[::columns]:
-            ax.set_ylabel("accuracy, %")
-        ends = [f"{a.title} {_end(a)}" for a in arms]
-        return Drawing(
-            group.label,
-            style.svg(figure, name),
-            f"Accuracy on each experience over the stream, {group.label}; at the end on average: "
-            f"{', '.join(ends)}.",
-        )
+    axes = [_followed(group, arm, streams[arm.name], top) for arm in arms]
+    ends = [f"{a.title} {_end(a)}" for a in arms]
+    return Drawing(
+        group.label,
+        grid.grid(axes, 96, columns=columns, ylabel="accuracy, %"),
+        f"Accuracy on each experience over the stream, {group.label}; at the end on average: "
+        f"{', '.join(ends)}.",
+    )
+
+
+def _followed(group: Group, arm: Arm, measured: Streams, top: float) -> Axes:
+    """The experiences of one arm."""
+    ax, colour = Axes(arm.title), style.look(arm.name).colour
+    streams = [[(x, 100 * y) for x, y in stream] for stream in measured]
+    ax.lines(streams, colour, 0.8, opacity=0.45)
+    starts = [stream[0] for stream in streams]
+    ax.markers([x for x, _ in starts], [y for _, y in starts], "o", colour, 2.5, edge_width=0, opacity=0.6)  # fmt: skip
+    rows = [
+        [metrics.mean(R[: i + 1]) for i, R in enumerate(r.result.accuracy)] for r in arm.records
+    ]
+    panels.line(ax, range(1, len(rows[0]) + 1), rows, arm.name, width=2.2, shade=False)
+    panels.accuracy_axis(ax, top, definitions.chance(group.records[0]))
+    panels.experiences_axis(ax, len(group.records[0].result.accuracy))
+    return ax
 
 
 def _end(arm: Arm) -> str:

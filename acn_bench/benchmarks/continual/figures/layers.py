@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
-
 from acn_bench import metrics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions
 from acn_bench.benchmarks.continual import metrics as continual
 from acn_bench.record import Record
-from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures import grid, panels, style
+from acn_bench.reports.figures.axes import Axes
+from acn_bench.reports.figures.grid import Entry
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import WIDTH
 from acn_bench.reports.model import Drawing, Figure
 
 SHOWN = 5  # depth curves an arm: more of them hide each other
@@ -39,8 +35,7 @@ def forgetting(comparison: Comparison) -> Figure | None:
             rows = [c for r in arm.records if (c := continual.forgetting_by_depth(r))]
             if rows:
                 panels.line(ax, range(len(rows[0])), rows, arm.name)
-        ax.set_xlabel("blocks before the head")
-        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panels.blocks_axis(ax)
 
     title = "Forgetting at every depth"
     return panels.draw(
@@ -53,10 +48,7 @@ def stream(comparison: Comparison) -> Figure | None:
     groups = [g for g in comparison.groups if any(_learned_at_depths(r) for r in g.records)]
     curves = [_curves_of_arms(g) for g in groups]
     top = max((v for arms in curves for rows in arms.values() for v in _values(rows)), default=0.0)
-    parts = tuple(
-        _stream(group, arms, f"depth-stream-{k}", top)
-        for k, (group, arms) in enumerate(zip(groups, curves, strict=True))
-    )
+    parts = tuple(_stream(group, arms, top) for group, arms in zip(groups, curves, strict=True))
     title = "How many blocks are needed, over the stream"
     return Figure("depth-stream", title, _STREAM, parts) if parts else None
 
@@ -81,28 +73,23 @@ def _values(rows: Sequence[Series]) -> list[float]:
     return [v for row in rows for v in row if v is not None]
 
 
-def _stream(group: Group, curves: dict[str, list[Series]], name: str, top: float) -> Drawing:
+def _stream(group: Group, curves: dict[str, list[Series]], top: float) -> Drawing:
     arms, after = [group.arms[name] for name in curves], _after(group)
     columns = min(3, max(2, len(arms)))
-    with style.canvas(WIDTH, 0.3 + 2.0 * -(-len(arms) // columns)) as figure:
-        axes = style.panels(figure, len(arms), columns)
-        for ax, arm in zip(axes, arms, strict=True):
-            shades = _shades(style.look(arm.name).colour, len(after))
-            for row, colour in zip(curves[arm.name], shades, strict=True):
-                ax.plot(range(len(row)), [100 * (v or 0.0) for v in row], color=colour, lw=1.5)
-            style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(arm.title)
-            ax.set_xlabel("blocks before the head")
-            ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        for ax in axes[::columns]:
-            ax.set_ylabel("accuracy, %")
-        handles = [
-            Line2D([], [], color=colour, lw=1.5, label=f"after {i + 1}")
-            for i, colour in zip(after, _shades("#39424f", len(after)), strict=True)
-        ]
-        style.legend(figure, [], handles)
-        alt = f"Accuracy by depth after experiences {', '.join(str(i + 1) for i in after)}, {group.label}."
-        return Drawing(group.label, style.svg(figure, name), alt)
+    axes = []
+    for arm in arms:
+        ax = Axes(arm.title)
+        colours = style.shades(style.look(arm.name).colour, len(after))
+        for row, colour in zip(curves[arm.name], colours, strict=True):
+            ax.line(range(len(row)), [100 * (v or 0.0) for v in row], colour, 1.5)
+        panels.accuracy_axis(ax, top, definitions.chance(group.records[0]))
+        panels.blocks_axis(ax)
+        axes.append(ax)
+    greys = zip(after, style.shades("#39424f", len(after)), strict=True)
+    legend = [Entry(f"after {i + 1}", colour, dash=()) for i, colour in greys]
+    svg = grid.grid(axes, 100, columns=columns, legend=legend, ylabel="accuracy, %")
+    alt = f"Accuracy by depth after experiences {', '.join(str(i + 1) for i in after)}, {group.label}."
+    return Drawing(group.label, svg, alt)
 
 
 def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:
@@ -114,9 +101,3 @@ def _curves(arm: Arm, after: Sequence[int]) -> list[Series]:
         ]
         curves.append([metrics.mean(column) for column in zip(*rows, strict=True)])
     return curves
-
-
-def _shades(colour: str, count: int) -> list[tuple[float, float, float]]:
-    """From light to dark; the lightest can still be seen."""
-    shades: list[tuple[float, float, float]] = sns.light_palette(colour, count + 1)[1:]
-    return shades

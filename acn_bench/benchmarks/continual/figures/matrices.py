@@ -1,26 +1,29 @@
 """Comparison -> accuracy matrices as heat maps: AC, residual, and AC less residual."""
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.groups import Arm, Group
+from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
 from acn_bench.record import Record
-from acn_bench.reports.figures import style
-from acn_bench.reports.figures.style import DIVERGING, INK, WIDTH
+from acn_bench.reports.figures import grid, style
+from acn_bench.reports.figures.axes import Axes
+from acn_bench.reports.figures.grid import Scale
+from acn_bench.reports.figures.scales import Limits
+from acn_bench.reports.figures.style import DIVERGING, GREYS, INK
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
 
 Array = NDArray[np.float64]
 
+STEPS = 255  # of a scale of colours
+SIZE = 118  # points: the side of a map
 PARTED = 10  # up to so many experiences white lines part the cells
 ANNOTATED = 6  # up to so many experiences a cell has room for its number
-GREY = sns.light_palette("#39424f", as_cmap=True)
 
 _CAPTION = (
     "Row: how many experiences have been learned; column: the experience that is tested; mean over seeds, in %. "
@@ -37,32 +40,26 @@ def draw(comparison: Comparison) -> Figure | None:
     top = max((highest_accuracy(r) for g in groups for r in g.records), default=0.0)
     reach = max([1.0, *(float(np.nanmax(np.abs(gap))) for gap in gaps if gap is not None)])
     parts = tuple(
-        _part(group, gap, f"matrices-{k}", 100 * top, reach)
-        for k, (group, gap) in enumerate(zip(groups, gaps, strict=True))
+        _part(group, gap, 100 * top, reach) for group, gap in zip(groups, gaps, strict=True)
     )
     return Figure("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
 
 
-def _part(group: Group, gap: Array | None, name: str, top: float, reach: float) -> Drawing:
-    maps = {arm.title: 100 * _mean(list(arm.records)) for arm in group.arms.values()}
-    T, count = len(next(iter(maps.values()))), len(maps) + (gap is not None)
-    rows = -(-count // 3)
-    with style.canvas(WIDTH, 2.35 * rows) as figure:
-        axes = figure.subplots(rows, 3, squeeze=False).flatten()
-        for ax, (title, values) in zip(axes, maps.items(), strict=False):
-            _heat(ax, values, title, T, GREY, 0.0, top)
-        if gap is not None:
-            _heat(axes[len(maps)], gap, "AC − residual, points", T, DIVERGING, -reach, reach)
-        for ax in axes[count:]:
-            ax.remove()
-        for ax in axes[:count:3]:
-            ax.set_ylabel("experiences learned")
-        if T > ANNOTATED:
-            _bars(figure, axes, len(maps), gap is not None)
-        return Drawing(group.label, style.svg(figure, name), _alt(group, gap))
+def _part(group: Group, gap: Array | None, top: float, reach: float) -> Drawing:
+    maps = {arm.title: 100 * _mean(arm.records) for arm in group.arms.values()}
+    axes = [_heat(title, values, GREYS, (0.0, top)) for title, values in maps.items()]
+    scales = [Scale("accuracy, %", GREYS, (0.0, top))]
+    if gap is not None:
+        axes.append(_heat("AC − residual, points", gap, DIVERGING, (-reach, reach)))
+        scales.append(Scale("difference, points", DIVERGING, (-reach, reach)))
+    numbered = len(next(iter(maps.values()))) <= ANNOTATED
+    svg = grid.grid(
+        axes, SIZE, columns=3, width=SIZE, ylabel="experiences learned", scales=[] if numbered else scales
+    )  # fmt: skip
+    return Drawing(group.label, svg, _alt(group, maps, gap))
 
 
-def _mean(records: list[Record]) -> Array:
+def _mean(records: Sequence[Record]) -> Array:
     """(T, T) mean over seeds; NaN where a cell was not measured in every one."""
     stack = np.array([r.result.accuracy for r in records], dtype=np.float64)  # None becomes NaN
     return np.asarray(stack.mean(axis=0))
@@ -72,66 +69,52 @@ def _gap(group: Group) -> Array | None:
     """(T, T) mean of AC - residual in points over the seeds that both arms have."""
     if not group.pairs:
         return None
-    ac, residual = (_mean(list(records)) for records in zip(*group.pairs, strict=True))
+    ac, residual = (_mean(records) for records in zip(*group.pairs, strict=True))
     return 100 * (ac - residual)
 
 
-def _heat(
-    ax: Axes, values: Array, title: str, T: int, colours: Colormap, low: float, high: float
-) -> None:
-    """One map; drawn by hand, since `sns.heatmap` lays the whole figure out for each."""
-    ax.pcolormesh(
-        np.ma.masked_invalid(values),
-        cmap=colours,
-        vmin=low,
-        vmax=high,
-        edgecolors="white",
-        linewidth=0.6 if T <= PARTED else 0.0,
-        rasterized=T > PARTED,  # hundreds of cells: a small picture in place of as many paths
-    )
+def _heat(title: str, values: Array, colours: tuple[str, ...], limits: Limits) -> Axes:
+    """One map: row 1 above, column 1 to the left."""
+    ax, T = Axes(title), len(values)
+    cells = _coloured(values, colours, limits)
+    ax.cells(cells, (0, T), (0, T), parted=T <= PARTED)
     if T <= ANNOTATED:
-        _annotate(ax, values, colours, low, high)
-    ticks = [t for t in range(T) if t == 0 or (t + 1) % (1 if T <= PARTED else 5) == 0]
-    ax.set_xticks([t + 0.5 for t in ticks], [str(t + 1) for t in ticks])
-    ax.set_yticks([t + 0.5 for t in ticks], [str(t + 1) for t in ticks])
-    ax.invert_yaxis()
-    ax.set_aspect("equal")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_title(title)
-    ax.set_xlabel("experience tested")
+        for (i, j), value in np.ndenumerate(values):
+            if cell := cells[i][j]:
+                words = number(float(value), 0, sign=limits[0] < 0)
+                ax.words(j + 0.5, i + 0.5, words, "white" if _dark(cell) else INK, 7)
+    shown = [t for t in range(T) if t == 0 or (t + 1) % (1 if T <= PARTED else 5) == 0]
+    for axis in (ax.x, ax.y):
+        axis.ticks, axis.lined = [(t + 0.5, str(t + 1)) for t in shown], False
+    ax.x.low, ax.x.high, ax.y.low, ax.y.high = 0, T, T, 0
+    ax.x.label = "experience tested"
+    return ax
 
 
-def _annotate(ax: Axes, values: Array, colours: Colormap, low: float, high: float) -> None:
-    """Each cell's number, dark on light and light on dark."""
-    for (i, j), value in np.ndenumerate(values):
-        if not np.isnan(value):
-            red, green, blue, _ = colours((float(value) - low) / (high - low))
-            dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
-            words = number(float(value), 0, sign=low < 0)
-            ink = "white" if dark else INK
-            ax.text(j + 0.5, i + 0.5, words, ha="center", va="center", color=ink, fontsize=7)
+def _coloured(values: Array, colours: tuple[str, ...], limits: Limits) -> list[list[str]]:
+    """The colour of each cell; empty where it was not measured."""
+    low, high = limits
+    steps = np.rint(STEPS * (values - low) / (high - low))
+    places = np.where(np.isnan(steps), -1, steps).astype(int).tolist()
+    return [[_steps(colours)[k] if k >= 0 else "" for k in row] for row in places]
 
 
-def _bars(
-    figure: Canvas, axes: "np.ndarray[tuple[int], np.dtype[np.object_]]", maps: int, gap: bool
-) -> None:
-    """A colour bar for the accuracies, and one for the difference."""
-    for ax, word in [(axes[maps - 1], "accuracy, %")] + ([(axes[maps], "points")] if gap else []):
-        bar = figure.colorbar(ax.collections[0], ax=ax, shrink=0.72, aspect=16, pad=0.03)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(length=2, labelsize=7)
-        bar.set_label(word, fontsize=7)
+@cache
+def _steps(colours: tuple[str, ...]) -> list[str]:
+    """A scale of colours in steps, from its first to its last."""
+    return [style.between(colours, k / STEPS) for k in range(STEPS + 1)]
 
 
-def _alt(group: Group, gap: Array | None) -> str:
+def _dark(colour: str) -> bool:
+    """Whether white words can be read on it."""
+    red, green, blue = style.channels(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128
+
+
+def _alt(group: Group, maps: dict[str, Array], gap: Array | None) -> str:
     """The means of the last row in words."""
-    ends = [f"{arm.title} {_last(arm)}" for arm in group.arms.values()]
+    ends = [f"{arm} {number(float(np.nanmean(values[-1])), 1)} %" for arm, values in maps.items()]
     words = f"Accuracy matrices, {group.label}; mean of the last row: {', '.join(ends)}."
     if gap is None:
         return words
     return f"{words} AC − residual over all measured cells: {number(float(np.nanmean(gap)), 1, True)} points."
-
-
-def _last(arm: Arm) -> str:
-    return f"{number(100 * float(np.nanmean(_mean(list(arm.records))[-1])), 1)} %"

@@ -9,9 +9,9 @@ from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions, noise_metrics
 from acn_bench.benchmarks.continual.result import Matrix
 from acn_bench.record import Record
-from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures import grid, panels
+from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE, Series
-from acn_bench.reports.figures.style import WIDTH
 from acn_bench.reports.model import Drawing, Figure
 
 _AXES = {  # corruption -> what its level is
@@ -37,7 +37,7 @@ def accuracy(comparison: Comparison) -> Figure | None:
     """Accuracy at the end of the stream."""
     groups = [g for g in comparison.groups if any(r.result.noise for r in g.records)]
     top = max((_clean(r) for g in groups for r in g.records), default=0.0)
-    parts = tuple(_part(g, _ACCURACY, f"noise-{k}", top) for k, g in enumerate(groups))
+    parts = tuple(_part(g, _ACCURACY, top) for g in groups)
     caption = (
         "Test accuracy at the end of the stream, mean over experiences, as noise is added to the test images; "
         f"level 0 is the clean images. {SHADE} Dotted: chance level."
@@ -52,7 +52,7 @@ def forgetting(comparison: Comparison) -> Figure | None:
         for g in comparison.groups
         if any(noise_metrics.robust_forgetting(r) is not None for r in g.records)
     ]
-    parts = tuple(_part(g, _FORGETTING, f"noise-forgetting-{k}") for k, g in enumerate(groups))
+    parts = tuple(_part(g, _FORGETTING) for g in groups)
     caption = (
         "Forgetting (first less last, mean over experiences but the last) of accuracies on noisy test images; "
         f"level 0 is the clean images. Where noise leaves little accuracy, there is little to forget. {SHADE}"
@@ -64,25 +64,25 @@ def _clean(record: Record) -> float:
     return metrics.average_accuracy(record.result.accuracy) or 0.0
 
 
-def _part(group: Group, measured: _Measured, name: str, top: float = 0.0) -> Drawing:
+def _part(group: Group, measured: _Measured, top: float = 0.0) -> Drawing:
     kinds = sorted({n.corruption for r in group.records for n in r.result.noise})
-    height = 2.1 * -(-len(kinds) // 3) + (0.15 if len(kinds) < 3 else 0.0)
-    with style.canvas(WIDTH, height) as figure:
-        axes = style.panels(figure, len(kinds), min(3, max(2, len(kinds))))
-        for ax, kind in zip(axes, kinds, strict=True):
-            for arm in group.arms.values():
-                levels, rows = _rows(arm, kind, measured)
-                panels.line(ax, levels, rows, arm.name)
-            if measured.is_accuracy:
-                style.accuracy_axis(ax, top, definitions.chance(group.records[0]))
-            ax.set_title(kind.replace("_", " "))
-            ax.set_xlabel(_AXES.get(kind, "severity"))
-        panels.from_zero(axes)
-        axes[0].set_ylabel(measured.word)
-        style.legend(figure, list(group.arms))
-        what = measured.word.split(",")[0].capitalize()
-        alt = f"{what} against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
-        return Drawing(group.label, style.svg(figure, name), alt)
+    axes = []
+    for kind in kinds:
+        ax = Axes(kind.replace("_", " "))
+        for arm in group.arms.values():
+            levels, rows = _rows(arm, kind, measured)
+            panels.line(ax, levels, rows, arm.name)
+        if measured.is_accuracy:
+            panels.accuracy_axis(ax, top, definitions.chance(group.records[0]))
+        ax.x.label = _AXES.get(kind, "severity")
+        axes.append(ax)
+    grid.from_zero(axes)
+    columns = min(3, max(2, len(kinds)))
+    legend = grid.arm_entries(list(group.arms))
+    svg = grid.grid(axes, 96, columns=columns, legend=legend, ylabel=measured.word)
+    what = measured.word.split(",")[0].capitalize()
+    alt = f"{what} against noise level, {group.label}: {', '.join(kinds).replace('_', ' ')}."
+    return Drawing(group.label, svg, alt)
 
 
 def _rows(arm: Arm, kind: str, measured: _Measured) -> tuple[list[float], list[Series]]:

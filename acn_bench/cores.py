@@ -1,0 +1,58 @@
+"""How many processor cores this process may use: its affinity, and the quota of a container."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """Cores by affinity, at most the quota of this process's cgroups, rounded up; at least 1."""
+    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limits = [math.ceil(quota) for quota in quotas(CGROUPS, MEMBERSHIP)]
+    return max(1, min([affine or 1, *limits]))
+
+
+def quotas(cgroups: Path, membership: Path) -> list[float]:
+    """The quotas, in cores, of this process's cgroups and of those above them, in versions 1 and 2.
+
+    A container may see the host's name of its own cgroup, which then lies at the root: missing folders are
+    skipped.
+    """
+    found = []
+    with suppress(OSError):
+        for line in membership.read_text().splitlines():
+            _, controllers, name = line.split(":", 2)
+            for root in _roots(cgroups, controllers):
+                found += [quota for folder in _upwards(root, name) for quota in _quota(folder)]
+    return found
+
+
+def _roots(cgroups: Path, controllers: str) -> list[Path]:
+    """Where the hierarchy is mounted, if it counts processor time."""
+    if not controllers:  # version 2, alone or beside version 1
+        return [cgroups, cgroups / "unified"]
+    return [cgroups / "cpu", cgroups / controllers] if "cpu" in controllers.split(",") else []
+
+
+def _upwards(root: Path, name: str) -> list[Path]:
+    parts = PurePosixPath(name).parts[1:]
+    parts = () if ".." in parts else parts  # above what this namespace sees
+    return [root.joinpath(*parts[:k]) for k in range(len(parts), -1, -1)]
+
+
+def _quota(folder: Path) -> Iterator[float]:
+    """The folder's quota in cores; nothing where it has none."""
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()  # "max 100000": a ValueError
+        else:
+            quota, period = (
+                (folder / f"cpu.cfs_{word}_us").read_text() for word in ("quota", "period")
+            )
+        if int(quota) > 0:  # -1: no quota
+            yield int(quota) / int(period)

@@ -1,0 +1,90 @@
+"""Remove what killed processes left in a benchmark's folder."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import Timeout
+
+from acn_bench.execution.job import Job
+from acn_bench.execution.locks import lock
+from acn_bench.run_folder import RunFolder
+
+# as `run_folder.atomic` and `records.stem` name them
+PART = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.part")
+OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?\.(json|safetensors)")
+
+
+def remove_all(job: Job) -> None:
+    """Remove half-written files, and checkpoints whose record exists, except those of a run that is being made.
+
+    Without locks nothing is known of other commands: then nothing is removed.
+    """
+    if not job.locked:
+        return
+    for stem in sorted(_stems(job.folder)):
+        with suppress(OSError, Timeout), lock(job, stem):
+            remove_of_run(job.folder, stem)
+    top = job.folder.folder
+    for path in _parts(top, top / "failures", *_places(job.folder)):
+        if _stem(path) is None and not _is_running(_process(path)):
+            _remove(path)
+
+
+def remove_of_run(folder: RunFolder, stem: str) -> None:
+    """Remove half-written files of a run, and its checkpoints whose record exists.
+
+    The caller holds the run's lock.
+    """
+    for path in (*_parts(*_places(folder)), *_checkpoints_with_record(folder)):
+        if _stem(path) == stem:
+            _remove(path)
+
+
+def _stems(folder: RunFolder) -> set[str]:
+    """The runs that have stale files."""
+    paths = (*_parts(*_places(folder)), *_checkpoints_with_record(folder))
+    return {stem for stem in map(_stem, paths) if stem}
+
+
+def _stem(path: Path) -> str | None:
+    part = PART.fullmatch(path.name)
+    of_run = OF_A_RUN.fullmatch(part["name"] if part else path.name)
+    return of_run["stem"] if of_run else None
+
+
+def _places(folder: RunFolder) -> tuple[Path, ...]:
+    return folder.records, folder.weights, folder.checkpoints
+
+
+def _parts(*places: Path) -> Iterator[Path]:
+    for place in places:
+        yield from (path for path in place.glob(".*.part") if PART.fullmatch(path.name))
+
+
+def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
+    for path in folder.checkpoints.glob("*.safetensors"):
+        if (folder.records / f"{path.stem}.json").exists():
+            yield path
+
+
+def _process(part: Path) -> int:
+    """The process that wrote it."""
+    return int(part.name.split(".")[-2])
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's; no number of a process
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

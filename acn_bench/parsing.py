@@ -1,0 +1,107 @@
+"""Files and text that another program may have written -> bytes and plain values; what is wrong is one sentence.
+
+Nothing here hangs, floods memory or raises another error: a pipe is not opened, and brackets in brackets have an end.
+"""
+
+import errno
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from acn_bench.errors import shorten
+
+LEVELS = 50  # of lists and objects in each other
+BYTES = 2**30  # of a file of text
+
+_NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_TOO_DEEP = f"more than {LEVELS} brackets are open at once"
+
+
+def file_bytes(path: Path) -> bytes:
+    """The content of a file. Raises OSError where there is none, ValueError for a pipe, a device or a huge file."""
+    about = path.stat()
+    if stat.S_ISDIR(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError(f"{path} is a pipe or a device, not a file")
+    if about.st_size > BYTES:
+        raise ValueError(f"{path} has {about.st_size:,} bytes, and at most {BYTES:,} are read")
+    return path.read_bytes()
+
+
+def json_object(raw: bytes | str) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for other text, a key that is given twice, and too many brackets."""
+    value: dict[str, Any] = _json(raw, dict[str, Any])
+    return value
+
+
+def json_value(raw: bytes | str) -> Any:
+    """Any JSON value. Raises as `json_object`."""
+    return _json(raw, Any)
+
+
+def _json(raw: bytes | str, of_type: Any) -> Any:
+    try:
+        text = raw.encode() if isinstance(raw, str) else raw
+        value = msgspec.json.decode(text, type=of_type)
+        if not _same_length(text, value):
+            json.loads(text, object_pairs_hook=_refuse_repeated)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if not _surely_shallow(text):
+        _refuse_deep(value)
+    return value
+
+
+def _surely_shallow(text: bytes) -> bool:
+    """Whether pairs of brackets vanish soon, one or two levels a step. Brackets in strings may hide it."""
+    brackets = text.translate(None, _NO_BRACKETS)
+    for _ in range(LEVELS // 2):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return not brackets
+
+
+def _same_length(text: bytes, value: Any) -> bool:
+    """Whether the text without spaces is as long as the value's; a key that is given twice makes it longer.
+
+    Of two values msgspec takes the last. Python's parser sees both, and takes five times as long.
+    """
+    return len(msgspec.json.format(text, indent=-1)) == len(msgspec.json.encode(value))
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    keys: set[str] = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise ValueError(f"the key {shorten(key)} is given twice in one object")
+        keys.add(key)
+
+
+def toml(text: str) -> dict[str, Any]:
+    """A TOML document. Raises ValueError for other text, and too many brackets or dots."""
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    _refuse_deep(values)
+    return values
+
+
+def _refuse_deep(value: Any) -> None:
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(LEVELS):
+        # by type alone: a record holds ten thousand numbers
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)

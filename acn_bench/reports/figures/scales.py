@@ -1,0 +1,92 @@
+"""A panel's scales: from the data to the drawing, and what stands at the ticks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
+
+from acn_bench.reports.figures.ticks import Tick, padded, ticks
+
+Values = Sequence[float]
+Limits = tuple[float, float]
+
+MARGIN = 0.05  # of the data's range, on either side
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a panel lies, in units of the drawing, and the limits of its scales."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    x_limits: Limits
+    y_limits: Limits  # at the lower and at the upper edge
+
+    def x(self, value: float) -> int:
+        """From the data to the drawing."""
+        return round(self.left + self._across * (value - self.x_limits[0]))
+
+    def y(self, value: float) -> int:
+        """From the data to the drawing."""
+        return round(self.top + self._down * (self.y_limits[1] - value))
+
+    @cached_property
+    def _across(self) -> float:
+        return self.width / (self.x_limits[1] - self.x_limits[0])
+
+    @cached_property
+    def _down(self) -> float:
+        return self.height / (self.y_limits[1] - self.y_limits[0])
+
+    @property
+    def right(self) -> int:
+        """The right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The lower edge."""
+        return self.top + self.height
+
+
+@dataclass
+class Axis:
+    """One scale: what it shows, and how it is labelled."""
+
+    values: list[float] = field(default_factory=list)  # the ends of all that is drawn
+    low: float | None = None  # set limits; None: where the data ends
+    high: float | None = None
+    margin: float = MARGIN
+    label: str = ""
+    ticks: Sequence[Tick] | None = None  # None: at round numbers
+    most: int = 5  # ticks at round numbers
+    whole: bool = False  # at whole numbers alone
+    shown: bool = True  # the ticks' words
+    lined: bool = True  # the axis's line and its ticks
+
+    def spans(self, values: Values) -> None:
+        """Extend the data's range."""
+        if values:
+            self.values += (min(values), max(values))
+
+    @property
+    def limits(self) -> Limits:
+        """The set limits, else those of the data with a margin."""
+        low, high = padded(self.values, self.margin)
+        low = low if self.low is None else self.low
+        high = high if self.high is None else self.high
+        return (low, high) if high != low else (low - 0.5, high + 0.5)
+
+    @property
+    def all_ticks(self) -> Sequence[Tick]:
+        """Every tick within the limits."""
+        return ticks(*self.limits, self.most, self.whole) if self.ticks is None else self.ticks
+
+
+def within(value: float, limits: Limits) -> bool:
+    """Whether a value lies between the limits, or on one of them."""
+    low, high = sorted(limits)
+    rounding = 1e-9 * (high - low)
+    return isfinite(value) and low - rounding <= value <= high + rounding

@@ -1,0 +1,86 @@
+"""Time and size of a report grow with its groups, by counts that no busy machine moves."""
+
+import gc
+from collections import Counter
+
+import pytest
+
+from acn_bench import catalog, reports
+from acn_bench import records as record_files
+from acn_bench.analysis import labels
+from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.metric import Metric
+from acn_bench.reports import pdf
+
+
+@pytest.fixture
+def groups(records):
+    """So many groups of two arms and a seed; they differ in their learning rate."""
+
+    def make(count):
+        rates = [1e-3 * (k + 1) for k in range(count)]
+        return [r for rate in rates for r in records(("naive",), seeds=(0,), benchmark={"learning_rate": rate})]  # fmt: skip
+
+    return make
+
+
+def test_every_group_adds_as_many_bytes_to_a_page(groups, card):
+    sizes = [len(reports.render(compare(groups(n), card), "html")) for n in (3, 6, 12)]
+
+    assert sizes[2] - sizes[1] < 1.1 * 2 * (sizes[1] - sizes[0])
+
+
+def test_a_page_holds_a_thousand_runs_in_ten_megabytes(root):
+    (folder,) = (root / "reports").glob("*table3*")
+    made = [r for r in record_files.load_all([folder]) if r.config.seeds.order < 3]
+    comparison = compare(made, catalog.benchmark("split_cifar100"))
+
+    per_group = len(reports.render(comparison, "html").encode()) / len(comparison.groups)
+    assert len(made) / len(comparison.groups) == 6  # more runs a group would be fewer bytes a run
+    assert per_group * 100 / 6 < 3e6
+    assert per_group * 1000 / 6 < 10e6
+
+
+def test_a_report_computes_each_metric_of_a_run_once(groups, card, monkeypatch):
+    computed = Counter()
+    value = Metric.value
+
+    def counted(metric, record, joint=None):
+        computed[metric.name, record.run_id] += 1
+        return value(metric, record, joint)
+
+    monkeypatch.setattr(Metric, "value", counted)
+    reports.render(compare(groups(4), card), "html")
+
+    assert len(computed) > 100
+    assert set(computed.values()) == {1}
+
+
+def test_grouping_flattens_each_record_a_fixed_number_of_times(groups, monkeypatch):
+    flattened, settings = [], labels.settings
+    monkeypatch.setattr(labels, "settings", lambda r: flattened.append(r.run_id) or settings(r))
+
+    counts = []
+    for number in (4, 8):
+        flattened.clear()
+        compare(groups(number))
+        counts.append(len(flattened))
+    assert counts[1] == 2 * counts[0] <= 2 * 2 * 8
+
+
+def test_progress_names_each_section_and_each_page(records, card, tmp_path):
+    seen = []
+    reports.write(records(("naive",), seeds=(0,)), card, tmp_path, ["html"], seen.append)
+    pdf.write("<!DOCTYPE html><title>t</title><p>Words.</p>", tmp_path / "a.pdf", seen.append)
+
+    assert seen[0] == "comparing 2 records"
+    assert {"html: verdicts", "html: figures", "html: runs", "pdf: page 1"} <= set(seen)
+
+
+def test_loading_leaves_the_garbage_collector_as_it_was(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="broken"):
+        record_files.load_all([tmp_path])
+    assert gc.isenabled()

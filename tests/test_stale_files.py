@@ -1,0 +1,148 @@
+"""What a killed command left is removed by the next one, unless somebody is at work on it."""
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from acn_bench.execution import locks, run_plan, stale_files
+from acn_bench.execution.job import Job
+from acn_bench.run_folder import RunFolder
+
+STEM = "naive-ac_mixer-d1-s0-0123abcd-4567cdef"
+
+
+@pytest.fixture
+def job(tmp_path):
+    folder = RunFolder(tmp_path / "tiny")
+    for place in (folder.records, folder.weights, folder.checkpoints, folder.locks):
+        place.mkdir(parents=True)
+    return Job(folder, {}, None, ("cpu",), threads=1, again=False)
+
+
+@pytest.fixture(scope="module")
+def dead():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def write(*paths):
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    return paths
+
+
+def of_a_run(job, number):
+    """What a kill can leave of a run: half-written files, and a checkpoint whose record is there."""
+    folder = job.folder
+    return write(
+        folder.records / f".{STEM}.json.{number}.part",
+        folder.records / f".{STEM}.2.safetensors.{number}.part",
+        folder.weights / f".{STEM}.safetensors.{number}.part",
+        folder.checkpoints / f".{STEM}.safetensors.{number}.part",
+        folder.checkpoints / f"{STEM}.safetensors",
+    )
+
+
+def whole(job):
+    """What stays: a record and its files, and the checkpoint of its next record."""
+    folder = job.folder
+    return write(
+        folder.records / f"{STEM}.json",
+        folder.records / f"{STEM}.safetensors",
+        folder.weights / f"{STEM}.safetensors",
+        folder.checkpoints / f"{STEM}.2.safetensors",
+        folder.records / ".notes.part",
+    )
+
+
+def test_what_a_kill_left_is_removed_and_nothing_else(job, dead):
+    kept = whole(job)
+    beside = write(
+        job.folder.folder / f".report.html.{dead}.part",
+        job.folder.folder / "failures" / f".run.txt.{dead}.part",
+        job.folder.weights / f".{STEM}-cut.safetensors.{dead}.part",
+        job.folder.records / f".other.json.{dead}.part",
+    )
+    left = of_a_run(job, dead)
+    stale_files.remove_all(job)
+    assert not any(path.exists() for path in (*left, *beside))
+    assert all(path.exists() for path in kept)
+
+
+def test_files_of_a_run_that_is_being_made_stay(job, dead):
+    whole(job)
+    left = of_a_run(job, dead)
+    with FileLock(job.folder.locks / f"{STEM}.lock"):
+        stale_files.remove_all(job)
+        assert all(path.exists() for path in left)
+    stale_files.remove_all(job)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_report_that_is_being_written_stays(job):
+    (part,) = write(job.folder.folder / f".report.html.{os.getpid()}.part")
+    stale_files.remove_all(job)
+    assert part.exists()
+
+
+def test_the_owner_of_a_run_removes_its_files_alone(job, dead):
+    whole(job)
+    left = of_a_run(job, dead)
+    (other,) = write(job.folder.records / f".other-{STEM}.json.{dead}.part")
+    stale_files.remove_of_run(job.folder, STEM)
+    assert not any(path.exists() for path in left)
+    assert other.exists()
+
+
+# ---------------------------------------------------------------- file systems without locks
+
+
+@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"])
+def no_locks(request, monkeypatch):
+    number = getattr(errno, request.param)
+
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    return os.strerror(number)
+
+
+def test_a_folder_without_locks_is_named_with_a_way_on(job, no_locks):
+    console = Console(record=True, width=400)
+    unlocked = run_plan._with_locks(job, console)
+    assert not unlocked.locked
+    (line,) = console.export_text().splitlines()
+    assert no_locks in line
+    assert str(job.folder.locks) in line
+    assert "Run one command at a time with this --out" in line
+    assert list(job.folder.locks.iterdir()) == []
+
+
+def test_without_locks_a_run_is_made_and_nothing_of_others_removed(job, no_locks, dead):
+    unlocked = replace(job, locked=False)
+    with locks.lock(unlocked, STEM):
+        pass
+    whole(job)
+    left = of_a_run(job, dead)
+    stale_files.remove_all(unlocked)
+    assert all(path.exists() for path in left)
+    assert list(job.folder.locks.iterdir()) == []
+
+
+def test_a_folder_with_locks_is_locked_without_a_word(job):
+    console = Console(record=True)
+    assert run_plan._with_locks(job, console) is job
+    assert console.export_text() == ""
+    with locks.lock(job, STEM), pytest.raises(Timeout), locks.lock(job, STEM):
+        pass
