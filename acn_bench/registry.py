@@ -131,6 +131,7 @@ KINDS: "Registry[Kind]" = Registry(
     {
         "continual": Entry("acn_bench.benchmarks.continual.kind:KIND"),
         "transfer": Entry("acn_bench.benchmarks.transfer.kind:KIND"),
+        "robustness": Entry("acn_bench.benchmarks.robustness.kind:KIND"),
     },
 )
 

@@ -87,7 +87,7 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         return self.arguments
 
     @property
-    def corruptions(self) -> tuple[str, ...]:
+    def corruption_names(self) -> tuple[str, ...]:
         return tuple(self.noise)
 
     @property
