@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -113,6 +113,8 @@ def run(
     strategies: cli_options.Strategies = None,
     seeds: cli_options.Seeds = None,
     data: cli_options.Data = None,
+    attack: cli_options.Attack = None,
+    epsilon: cli_options.Epsilon = None,
     settings: cli_options.Settings = None,
     quick: cli_options.Quick = False,
     data_root: cli_options.DataRoot = None,
@@ -139,7 +141,7 @@ def run(
         strategies=_words(strategies),
         seeds=numbers(seeds) if seeds else (),
         data=data,
-        settings=tuple(settings or ()),
+        settings=(*_attack(attack, epsilon), *(settings or ())),
         quick=quick,
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
@@ -168,6 +170,13 @@ def run(
         runs = f"{len(failures)} of {len(prepared.configs)} runs failed, the others are saved"
         _print_error("; ".join([runs, *failures]))
         raise typer.Exit(FAILED)
+
+
+def _attack(attack: str | None, epsilon: str | None) -> Iterator[str]:
+    """The settings that `--attack` and `--epsilon` stand for."""
+    for key, value in (("attack", attack), ("epsilon", epsilon)):
+        if value is not None:
+            yield f"{key}={value}"
 
 
 def _with_data(words: list[str], name: str) -> str:

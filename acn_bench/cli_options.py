@@ -56,6 +56,23 @@ Data = Annotated[
         help="Another data set than the card's; digits100 is embedded, without a download.",
     ),
 ]
+Attack = Annotated[
+    str | None,
+    typer.Option(
+        metavar="linf",
+        rich_help_panel=_WHAT,
+        help="Attack the test images too: linf, by AutoAttack; the cheap attack: --set attack_method=apgd. The plan "
+        "names the cost. For robustness benchmarks; the same as --set attack=linf.",
+    ),
+]
+Epsilon = Annotated[
+    str | None,
+    typer.Option(
+        metavar="8/255",
+        rich_help_panel=_WHAT,
+        help="The largest change of a value in [0, 1] by the attack; the same as --set epsilon=8/255. Default: the card's.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

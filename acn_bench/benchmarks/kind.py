@@ -53,6 +53,8 @@ class Kind:
     final_model: Callable[[Record], FinalModel]
     # module:object, the ReportSections of its reports
     sections: str = "acn_bench.reports.sections.shared:SHARED"
+    # modules that the protocol loads by name, for some settings of its spec alone
+    modules: Callable[[Any], Sequence[str]] = lambda _: ()
     example: str = ""  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
     validate: Callable[[Any, Any], None] = lambda *_: None
@@ -70,6 +72,8 @@ class Kind:
     matched: Callable[[Record], bool] = lambda _: True
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)
     not_comparable: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []
+    # what is expensive in a run, in sentences for a plan; (config, its data sets)
+    expenses: Callable[[RunConfig, Sequence["DataSet"]], list[str]] = lambda *_: []
     # settings that a report names elsewhere
     unlisted: frozenset[str] = field(default_factory=lambda: frozenset({"name"}))
     other_experiment: tuple[str, ...] = ()  # settings whose other value is another experiment

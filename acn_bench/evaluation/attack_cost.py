@@ -11,10 +11,13 @@ AutoAttack (Croce & Hein 2020), each on the images that the steps before it left
 
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.util import find_spec
 from math import isfinite
 from typing import Literal, get_args
 
 from acn_bench.registry import closest
+
+INSTALL = "attacks need pyautoattack, which is not installed: pip install 'acn_bench[robustbench]'"
 
 AttackName = Literal["standard", "apgd"]
 Step = Literal["apgd-ce", "apgd-t", "fab-t", "square"]
@@ -29,6 +32,7 @@ ITERATIONS = 100  # AutoAttack's, of APGD and FAB
 QUERIES = 5000  # AutoAttack's, of Square
 TARGETS = 9  # AutoAttack's number of target classes
 FEWEST_CLASSES = 4  # the loss of APGD-T compares the four largest logits
+CHECK_QUERIES = 200  # of Square beside an attack that does not contain it, against gradient masking
 OVERHEAD = 9  # forward passes of a step beside the attack: checks, predictions before and after
 
 
@@ -88,6 +92,12 @@ def epsilon_of(text: str | float) -> float:
     return value
 
 
+def require_installed() -> None:
+    """Raise LookupError where pyautoattack is missing, with what to install."""
+    if find_spec("pyautoattack") is None:
+        raise LookupError(INSTALL)
+
+
 @dataclass(frozen=True)
 class Passes:
     """Passes of one image through the network."""
@@ -115,6 +125,18 @@ def most_passes(attack: Attack, classes: int) -> Passes:
 def least_passes(attack: Attack, classes: int) -> Passes:
     """Passes of an image that the first step breaks. One that is wrong without an attack needs 1."""
     return step_passes(attack.steps[0], attack, classes)
+
+
+def check_passes(attack: Attack) -> Passes:
+    """Passes of an image in the search for gradient masking; none beside an attack that contains Square."""
+    if "square" in attack.steps:
+        return Passes(0, 0)
+    return Passes(check_queries(attack) + 3 + OVERHEAD, 0)
+
+
+def check_queries(attack: Attack) -> int:
+    """Queries of Square beside the attack: 200, or the attack's own number where it is smaller."""
+    return min(CHECK_QUERIES, attack.queries)
 
 
 def step_passes(step: Step, attack: Attack, classes: int) -> Passes:

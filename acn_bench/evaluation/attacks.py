@@ -16,12 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.data.generators import preserved_generators
-from acn_bench.evaluation.attack_cost import Attack, Step, targets_of
+from acn_bench.evaluation.attack_cost import INSTALL, Attack, Step, targets_of
 
 Model = nn.Module | Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> logits (B, K)
 
 BATCH = 100
-INSTALL = "attacks need pyautoattack, which is not installed: pip install 'acn_bench[robustbench]'"
 
 
 @dataclass(frozen=True)

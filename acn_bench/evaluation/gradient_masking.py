@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from acn_bench.evaluation import attacks
-from acn_bench.evaluation.attack_cost import Attack
+from acn_bench.evaluation.attack_cost import CHECK_QUERIES, Attack
 from acn_bench.evaluation.attacks import BATCH, Attacked, Model
 from acn_bench.result import Guard
 
-QUERIES = 200  # of Square beside an attack that does not contain it
 TOLERATED = 0.002  # share of the images, as in AutoAttack's own check of Square
 
 
@@ -26,7 +25,7 @@ def other_attacks(
     attack: Attack,
     transferred: Mapping[str, Tensor] | None = None,
     *,
-    queries: int = QUERIES,
+    queries: int = CHECK_QUERIES,
     seed: int = 0,
     batch_size: int = BATCH,
     device: torch.device | str = "cpu",

@@ -29,7 +29,8 @@ def code(config: RunConfig) -> str:
 def modules(config: RunConfig) -> list[str]:
     """The modules of the run's protocol, family, strategy, data sets and corruptions."""
     protocol, backbone, strategy = config.benchmark, config.backbone, config.strategy
-    names = [KINDS.load(protocol.kind).protocol]
+    kind = KINDS.load(protocol.kind)
+    names = [kind.protocol, *kind.modules(protocol)]
     names.append(FAMILIES.entry(backbone.family or "factory").module)
     if isinstance(backbone, Backbone):
         names.append(backbone.parts.partition(":")[0])

@@ -25,6 +25,8 @@ def print_plan(session: Session, console: Console) -> None:
         dict.fromkeys(KINDS.load(c.benchmark.kind).describe(c) for c in session.configs)
     ):
         _print_line(console, "or" if k else "protocol", sentence)
+    for sentence in _expenses(session):
+        _print_line(console, "cost", sentence)
     _print_line(console, "machine", _machine(session))
     console.print(session.table.table(session.configs, finished))
     for config, share in zip(session.configs, session.shares, strict=True):
@@ -45,6 +47,17 @@ def _print_line(console: Console, title: str, text: str) -> None:
 def _data(data: DataSet) -> str:
     part = "" if data.canonical or not data.origin_known else ", not the full original set"
     return f"{data.name}, {describe_counts(data)}{part} ({data.fingerprint})"
+
+
+def _expenses(session: Session) -> list[str]:
+    """What is expensive in the runs of the plan, each sentence once."""
+    return list(
+        dict.fromkeys(
+            sentence
+            for config in session.configs
+            for sentence in KINDS.load(config.benchmark.kind).expenses(config, session.data)
+        )
+    )
 
 
 def _machine(session: Session) -> str:

@@ -46,7 +46,7 @@ class RobustnessEvaluation:
         A condition draws by the row's number less `first`, so that test rows count from 0 in the test set.
         """
         parts = []
-        with self._timed(), correctness.evaluating(self.model):
+        with self.timed(), correctness.evaluating(self.model):
             self.checks.record_mode(self.model)
             for part in rows.split(at_once or SLICE):
                 images = self.model.rows.plain(part)
@@ -61,7 +61,8 @@ class RobustnessEvaluation:
         return calibration.joined(parts)
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
+    def timed(self) -> Iterator[None]:
+        """Count the seconds of the block."""
         start = perf_counter()
         yield
         self.seconds += perf_counter() - start

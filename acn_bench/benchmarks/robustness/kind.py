@@ -2,11 +2,11 @@
 
 from acn_bench.analysis.final_model import FinalModel
 from acn_bench.benchmarks.kind import Kind
-from acn_bench.benchmarks.robustness import measures, report
+from acn_bench.benchmarks.robustness import attack_report, measures, report
 from acn_bench.benchmarks.robustness.metrics import TABLES
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import RobustnessResult, validate
-from acn_bench.benchmarks.robustness.spec import RobustnessSpec
+from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, RobustnessSpec
 
 
 def final_model(record: RobustnessRecord) -> FinalModel:
@@ -25,7 +25,8 @@ def final_model(record: RobustnessRecord) -> FinalModel:
 def outcome(record: RobustnessRecord) -> object:
     """What two records of the same run must share."""
     result = record.result
-    return [s.accuracy for s in (result.clean, *result.noise, *result.corruptions)]
+    attacked = [] if result.attack is None else [s.correct for s in result.attack.steps]
+    return [s.accuracy for s in (result.clean, *result.noise, *result.corruptions)], attacked
 
 
 KIND = Kind(
@@ -36,6 +37,7 @@ KIND = Kind(
     protocol="acn_bench.benchmarks.robustness.protocol",
     sections="acn_bench.benchmarks.robustness.report_sections:SECTIONS",
     tables=TABLES,
+    modules=lambda spec: () if spec.linf is None else (ATTACK_MODULE,),
     example="acn_bench.benchmarks.robustness.example",
     validate=validate,
     describe=report.describe,
@@ -48,6 +50,7 @@ KIND = Kind(
     caveats=report.caveats,
     matched=lambda record: measures.reached(record) is not False,
     not_comparable=report.not_comparable,
+    expenses=attack_report.expenses,
     unlisted=frozenset({"name", "validation", "scheme"}),
     other_experiment=("data",),
 )

@@ -14,6 +14,7 @@ from acn_bench.analysis.depth_metrics import (
 from acn_bench.analysis.metric import Metric
 from acn_bench.benchmarks.kind import TableName
 from acn_bench.benchmarks.robustness import measures
+from acn_bench.benchmarks.robustness.attack_metrics import ATTACKED
 from acn_bench.benchmarks.robustness.measures import Conditions, chance, corrupted, noise
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 
@@ -217,6 +218,7 @@ QUALITY = (
     SUFFICIENT,
     TRUNCATED,
     *TRUNCATED_CORRUPTED,
+    *ATTACKED,
     HELD_OUT,
 )
 _BY_NAME = {metric.name: metric for metric in QUALITY}

@@ -1,5 +1,6 @@
 """RunConfig of a robustness run -> RobustnessResult: train, then measure clean, noisy and corrupted images."""
 
+from importlib import import_module
 from time import perf_counter
 
 import torch
@@ -7,10 +8,15 @@ from torch import Tensor
 
 from acn_bench.benchmarks.robustness import conditions, evaluation
 from acn_bench.benchmarks.robustness.conditions import Condition
-from acn_bench.benchmarks.robustness.cost import work
+from acn_bench.benchmarks.robustness.cost import attack_work, work
 from acn_bench.benchmarks.robustness.evaluation import ReliabilityTable, RobustnessEvaluation
-from acn_bench.benchmarks.robustness.result import CorruptedScores, RobustnessResult, RowCounts
-from acn_bench.benchmarks.robustness.spec import RobustnessSpec
+from acn_bench.benchmarks.robustness.result import (
+    AttackScores,
+    CorruptedScores,
+    RobustnessResult,
+    RowCounts,
+)
+from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, RobustnessSpec
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
@@ -79,6 +85,7 @@ class RobustnessRun:
         noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
         corruptions = [self._corrupted(c) for c in conditions.common_conditions(self.config)]
         self._check_end()
+        attack = self._attack()  # last: its passes have gradients, and are no training
 
         self.examples["validation"] = validation.correct.to(torch.uint8)
         self.examples["validation.rows"] = self.split.validation[0]
@@ -99,6 +106,7 @@ class RobustnessRun:
             noise=noise,
             corruptions=corruptions,
             reliability=self.reliability.rows,
+            attack=attack,
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=perf_counter() - start - seconds, evaluate=seconds),
@@ -150,6 +158,23 @@ class RobustnessRun:
 
     def _corrupted(self, condition: Condition) -> CorruptedScores:
         return evaluation.corrupted_scores(condition, self._test(condition))
+
+    def _attack(self) -> AttackScores | None:
+        """Attack the first test rows, where the settings have an attack."""
+        if self.protocol.linf is None:
+            return None
+        rows = self.test_rows[: self.protocol.attacked(len(self.test_rows))]
+        work = attack_work(self.config, [self.data])
+        with self.checks.unchanged(self.model, by="the attack"), self.evaluation.timed():
+            # by name: a run without an attack executes none of its files
+            made = import_module(ATTACK_MODULE).measure(
+                self.config, self.model, rows, self.labels[rows], self.device,
+                lambda share: self.progress.add(work * share),
+            )  # fmt: skip
+        self.checks.guards += made.guards
+        self.examples |= made.examples
+        scores: AttackScores = made.scores
+        return scores
 
     # ------------------------------------------------------------ guards
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from acn_bench import wording
 from acn_bench.analysis.groups import Group, grouped
-from acn_bench.benchmarks.robustness import measures
+from acn_bench.benchmarks.robustness import attack_metrics, attack_report, measures
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.spec import SETS, RobustnessConfig, RobustnessSpec
 from acn_bench.data.data_set import DataSet
@@ -26,7 +26,8 @@ def describe(config: RobustnessConfig) -> str:
     p = config.benchmark
     stop = "" if p.match is None else f", or until {100 * p.match:g} % held out"
     scheme = "" if p.scheme == "plain" else f", trained by {p.scheme}"
-    tested = wording.listed([*_noise(p), *_corruptions(p)]) or "clean images alone"
+    attack = [attack_report.title(p)] if p.linf else []
+    tested = wording.listed([*_noise(p), *_corruptions(p), *attack]) or "clean images alone"
     return (
         f"{p.data} for {plural(p.epochs, 'epoch')}{stop}, batch {p.batch_size}, AdamW {p.learning_rate:g}{scheme}; "
         f"then {tested}"
@@ -53,6 +54,7 @@ def summary(record: RobustnessRecord) -> str:
         "clean": record.result.clean.accuracy[-1],
         "noisy": measures.mean(record.result.noise),
         "corrupted": measures.mean(record.result.corruptions),
+        "under attack": attack_metrics.robust(record),
     }
     return ", ".join(f"{word} {100 * v:.1f} %" for word, v in values.items() if v is not None)
 
@@ -69,9 +71,13 @@ def practice(record: RobustnessRecord) -> dict[str, str]:
     }
 
 
-def not_comparable(config: RobustnessConfig, _: Sequence[DataSet]) -> list[str]:
+def not_comparable(config: RobustnessConfig, data: Sequence[DataSet]) -> list[str]:
     """Why figures of a robustness run compare with no published ones."""
-    spec = config.benchmark
+    attacked = attack_report.not_comparable(config.benchmark, data)
+    return [*_corruptions_not_comparable(config.benchmark), *attacked]
+
+
+def _corruptions_not_comparable(spec: RobustnessSpec) -> list[str]:
     if not spec.common:
         return []
     reasons = [f"{CONSTANTS[spec.constants]}: not the official files"]
@@ -91,10 +97,16 @@ def setting(records: Sequence[RobustnessRecord]) -> list[tuple[str, str]]:
     specs = [r.config.benchmark for r in records]
     noise = [_noise_setting(spec) for spec in specs if spec.noise]
     common = [_corruption_setting(spec) for spec in specs if spec.common]
+    attacks = [
+        attack_report.setting(r.config.benchmark, r.result.attack.images)
+        for r in records
+        if r.result.attack is not None
+    ]
     return [
         ("Training", each(_training(spec) for spec in specs)),
         *([("Noise", each(noise))] if noise else []),
         *([("Corruptions", each(common))] if common else []),
+        *([("Attack", each(attacks))] if attacks else []),
         ("Scores", _SCORES),
         ("Clean accuracy", "; ".join(map(_clean, grouped(records)))),
     ]

@@ -36,6 +36,24 @@ class Reliability(Struct, frozen=True, kw_only=True):
     confidence: list[float]  # sum over the bin
 
 
+class AttackStep(Struct, frozen=True, kw_only=True):
+    """One step of an attack."""
+
+    name: str
+    correct: int  # images that are still correct after it and the steps before it
+
+
+class AttackScores(Struct, frozen=True, kw_only=True):
+    """What an attack in Linf on the first test images leaves."""
+
+    images: int
+    clean: int  # correct at full depth without an attack
+    steps: list[AttackStep]
+    # after 0 … L blocks on the adversarial images, which were made at full depth, (L+1,)
+    accuracy: list[float]
+    warnings: list[str]  # of AutoAttack
+
+
 class RowCounts(Struct, frozen=True, kw_only=True):
     """The number of training, held-out and test rows."""
 
@@ -58,6 +76,7 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
     noise: list[CorruptedScores]
     corruptions: list[CorruptedScores]
     reliability: list[Reliability]
+    attack: AttackScores | None = None
 
 
 def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
@@ -69,12 +88,31 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
     _conditions("noise", result.noise, noise, depths)
     common = [(name, float(s)) for name in spec.common for s in spec.severities]
     _conditions("corruptions", result.corruptions, common, depths)
+    _attack(result.attack, spec, result.rows.test, depths)
     validation.long("result.train_loss", result.train_loss, len(result.held_out))
     if not result.held_out:
         raise ValueError("result.held_out is empty: every epoch ends with a measurement")
     for k, bins in enumerate(result.reliability):
         for name in ("count", "correct", "confidence"):
             validation.long(f"result.reliability[{k}].{name}", getattr(bins, name), BINS)
+
+
+def _attack(attack: AttackScores | None, spec: RobustnessSpec, tests: int, depths: int) -> None:
+    settings = spec.linf
+    if (attack is None) != (settings is None):
+        raise ValueError("result.attack does not fit benchmark.attack: one of them has no attack")
+    if attack is None or settings is None:
+        return
+    if attack.images != spec.attacked(tests):
+        raise ValueError(
+            f"result.attack.images is {attack.images}, and the settings attack {spec.attacked(tests)}"
+        )
+    if tuple(step.name for step in attack.steps) != settings.steps:
+        raise ValueError("result.attack.steps are not those of its attack, in order")
+    counts = [attack.images, attack.clean, *(step.correct for step in attack.steps), 0]
+    if counts != sorted(counts, reverse=True):
+        raise ValueError("result.attack.steps: no step makes an image correct")
+    validation.shares("result.attack.accuracy", attack.accuracy, depths)
 
 
 def _conditions(

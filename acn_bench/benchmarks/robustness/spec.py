@@ -7,11 +7,20 @@ import msgspec
 from acn_bench.benchmarks import image_training
 from acn_bench.config import RunConfig
 from acn_bench.errors import shorten
+from acn_bench.evaluation.attack_cost import (
+    EPSILON,
+    ITERATIONS,
+    QUERIES,
+    Attack,
+    AttackName,
+    epsilon_of,
+)
 from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, closest
 from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Share, Strategy
 
 Constants = Literal["cifar_c", "imagenet_c"]
 
+ATTACK_MODULE = "acn_bench.benchmarks.robustness.attack"  # that a run with an attack executes
 NOISE = tuple(n for n in CORRUPTIONS if n not in (*COMMON, *EXTRA))
 SETS = {"common15": COMMON, "all19": (*COMMON, *EXTRA)}
 
@@ -45,9 +54,16 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     corruptions: str | tuple[str, ...] = ()  # names, "common15" or "all19"
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
     constants: Constants = "cifar_c"
+    attack: Literal["none", "linf"] = "none"  # on clean test images, at full depth
+    attack_method: AttackName = "standard"  # apgd: APGD-CE and APGD-T alone, a fifth of the passes
+    epsilon: str | float = EPSILON  # of pixels in [0, 1]: a number, or a fraction such as 8/255
+    attack_images: Count = 1000  # the first test images by row; all of them where there are fewer
+    attack_iterations: Count = ITERATIONS  # of APGD and FAB; fewer than AutoAttack's are weaker
+    attack_queries: Count = QUERIES  # of Square; likewise
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown corruption, an impossible level, and options that exclude each other."""
+        msgspec.structs.force_setattr(self, "epsilon", epsilon_of(self.epsilon))  # one run_id
         named = self.corruptions
         if isinstance(named, str):  # a record names each corruption: a set may grow
             named = SETS.get(named, (named,))
@@ -74,6 +90,16 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
                 f"noise_after_normalisation is of gaussian noise alone: leave {others[0]} out of noise"
             )
 
+    def _check_attack(self) -> None:
+        """An option of an attack that is off would make another run of the same measurements."""
+        options = ("attack_method", "epsilon", "attack_images", "attack_iterations", "attack_queries")  # fmt: skip
+        default = RobustnessSpec(name=self.name)
+        changed = [name for name in options if getattr(self, name) != getattr(default, name)]
+        if self.attack == "none" and changed:
+            raise ValueError(
+                f'{changed[0]} needs an attack: --attack linf, or attack = "linf" in the card'
+            )
+
     @property
     def common(self) -> tuple[str, ...]:
         """The corruptions by name."""
@@ -95,6 +121,22 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
         return levels + len(self.common) * len(self.severities)
 
     @property
+    def linf(self) -> Attack | None:
+        """The attack; None without one."""
+        if self.attack == "none":
+            return None
+        return Attack(
+            self.attack_method,
+            epsilon_of(self.epsilon),
+            self.attack_iterations,
+            self.attack_queries,
+        )
+
+    def attacked(self, tests: int) -> int:
+        """How many of so many test images are attacked."""
+        return 0 if self.attack == "none" else min(self.attack_images, tests)
+
+    @property
     def held_out(self) -> float:
         return self.validation
 
@@ -108,6 +150,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
 
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
         image_training.check_scheme(self.scheme, backbone)
+        self._check_attack()
         if self.noise_after_normalisation and backbone.function is not None:
             raise ValueError(
                 f"{backbone.name}: noise_after_normalisation needs a network whose normalisation is known, and a "
