@@ -2,6 +2,7 @@
 
 PY := .venv/bin/python
 READY := .venv/ready
+PIP := $(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
 PYTHON ?=# which Python makes .venv; empty: the first of those below that is new enough
 MARK ?= not gpu and not slow and not network and not data
 ARGS ?=# more words for pytest: make test ARGS="-k catalog"
@@ -46,6 +47,7 @@ clean: ## remove what was built; .venv and runs stay
 $(READY): pyproject.toml constraints.txt
 	@sh tools/make_venv.sh .venv $(PYTHON)
 	@echo "Installing acn_bench into .venv. The first time, PyTorch is about 5 GB: some minutes."
-	@$(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps robustbench
 	@touch $@
 	@echo "Ready: $$($(PY) --version), PyTorch $$($(PY) -c 'from importlib.metadata import version as v; print(v("torch"))')."

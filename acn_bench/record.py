@@ -5,7 +5,6 @@ all that it says, so that a changed bit is no other result.
 """
 
 import hashlib
-import json
 from math import isfinite
 from types import NoneType
 from typing import Any, Generic, TypeAlias
@@ -47,9 +46,8 @@ def encode(record: Record) -> bytes:
 
 
 def digest(content: dict[str, Any]) -> str:
-    """SHA-256, 64 hex digits, of a record's JSON: keys sorted, no spaces, numbers as Python writes them."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256, 64 hex digits, of a record's JSON as msgspec writes it: keys sorted, no spaces."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def decode(raw: bytes, place: str) -> Record:

@@ -603,26 +603,26 @@ def test_help_is_whole_in_eighty_columns(words, monkeypatch):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-LONG = "9" * 5_000
-DEEP = "[" * 1_100
+DIGITS = "9" * 5_000
+BRACKETS = "[" * 1_100
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["run", LONG],
-        ["run", f"{LONG}.toml"],
-        [LONG],
-        ["list", LONG],
-        ["report", LONG],
-        ["truncate", LONG],
-        ["run", "split_cifar100", "--seeds", LONG],
+        ["run", DIGITS],
+        ["run", f"{DIGITS}.toml"],
+        [DIGITS],
+        ["list", DIGITS],
+        ["report", DIGITS],
+        ["truncate", DIGITS],
+        ["run", "split_cifar100", "--seeds", DIGITS],
         ["run", "split_cifar100", "--seeds", "0-99999999999"],
-        ["run", "split_cifar100", "--jobs", LONG],
-        ["run", "split_cifar100", "--backbones", LONG],
-        ["run", "split_cifar100", "--strategies", ",".join([LONG] * 9)],
-        *(["run", "split_cifar100", "--set", text] for text in (LONG, f"{LONG}={LONG}", f"epochs={LONG}")),
-        *(["run", "split_cifar100", "--set", f"{key}={DEEP}"] for key in ("noise", "class_order", "epochs")),
+        ["run", "split_cifar100", "--jobs", DIGITS],
+        ["run", "split_cifar100", "--backbones", DIGITS],
+        ["run", "split_cifar100", "--strategies", ",".join([DIGITS] * 9)],
+        *(["run", "split_cifar100", "--set", text] for text in (DIGITS, f"{DIGITS}={DIGITS}", f"epochs={DIGITS}")),
+        *(["run", "split_cifar100", "--set", f"{key}={BRACKETS}"] for key in ("noise", "class_order", "epochs")),
     ],
     ids=lambda words: " ".join(words)[:40],
 )  # fmt: skip

@@ -10,6 +10,11 @@ acn_bench.backbones: build truncate load save load_bert depth_logits from_spec f
 acn_bench.backbones.gradients: GradientSplit split
 acn_bench.backbones.timm:
 acn_bench.backbones.transformers:
+acn_bench.backbones.robustbench: as_robustbench_model zoo_model
+acn_bench.evaluation.attacks: run square correct Attacked
+acn_bench.evaluation.attack_cost: Attack cost_sentence epsilon_of
+acn_bench.evaluation.gradient_masking: other_attacks gradients_lead
+acn_bench.analysis.robustbench.leaderboard: models model mean_corruption_error relative_mean_corruption_error
 acn_bench.training.schemes: scheme
 acn_bench.evaluation.probing: depth_probes right
 acn_bench.metrics: average_accuracy average_incremental_accuracy forgetting backward_transfer forward_transfer

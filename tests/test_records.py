@@ -16,7 +16,7 @@ from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, 
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
-from acn_bench.record import decode
+from acn_bench.record import decode, digest
 from acn_bench.records import SCHEMA, RunRecord
 from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
 from acn_bench.strategies.naive import NaiveSpec
@@ -238,6 +238,12 @@ def test_a_digest_is_of_the_values_and_not_of_the_spaces(tmp_path):
     for form in ({"indent": 4}, {"separators": (",", ":")}, {"sort_keys": True}):
         path.write_text(json.dumps(json.loads(text), **form))
         assert records.load(path) == record()
+
+
+def test_a_digest_is_the_same_with_every_version_of_the_json_library():
+    content = {"b": [1e16, 1e-7, 0.1, -0.0, 5e-324, 1.0, 1, None, "é\n"], "a": {}}
+    text = b'{"a":{},"b":[1e16,1e-7,0.1,-0.0,5e-324,1.0,1,null,"\xc3\xa9\\n"]}'
+    assert digest(content) == hashlib.sha256(text).hexdigest()
 
 
 def canonical(raw):
