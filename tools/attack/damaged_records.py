@@ -2,16 +2,18 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import mutations
 from case import Case
 from findings import ANOTHER_RECORD
 from samples import Samples, record_bytes
 
-from acn_bench import records
+from acn_bench import record, records
 from acn_bench.record import digest
 
 
@@ -37,7 +39,7 @@ def damaged_record(random: Random, folder: Path, samples: Samples) -> Case:
 
 
 def forged_record(random: Random, folder: Path, samples: Samples) -> Case:
-    """`report` on a record that was edited and given a digest that fits."""
+    """`report` on a record that was edited and given a run_id and a digest that fit."""
     tree = json.loads(record_bytes(random.choice(samples.records)))
     text = mutations.edited(tree, random)
     for _ in range(random.choice((0, 0, 1, 3))):
@@ -45,6 +47,9 @@ def forged_record(random: Random, folder: Path, samples: Samples) -> Case:
     content = _parsed(text)
     if content is not None and "digest" in content:
         content.pop("digest")
+        with suppress(Exception):  # no record at all
+            parts = msgspec.convert(content, record._type(content))
+            content["run_id"] = parts.config.run_id
         text = json.dumps(content | {"digest": digest(content)}, indent=1)
     write(random, folder, samples, text.encode("utf-8", "surrogatepass"))
     return Case(report(random, folder), (folder / "records",))
@@ -64,8 +69,8 @@ def write(random: Random, folder: Path, samples: Samples, raw: bytes) -> Path:
     """Write good records and this one; returns its path."""
     place = folder / "records"
     place.mkdir()
-    for k, record in enumerate(random.sample(samples.records, 2)):
-        (place / f"good-{k}.json").write_bytes(record_bytes(record))
+    for k, good in enumerate(random.sample(samples.records, 2)):
+        (place / f"good-{k}.json").write_bytes(record_bytes(good))
     path = place / "strange.json"
     path.write_bytes(raw)
     return path

@@ -80,8 +80,17 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _replace(holder: Any, key: Any, random: Random, _: Any) -> str:
+    alike = _ALIKE.get(type(holder[key]), ())
     holder[key] = _HOLE
-    return random.choice(JSON_TEXTS)
+    return random.choice(alike if alike and random.random() < 0.6 else JSON_TEXTS)
+
+
+# type -> values that pass for the one that was there
+_ALIKE = {
+    int: ("0", "1", "2", "3", "7", "100", "100000", "-1", str(2**31), str(2**53), str(2**62)),
+    float: ("0.0", "1.0", "0.5", "-0.5", "1e-300", "1e15", "1e300", "2.0", "1"),
+    str: tuple(text for text in JSON_TEXTS if text.startswith('"')),
+}
 
 
 def _nudge(holder: Any, key: Any, random: Random, tree: Any) -> str | None:

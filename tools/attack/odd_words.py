@@ -23,13 +23,19 @@ _SETTINGS = (
     "1,1", ",".join(map(str, range(1, 400))), "[3,1,2,0]", "[0,0]", '{"salt_and_pepper": [2]}', '{"x": []}', "1e-300", "1e300",
 )  # fmt: skip
 
+_NUMBERS = (
+    "0", "1", "2", "3", "4", "5", "7", "8", "16", "64", "100", "1000", "10000", "100000", "1000000", "2147483647",
+    "9007199254740992", "9007199254740993", "-1", "1,2,3", "0.0", "0.1", "0.5", "0.99", "1.5", "1e-300", "1e15", "1e300",
+)  # fmt: skip
+
 
 def settings(random: Random, folder: Path, samples: Samples) -> Case:
     """`run --dry-run` with odd keys and values of --set."""
     words = ["--strategies", random.choice(("naive", "naive,si"))]
     for _ in range(random.choice((1, 1, 1, 2))):
         key = random.choice(_KEYS) if random.random() < 0.9 else random.choice(mutations.WORDS)
-        words.append(f"--set={key}={random.choice(_SETTINGS)}")
+        values = random.choice((_SETTINGS, _NUMBERS))
+        words.append(f"--set={key}={random.choice(values)}")
     return Case(plan(samples.card, folder, words))
 
 
