@@ -30,6 +30,16 @@ class Entry:
     target: str  # module:object
     description: str = ""  # one line for `acn-bench list`
     limit: float | None = None  # of a corruption: its largest level
+    group: str = ""  # of one of the common corruptions: its group; its levels are severities 1 … 5
+
+    def level_error(self, name: str, level: float) -> str | None:
+        """What is wrong with the level of the corruption of this name."""
+        if self.group:
+            whole = level in range(1, 6)
+            return None if whole else f"{name} has severities 1, 2, 3, 4 and 5, not {level:g}"
+        if self.limit is not None and level > self.limit:
+            return f"{name} is a share of pixels, at most {self.limit:g}, not {level:g}"
+        return None
 
     @property
     def module(self) -> str:
@@ -121,6 +131,7 @@ KINDS: "Registry[Kind]" = Registry(
     {
         "continual": Entry("acn_bench.benchmarks.continual.kind:KIND"),
         "transfer": Entry("acn_bench.benchmarks.transfer.kind:KIND"),
+        "robustness": Entry("acn_bench.benchmarks.robustness.kind:KIND"),
     },
 )
 
@@ -179,5 +190,103 @@ CORRUPTIONS: Registry[Any] = Registry(
             "a share of the pixels, all channels at once: half of them 0, half of them 1; the level is the share",
             limit=1,
         ),
+        "gaussian_noise": Entry(
+            "acn_bench.data.corruptions.gaussian_noise:gaussian_noise",
+            "N(0, σ²) added to each value; severities 1 to 5",
+            group="noise",
+        ),
+        "shot_noise": Entry(
+            "acn_bench.data.corruptions.shot_noise:shot_noise",
+            "a Poisson number of photons for each value; severities 1 to 5",
+            group="noise",
+        ),
+        "impulse_noise": Entry(
+            "acn_bench.data.corruptions.impulse_noise:impulse_noise",
+            "a share of the values, each channel for itself, 0 or 1; severities 1 to 5",
+            group="noise",
+        ),
+        "defocus_blur": Entry(
+            "acn_bench.data.corruptions.defocus_blur:defocus_blur",
+            "each point becomes a disk; severities 1 to 5",
+            group="blur",
+        ),
+        "glass_blur": Entry(
+            "acn_bench.data.corruptions.glass_blur:glass_blur",
+            "pixels replaced by near ones between two Gaussian blurs; severities 1 to 5",
+            group="blur",
+        ),
+        "motion_blur": Entry(
+            "acn_bench.data.corruptions.motion_blur:motion_blur",
+            "a blur along a random direction; severities 1 to 5",
+            group="blur",
+        ),
+        "zoom_blur": Entry(
+            "acn_bench.data.corruptions.zoom_blur:zoom_blur",
+            "the mean of the image and of its enlarged centre; severities 1 to 5",
+            group="blur",
+        ),
+        "snow": Entry(
+            "acn_bench.data.corruptions.snow:snow",
+            "flakes that fall, and a paler image; severities 1 to 5",
+            group="weather",
+        ),
+        "frost": Entry(
+            "acn_bench.data.corruptions.frost:frost",
+            "photographs of frost over the image; they come with imagecorruptions-imaug; severities 1 to 5",
+            group="weather",
+        ),
+        "fog": Entry(
+            "acn_bench.data.corruptions.fog:fog",
+            "a random landscape of fog; severities 1 to 5",
+            group="weather",
+        ),
+        "brightness": Entry(
+            "acn_bench.data.corruptions.brightness:brightness",
+            "the value in HSV, raised; severities 1 to 5",
+            group="digital",
+        ),
+        "contrast": Entry(
+            "acn_bench.data.corruptions.contrast:contrast",
+            "distances to the mean of the channel, scaled; severities 1 to 5",
+            group="digital",
+        ),
+        "elastic_transform": Entry(
+            "acn_bench.data.corruptions.elastic_transform:elastic_transform",
+            "a random affine map and a smooth random field; severities 1 to 5",
+            group="digital",
+        ),
+        "pixelate": Entry(
+            "acn_bench.data.corruptions.pixelate:pixelate",
+            "fewer pixels; severities 1 to 5",
+            group="digital",
+        ),
+        "jpeg_compression": Entry(
+            "acn_bench.data.corruptions.jpeg_compression:jpeg_compression",
+            "JPEG at a low quality; severities 1 to 5",
+            group="digital",
+        ),
+        "speckle_noise": Entry(
+            "acn_bench.data.corruptions.speckle_noise:speckle_noise",
+            "normal noise in proportion to each value; severities 1 to 5",
+            group="extra",
+        ),
+        "gaussian_blur": Entry(
+            "acn_bench.data.corruptions.gaussian_blur:gaussian_blur",
+            "a Gaussian blur; severities 1 to 5",
+            group="extra",
+        ),
+        "spatter": Entry(
+            "acn_bench.data.corruptions.spatter:spatter",
+            "drops of water or mud on the lens; severities 1 to 5",
+            group="extra",
+        ),
+        "saturate": Entry(
+            "acn_bench.data.corruptions.saturate:saturate",
+            "the saturation in HSV, scaled and shifted; severities 1 to 5",
+            group="extra",
+        ),
     },
 )
+
+EXTRA = tuple(name for name in CORRUPTIONS if CORRUPTIONS.entry(name).group == "extra")
+COMMON = tuple(name for name in CORRUPTIONS if CORRUPTIONS.entry(name).group and name not in EXTRA)

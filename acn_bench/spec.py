@@ -241,7 +241,7 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
         return {}
 
     @property
-    def corruptions(self) -> tuple[str, ...]:
+    def corruption_names(self) -> tuple[str, ...]:
         """The names of the corruptions that a run measures under."""
         return ()
 

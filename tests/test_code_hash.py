@@ -18,7 +18,9 @@ from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.si import SiSpec
 
 NAIVE = RunConfig(
-    benchmark=ContinualSpec(name="x", data="digits100", noise={"gaussian": (0.1,)}),
+    benchmark=ContinualSpec(
+        name="x", data="digits100", noise={"gaussian": (0.1,), "contrast": (3,)}
+    ),
     strategy=NaiveSpec(name="naive"),
     backbone=MixerSpec(wiring="ac"),
     seeds=Seeds(),
@@ -41,6 +43,8 @@ EXECUTED = [
     "training/schemes.py",
     "data/batches.py",
     "data/noise.py",
+    "data/corruptions/contrast.py",
+    "data/corruptions/corruption.py",
     "data/digits.py",
     "spec.py",
 ]
@@ -65,6 +69,9 @@ NOT_EXECUTED = [
     "strategies/gdumb.py",
     "strategies/metrics/depth.py",
     "data/cifar.py",
+    "data/corruptions/brightness.py",
+    "data/corruptions/hsv.py",
+    "data/corruptions/motion.py",
     "data/streams.py",
     "data/sets/cifar100.py",
     "benchmarks/transfer/protocol.py",
@@ -137,6 +144,8 @@ def test_any_other_file_is_not(hashed, file):
         ("strategies/learner.py", {"naive", "si", "vit"}),
         ("training/loop.py", {"transfer"}),
         ("data/noise.py", {"naive", "si", "vit"}),
+        ("data/corruptions/contrast.py", {"naive", "si", "vit"}),
+        ("data/corruptions/fog.py", set()),
         ("metrics.py", {"transfer"}),  # it cuts the network by utilised depth
     ],
 )

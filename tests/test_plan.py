@@ -409,6 +409,11 @@ def test_a_value_is_typed_by_the_struct(runs, text, part, field, value):
             ValueError,
             "salt_and_pepper is a share .* not 2",
         ),
+        (
+            'benchmark.noise={"fog":[1.5]}',
+            ValueError,
+            "fog has severities 1, 2, 3, 4 and 5, not 1.5",
+        ),
         ("benchmark.noise={", ValueError, "--set benchmark.noise={"),
     ],
 )

@@ -20,6 +20,7 @@ acn_bench.evaluation.probing: depth_probes right
 acn_bench.metrics: average_accuracy average_incremental_accuracy forgetting backward_transfer forward_transfer
     utilised_depth sufficient_depth mean_corruption_error relative_mean_corruption_error flops_saved
 acn_bench.data.noise: gaussian salt_and_pepper
+acn_bench.data.corruptions: corrupt
 acn_bench.data.images: load
 acn_bench.records: load load_all save find RunRecord
 acn_bench.strategies: UtilisedDepth NoiseRobustness RobustForgetting

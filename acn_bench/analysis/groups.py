@@ -4,7 +4,7 @@ Whatever else differs, be it a strategy's option, the depth, the data or the cod
 group, never an average. Within a group, arms are compared seed by seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from acn_bench.analysis import labels, statistics
+from acn_bench.analysis.metric import Better, Measure
 from acn_bench.config import RunConfig, arm_values
 from acn_bench.record import Record
 from acn_bench.registry import KINDS
@@ -91,7 +92,8 @@ class Arm:
 
     name: str  # the wiring, with its scheme where that distinguishes arms; or a factory's name
     records: tuple[Record, ...]
-    joint: dict[SeedKey, Record] = field(default_factory=dict)  # of the same wiring and settings
+    # runs that metrics are measured against: joint training of the same wiring, the residual arm
+    references: Mapping[str, Mapping[SeedKey, Record]] = field(default_factory=dict)
     # metric -> its cell: a report asks for one up to ten times
     _cells: dict[str, Cell] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -107,17 +109,24 @@ class Arm:
 
     def value(self, record: Record, metric: str) -> float | None:
         """One metric of one of its records."""
-        return kind_of(record).metric(metric).value(record, self.joint.get(_seeds(record)))
+        named = kind_of(record).metric(metric)
+        return named.value(record, self.references.get(named.reference, {}).get(_seeds(record)))
 
     def cell(self, metric: str) -> Cell:
         """One metric of all its records."""
         if metric not in self._cells:
             found = kind_of(self.records[0]).metric(metric)
+            other = self.references.get(found.reference, {})
             runs = zip(self.seeds, self.records, strict=True)
-            pairs = [(seeds, found.value(r, self.joint.get(seeds))) for seeds, r in runs]
-            values = {seeds: v for seeds, v in pairs if v is not None}
-            self._cells[metric] = Cell(values, len(self.records))
+            self._cells[metric] = self._cell((s, found.value(r, other.get(s))) for s, r in runs)
         return self._cells[metric]
+
+    def cell_of(self, measure: Measure) -> Cell:
+        """One measurement of all its records: of a row that is no metric."""
+        return self._cell((s, measure(r)) for s, r in zip(self.seeds, self.records, strict=True))
+
+    def _cell(self, pairs: Iterable[tuple[SeedKey, float | None]]) -> Cell:
+        return Cell({s: v for s, v in pairs if v is not None}, len(self.records))
 
 
 @dataclass(frozen=True)
@@ -193,15 +202,26 @@ class Group:
 
     def difference(self, metric: str, against: str = "residual") -> Difference | None:
         """AC - `against` over the seeds that both have; None where there is no such seed."""
-        ac, other = self.cell("ac", metric).values, self.cell(against, metric).values
-        values = {s: ac[s] - other[s] for s in ac if s in other}
-        if not values:
+        better = self.kind.metric(metric).better
+        return _difference(self.cell("ac", metric), self.cell(against, metric), better)
+
+    def difference_of(
+        self, measure: Measure, better: Better, against: str = "residual"
+    ) -> Difference | None:
+        """AC - `against` of a measurement that is no metric; None where there is no such seed."""
+        if not {"ac", against} <= self.arms.keys():
             return None
-        ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
-        sign = -1 if self.kind.metric(metric).better == "lower" else 1
-        return Difference(
-            values, sum(sign * v >= statistics.ROUNDING for v in values.values()), ties
-        )
+        ac, other = (self.arms[arm].cell_of(measure) for arm in ("ac", against))
+        return _difference(ac, other, better)
+
+
+def _difference(ac: Cell, other: Cell, better: Better) -> Difference | None:
+    values = {s: ac.values[s] - other.values[s] for s in ac.values if s in other.values}
+    if not values:
+        return None
+    ties = sum(abs(v) < statistics.ROUNDING for v in values.values())
+    sign = -1 if better == "lower" else 1
+    return Difference(values, sum(sign * v >= statistics.ROUNDING for v in values.values()), ties)
 
 
 def kind_of(record: Record) -> "Kind":
@@ -250,11 +270,12 @@ def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]
     if strategy is not None and strategy.at_once:
         joint = {}
     shared = _identity(records[0], but="strategy.") if joint else b""
+    residual = {_seeds(r): r for r in parted.get("residual", [])}
     arms = {}
     for name in sorted(parted, key=arm_order):
         runs = [(shared, name, _seeds(r)) for r in parted[name]]
         of_pairs = {run[-1]: joint[run] for run in runs if run in joint}
-        arms[name] = Arm(name, tuple(parted[name]), of_pairs)
+        arms[name] = Arm(name, tuple(parted[name]), {"joint": of_pairs, "residual": residual})
     return arms
 
 

@@ -108,7 +108,7 @@ def _setting(name: str, value: Any) -> str:
     if name == "benchmark.budget":
         return equal(str(value))
     if isinstance(value, tuple):
-        value = "/".join(f"{v:g}" for v in value)
+        value = "/".join(v if isinstance(v, str) else f"{v:g}" for v in value)
     return f"{word} {value}"
 
 

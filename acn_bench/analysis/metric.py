@@ -7,6 +7,7 @@ from typing import Literal
 from acn_bench.record import Record
 
 Measure = Callable[[Record], float | None]
+Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,17 @@ class Metric:
     name: str
     title: str
     unit: str  # a key of wording.UNITS
-    better: Literal["lower", "higher"]
+    better: Better
     definition: str
     source: str
     of: Measure
     missing: str | Callable[[Record], str] = "not measured"  # why a record may have no value
     chance: Measure | None = None  # the chance level of an accuracy
     printed_by: str = ""  # the libraries that print it, with their names for it
-    # where it needs joint training of the same network, seeds and settings, (record, joint) in place of `of`
-    against_joint: Callable[[Record, Record], float | None] | None = None
+    # where it needs another run of the same seeds and settings, (record, that run) in place of `of`: joint training
+    # of the same network, or the residual arm
+    against: Callable[[Record, Record], float | None] | None = None
+    reference: Literal["joint", "residual"] = "joint"
 
     @property
     def origin(self) -> str:
@@ -32,11 +35,11 @@ class Metric:
         printed = f"; printed by {self.printed_by}" if self.printed_by else ""
         return f"{self.source}{printed}"
 
-    def value(self, record: Record, joint: Record | None = None) -> float | None:
-        """The number; None where the record, or the joint training that it needs, has no value for it."""
-        if self.against_joint is None:
+    def value(self, record: Record, reference: Record | None = None) -> float | None:
+        """The number; None where the record, or the run of reference that it needs, has no value for it."""
+        if self.against is None:
             return self.of(record)
-        return None if joint is None else self.against_joint(record, joint)
+        return None if reference is None else self.against(record, reference)
 
     def why_not(self, record: Record) -> str:
         """Why this record has no value."""

@@ -49,7 +49,8 @@ class Cost:
     images: float  # images trained, plus images evaluated, each at its cost in images trained
     batch_size: int
     classes: int  # the width of the head during most of the training
-    seconds: float = 0.0  # of training with a budget in seconds
+    # what counts in no images: training with a budget in seconds, corrupting images
+    seconds: float = 0.0
 
 
 def weights_on_cpu(model: nn.Module) -> dict[str, Tensor]:

@@ -53,12 +53,17 @@ def normals(count: int, *keys: Key) -> Tensor:
     Each hash gives four: 16 bits choose one of 65,536 equally likely quantiles, so |z| < 4.4. A table rounds
     alike everywhere; sines and logarithms can round differently in the body and in the tail of a vector.
     """
+    choice = sixteen_bits(count, *keys)
+    drawn: Tensor = _quantiles(choice.device).index_select(0, choice.flatten()).view(choice.shape)
+    return drawn
+
+
+def sixteen_bits(count: int, *keys: Key) -> Tensor:
+    """(*broadcast, count) integers in [0, 65536), int32: `count` for each element of the broadcast keys, four a hash."""
     leading = [key.unsqueeze(-1) if isinstance(key, Tensor) else key for key in keys]
     device = next((key.device for key in keys if isinstance(key, Tensor)), torch.device("cpu"))
     words = bits(*leading, torch.arange(-(-count // 4), device=device)).contiguous()
-    choice = words.view(torch.int16).to(torch.int32).add_(2**15)
-    drawn: Tensor = _quantiles(device).index_select(0, choice.flatten()).view(choice.shape)
-    return drawn.narrow(-1, 0, count)
+    return words.view(torch.int16).to(torch.int32).add_(2**15).narrow(-1, 0, count)
 
 
 @lru_cache

@@ -38,7 +38,7 @@ def modules(config: RunConfig) -> list[str]:
     for name in protocol.datasets:
         reader = DATA.load(name).reader if name in DATA else USER_DATA.target
         names.append(reader.partition(":")[0])
-    names += [CORRUPTIONS.entry(name).module for name in protocol.corruptions]
+    names += [CORRUPTIONS.entry(name).module for name in protocol.corruption_names]
     return names
 
 

@@ -26,7 +26,12 @@ class QualityRow:
 
 def cell(metric: Metric, value: Cell, expected: int | None = None) -> str:
     """Mean ± spread; how many seeds it is over, where that is not `expected`."""
-    text = wording.shown(metric.unit, value.mean, value.spread)
+    return shown(metric.unit, value, expected)
+
+
+def shown(unit: str, value: Cell, expected: int | None = None) -> str:
+    """The same of a row that is no metric."""
+    text = wording.shown(unit, value.mean, value.spread)
     return text if value.n in (expected, 0) else f"{text} (n = {value.n})"
 
 
@@ -45,7 +50,7 @@ def row(comparison: Comparison, group: Group, metric: Metric) -> QualityRow | No
         metric_title(metric) + chance_suffix(metric, group),
         tuple(cell(metric, c, runs(group)) for c in cells.values()),
         tuple(
-            _against(metric, group.difference(metric.name, baseline))
+            against(metric.unit, group.difference(metric.name, baseline))
             for baseline in comparison.baselines
         ),
     )
@@ -74,11 +79,10 @@ def arm_style(arm: str) -> Style:
     return "ac" if arm == "ac" else "residual" if arm == "residual" else ""
 
 
-def _against(metric: Metric, difference: Difference | None) -> tuple[str, str, str]:
+def against(unit: str, difference: Difference | None) -> tuple[str, str, str]:
     """A paired difference, its interval and how many pairs it is over."""
     if difference is None:
         return (wording.NONE,) * 3
-    unit = metric.unit
     interval = wording.bracket(unit, difference.mean, difference.interval)
     return change(unit, difference), interval, str(difference.n)
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from acn_bench.data.noise import CORRUPTIONS, Corruption, gaussian, salt_and_pepper
+from acn_bench.data.noise import (
+    CORRUPTIONS,
+    Corruption,
+    eight_bits,
+    gaussian,
+    salt_and_pepper,
+)
 
 every_corruption = pytest.mark.parametrize("corrupt", CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
 
@@ -129,6 +135,39 @@ def test_salt_and_pepper_levels_are_nested() -> None:
     few, many = (salt_and_pepper(grey(5, 3, 8, 8), share) for share in (0.1, 0.4))
     struck = few != 0.5
     assert torch.equal(few[struck], many[struck])
+
+
+# ---------------------------------------------------------------- as others add it
+
+
+def test_unclipped_noise_leaves_the_range_and_agrees_inside_it(images: Tensor) -> None:
+    clipped, free = gaussian(images, 0.4), gaussian(images, 0.4, clip=False)
+    assert free.min() < 0
+    assert free.max() > 1
+    assert torch.equal(free.clamp(0, 1), clipped)
+
+
+def test_salt_and_pepper_per_value_strikes_each_channel_on_its_own() -> None:
+    noisy = salt_and_pepper(grey(50, 3, 8, 8), 0.25, per_value=True)
+    struck = noisy != 0.5
+    assert (struck.flatten(1).sum(1) == 48).all()  # a quarter of 192 values
+    assert ((noisy == 1).flatten(1).sum(1) == 24).all()
+    together = struck.all(dim=1).float().mean()
+    assert together < 0.05  # by chance 1/64 of the pixels lose all three channels
+
+
+def test_salt_and_pepper_per_value_does_not_depend_on_the_batch(images: Tensor) -> None:
+    whole = salt_and_pepper(images, 0.3, per_value=True)
+    picked = torch.tensor([8, 1])
+    assert torch.equal(salt_and_pepper(images[picked], 0.3, indices=picked, per_value=True), whole[picked])  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_eight_bits_leave_every_step_of_1_255_and_truncate_what_lies_between(dtype) -> None:
+    steps = torch.arange(256, dtype=dtype) / 255
+    assert torch.equal(eight_bits(steps), steps)
+    assert torch.equal(eight_bits(steps[:-1] + 0.9 / 255), steps[:-1])
+    assert eight_bits(steps).dtype == dtype
 
 
 def test_both_corruptions_are_listed_by_their_names() -> None:

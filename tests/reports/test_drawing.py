@@ -65,6 +65,15 @@ def test_a_mean_lies_where_its_value_is():
     assert 'd="M1000 1500l2000-500"' in ax.svg(1000, 1000, 2000, 500)
 
 
+def test_a_shade_ends_where_its_panel_ends():
+    ax = Axes()
+    ax.band([0, 10], [0, -100], [100, 300], "#0072B2")
+    ax.x.low, ax.x.high, ax.y.low, ax.y.high = 0, 10, 0, 200
+
+    # a panel of 2,000 × 500: the upper line leaves it in the middle, the lower one lies on its edge
+    assert 'd="M1000 1250l1000-250 1000 0 0 500-2000 0z"' in ax.svg(1000, 1000, 2000, 500)
+
+
 @pytest.mark.parametrize("name", ["$\\frac{$", "<img src=x onerror=y>", "a&b", "x" * 5000, "_\x1b[2J\x00"])  # fmt: skip
 def test_a_name_is_words_in_a_drawing_whatever_it_holds(name):
     ax = Axes(name)

@@ -246,7 +246,7 @@ _TRANSFER = [
         lambda _: None,
         _no_joint,
         printed_by=_NONE,
-        against_joint=lambda r, joint: _intransigence("last", r, joint),
+        against=lambda r, joint: _intransigence("last", r, joint),
     ),
     Metric(
         "intransigence_mean",
@@ -258,7 +258,7 @@ _TRANSFER = [
         lambda _: None,
         _no_joint,
         printed_by=_NONE,
-        against_joint=lambda r, joint: _intransigence("mean", r, joint),
+        against=lambda r, joint: _intransigence("mean", r, joint),
     ),
 ]
 

@@ -67,12 +67,10 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
                 raise ValueError(
                     f"unknown corruption {shorten(name)}. {closest(name, CORRUPTIONS)}"
                 )
-            limit = CORRUPTIONS.entry(name).limit
             for level in levels:
-                if limit is not None and level > limit:
-                    raise ValueError(
-                        f"{name} is a share of pixels, at most {limit:g}, not {level:g}"
-                    )
+                wrong = CORRUPTIONS.entry(name).level_error(name, level)
+                if wrong:
+                    raise ValueError(wrong)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -89,7 +87,7 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         return self.arguments
 
     @property
-    def corruptions(self) -> tuple[str, ...]:
+    def corruption_names(self) -> tuple[str, ...]:
         return tuple(self.noise)
 
     @property

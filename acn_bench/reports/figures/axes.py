@@ -6,7 +6,7 @@ Marks are collected first and drawn once the scales are known, so that panels ca
 from collections.abc import Callable, Sequence
 
 from acn_bench.reports.figures import svg
-from acn_bench.reports.figures.scales import Axis, Frame, Limits, Values, within
+from acn_bench.reports.figures.scales import Axis, Frame, Limits, Values, clipped, within
 from acn_bench.reports.figures.style import QUIET
 from acn_bench.reports.figures.svg import Anchor, units
 
@@ -67,12 +67,11 @@ class Axes:
         self.add(mark, [a for one in lines for a, _ in one], [b for one in lines for _, b in one])
 
     def band(self, x: Values, low: Values, high: Values, colour: str) -> None:
-        """The area between two lines."""
+        """The area between two lines, as far as it lies in the panel."""
 
         def mark(frame: Frame) -> str:
-            there = [(frame.x(a), frame.y(b)) for a, b in zip(x, high, strict=True)]
-            back = [(frame.x(a), frame.y(b)) for a, b in zip(x, low, strict=True)][::-1]
-            d = svg.polyline([*there, *back])
+            there, back = clipped(x, high, frame.y_limits), clipped(x, low, frame.y_limits)
+            d = svg.polyline([(frame.x(a), frame.y(b)) for a, b in (*there, *back[::-1])])
             return svg.path(f"{d}z" if d else "", fill=colour, fill_opacity=0.16)
 
         self.add(mark, x, [*low, *high], behind=True)

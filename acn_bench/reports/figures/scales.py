@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from math import isfinite
 
 from acn_bench.reports.figures.ticks import Tick, padded, ticks
@@ -90,3 +91,17 @@ def within(value: float, limits: Limits) -> bool:
     low, high = sorted(limits)
     rounding = 1e-9 * (high - low)
     return isfinite(value) and low - rounding <= value <= high + rounding
+
+
+def clipped(x: Values, y: Values, limits: Limits) -> list[tuple[float, float]]:
+    """The points of a line, with a point where it leaves the limits and its height there where it is outside."""
+    low, high = sorted(limits)
+    points: list[tuple[float, float]] = []
+    for (a, b), (c, d) in pairwise(zip(x, y, strict=True)):
+        crossed = [end for end in (low, high) if min(b, d) < end < max(b, d)]
+        points.append((a, b))
+        points += (
+            (a + (c - a) * (end - b) / (d - b), end) for end in sorted(crossed, reverse=b > d)
+        )
+    points += list(zip(x, y, strict=True))[-1:]
+    return [(a, min(max(b, low), high)) for a, b in points]

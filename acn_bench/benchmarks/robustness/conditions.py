@@ -1,0 +1,77 @@
+"""The settings of a run -> the conditions of its test images: noise levels, and corruptions by severity."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from acn_bench.backbones.patches import STD
+from acn_bench.benchmarks.robustness.spec import Constants, RobustnessConfig
+from acn_bench.data.corruptions import corrupt
+from acn_bench.data.noise import eight_bits
+from acn_bench.registry import CORRUPTIONS
+
+# images (B, C, H, W) in [0, 1] and row numbers (B,) -> the network's input
+Change = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One corruption at one level, as a function of images; the draw of an image depends on its row alone."""
+
+    corruption: str
+    level: float
+    change: Change
+
+
+def noise_conditions(config: RobustnessConfig) -> Iterator[Condition]:
+    """The noise levels, in the card's order."""
+    for name, levels in config.benchmark.noise.items():
+        for level in levels:
+            yield Condition(name, level, _noise(config, name, level))
+
+
+def common_conditions(config: RobustnessConfig) -> Iterator[Condition]:
+    """The common corruptions at each severity, in the card's order."""
+    for name in config.benchmark.common:
+        for severity in config.benchmark.severities:
+            yield Condition(name, float(severity), _common(config, name, severity))
+
+
+def check(config: RobustnessConfig, shape: tuple[int, int, int]) -> None:
+    """Corrupt one grey image (C, H, W) by each corruption. Raises ValueError where one cannot take it."""
+    for name in config.benchmark.common:
+        _check(name, config.benchmark.constants, shape)
+
+
+@lru_cache  # all runs of a plan have the same images
+def _check(name: str, constants: Constants, shape: tuple[int, int, int]) -> None:
+    try:
+        corrupt(torch.full((1, *shape), 0.5), name, 1, constants)
+    except ValueError as e:
+        raise ValueError(f"corruption {name}: {e}") from e
+
+
+def _noise(config: RobustnessConfig, name: str, level: float) -> Change:
+    p, seed = config.benchmark, config.seeds.noise
+    function: Callable[..., Tensor] = CORRUPTIONS.load(name)
+    options: dict[str, dict[str, Any]] = {
+        "gaussian": {"clip": p.noise_clip},
+        "salt_and_pepper": {"per_value": p.noise_per_value},
+    }
+    # σ of normalised pixels (x − mean) / std is σ · std of pixels in [0, 1]; std is the same for all channels
+    scaled = level * STD[0] if p.noise_after_normalisation else level
+
+    def change(images: Tensor, rows: Tensor) -> Tensor:
+        noisy = function(images, scaled, seed=seed, indices=rows, **options.get(name, {}))
+        return eight_bits(noisy) if p.noise_quantise else noisy
+
+    return change
+
+
+def _common(config: RobustnessConfig, name: str, severity: int) -> Change:
+    constants, seed = config.benchmark.constants, config.seeds.noise
+    return lambda images, rows: corrupt(images, name, severity, constants, seed, rows)

@@ -1,0 +1,53 @@
+"""The kind `robustness`: train on clean images, then measure clean, noisy and corrupted test images."""
+
+from acn_bench.analysis.final_model import FinalModel
+from acn_bench.benchmarks.kind import Kind
+from acn_bench.benchmarks.robustness import measures, report
+from acn_bench.benchmarks.robustness.metrics import TABLES
+from acn_bench.benchmarks.robustness.record import RobustnessRecord
+from acn_bench.benchmarks.robustness.result import RobustnessResult, validate
+from acn_bench.benchmarks.robustness.spec import RobustnessSpec
+
+
+def final_model(record: RobustnessRecord) -> FinalModel:
+    """The trained network on clean images."""
+    result = record.result
+    has_depths = len(result.clean.accuracy) > 1
+    return FinalModel(
+        result.clean.accuracy if has_depths else None,
+        result.validation.accuracy if has_depths else None,
+        result.rows.validation,
+        result.changes if has_depths else None,
+        measures.chance(record),
+    )
+
+
+def outcome(record: RobustnessRecord) -> object:
+    """What two records of the same run must share."""
+    result = record.result
+    return [s.accuracy for s in (result.clean, *result.noise, *result.corruptions)]
+
+
+KIND = Kind(
+    spec=RobustnessSpec,
+    result=RobustnessResult,
+    inputs="image",
+    planning="acn_bench.benchmarks.robustness.cost",
+    protocol="acn_bench.benchmarks.robustness.protocol",
+    sections="acn_bench.benchmarks.robustness.report_sections:SECTIONS",
+    tables=TABLES,
+    example="acn_bench.benchmarks.robustness.example",
+    validate=validate,
+    describe=report.describe,
+    summary=report.summary,
+    final_model=final_model,
+    outcome=outcome,
+    setting=report.setting,
+    chance_level=report.chance_level,
+    practice=report.practice,
+    caveats=report.caveats,
+    matched=lambda record: measures.reached(record) is not False,
+    not_comparable=report.not_comparable,
+    unlisted=frozenset({"name", "validation", "scheme"}),
+    other_experiment=("data",),
+)

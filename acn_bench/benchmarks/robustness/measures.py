@@ -1,0 +1,100 @@
+"""RobustnessRecord -> accuracy and the other scores, over conditions and by depth."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Literal
+
+from acn_bench import metrics
+from acn_bench.benchmarks.robustness.record import RobustnessRecord
+from acn_bench.benchmarks.robustness.result import CorruptedScores
+
+Score = Literal["accuracy", "nll", "ece", "brier"]
+Conditions = Callable[[RobustnessRecord], Sequence[CorruptedScores]]
+
+
+def chance(record: RobustnessRecord) -> float:
+    """The accuracy of guessing."""
+    return 1 / record.result.classes
+
+
+def corrupted(record: RobustnessRecord) -> Sequence[CorruptedScores]:
+    """The common corruptions at all severities."""
+    return record.result.corruptions
+
+
+def noise(name: str) -> Conditions:
+    """The levels of one noise."""
+    return lambda record: [s for s in record.result.noise if s.corruption == name]
+
+
+def reached(record: RobustnessRecord) -> bool | None:
+    """Whether the held-out accuracy that ends the training was reached; None where none was asked for."""
+    wanted = record.config.benchmark.match
+    return None if wanted is None else record.result.held_out[-1] >= wanted
+
+
+def mean(
+    scores: Iterable[CorruptedScores], score: Score = "accuracy", depth: int = -1
+) -> float | None:
+    """Mean over conditions of a score after `depth` blocks; None without conditions."""
+    return metrics.mean([getattr(s, score)[depth] for s in scores])
+
+
+def by_depth(scores: Sequence[CorruptedScores]) -> list[float] | None:
+    """Mean accuracy over conditions after 0 … L blocks, (L+1,); None without conditions."""
+    if not scores:
+        return None
+    return [sum(column) / len(scores) for column in zip(*(s.accuracy for s in scores), strict=True)]
+
+
+def kept(
+    record: RobustnessRecord, scores: Sequence[CorruptedScores], depth: int = -1
+) -> float | None:
+    """The share of the clean accuracy above the chance level that is left; None where there is none above it."""
+    clean, left = record.result.clean.accuracy[depth], mean(scores, depth=depth)
+    if left is None or not metrics.above_chance(clean, chance(record), record.result.rows.test):
+        return None
+    return metrics.share_of(left - chance(record), clean - chance(record))
+
+
+def area(record: RobustnessRecord, scores: Sequence[CorruptedScores]) -> float | None:
+    """The mean height of accuracy over the level, by the trapezoid rule from clean (level 0) to the highest level."""
+    points = sorted({0.0: record.result.clean.accuracy[-1]}.items()) + sorted(
+        (s.level, s.accuracy[-1]) for s in scores if s.level > 0
+    )
+    width = points[-1][0]
+    if width == 0:
+        return None
+    pairs = pairwise(points)
+    return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in pairs) / width
+
+
+# ---------------------------------------------------------------- against the residual arm
+
+
+def mean_corruption_error(record: RobustnessRecord, residual: RobustnessRecord) -> float | None:
+    """Mean over corruptions of the errors summed over severities, divided by the residual arm's."""
+    try:
+        return metrics.mean_corruption_error(_errors(record), _errors(residual))
+    except ValueError:  # no corruptions, or a residual network without errors
+        return None
+
+
+def relative_mean_corruption_error(
+    record: RobustnessRecord, residual: RobustnessRecord
+) -> float | None:
+    """The same of errors less the clean error of each network."""
+    clean, other = (1 - r.result.clean.accuracy[-1] for r in (record, residual))
+    try:
+        return metrics.relative_mean_corruption_error(
+            _errors(record), clean, _errors(residual), other
+        )
+    except ValueError:
+        return None
+
+
+def _errors(record: RobustnessRecord) -> dict[str, Sequence[float]]:
+    errors: dict[str, list[float]] = {}
+    for scores in record.result.corruptions:
+        errors.setdefault(scores.corruption, []).append(1 - scores.accuracy[-1])
+    return dict(errors)

@@ -1,0 +1,176 @@
+"""RunConfig of a robustness run -> RobustnessResult: train, then measure clean, noisy and corrupted images."""
+
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from acn_bench.benchmarks.robustness import conditions, evaluation
+from acn_bench.benchmarks.robustness.conditions import Condition
+from acn_bench.benchmarks.robustness.cost import work
+from acn_bench.benchmarks.robustness.evaluation import ReliabilityTable, RobustnessEvaluation
+from acn_bench.benchmarks.robustness.result import CorruptedScores, RobustnessResult, RowCounts
+from acn_bench.benchmarks.robustness.spec import RobustnessSpec
+from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
+from acn_bench.benchmarks.run_checks import RunChecks
+from acn_bench.benchmarks.run_progress import RunProgress
+from acn_bench.data.batches import Rows
+from acn_bench.data.generators import preserved_generators
+from acn_bench.data.images import ImageData
+from acn_bench.data.split import whole
+from acn_bench.evaluation import correctness, cost, guards
+from acn_bench.evaluation.calibration import Predictions
+from acn_bench.evaluation.correctness import Correct
+from acn_bench.result import Seconds
+from acn_bench.training.loop import TrainConfig, train
+from acn_bench.training.network import one_head
+from acn_bench.training.schemes import scheme
+
+
+def measure(run: Run[RobustnessSpec, ImageData]) -> RunOutput:
+    """Run the protocol.
+
+    Raises ValueError if data and protocol do not fit, DivergedError if the loss is nan or infinite.
+    """
+    with preserved_generators():
+        return RobustnessRun(run).measure()
+
+
+class RobustnessRun:
+    """The parts of one run; `measure` reads as the protocol."""
+
+    def __init__(self, run: Run[RobustnessSpec, ImageData]) -> None:
+        config, (data,), device = run.config, run.data, run.device
+        self.config, self.protocol, self.device, self.data = config, config.benchmark, device, data
+        conditions.check(config, data.image_shape)
+        self.split = whole(data, self.protocol.validation, config.seeds.data)
+        self.rows = Rows(
+            torch.cat([data.train_images, data.test_images]).to(device),
+            seed=config.seeds.data,
+            crop_padding=self.protocol.crop_padding,
+            flip=self.protocol.flip and data.flips,
+        )
+        self.first_test = len(data.train_labels)  # test rows follow the training rows
+        self.labels = torch.cat([data.train_labels, data.test_labels]).to(device)
+        self.train_rows = self.split.train[0].to(device)
+        self.held_out_rows = self.split.validation[0].to(device)
+        self.test_rows = (self.split.test[0] + self.first_test).to(device)
+        self.model = one_head(config, len(data.class_names), self.rows).to(device)
+        self.checks = RunChecks()
+        self.progress = RunProgress(work(config, run.data), run.progress)
+        self.evaluation = RobustnessEvaluation(self.model, self.labels, self.progress, self.checks)
+        self.reliability = ReliabilityTable()
+        self.examples: dict[str, Tensor] = {}
+
+    # ------------------------------------------------------------ the protocol
+
+    def measure(self) -> RunOutput:
+        cost.reset_peak_memory(self.device)
+        start = perf_counter()
+        self._check_start()
+        image = self.rows.plain(self.train_rows[:1])
+        parameters, flops = cost.by_depth(self.model.backbone, self.model.head, image)
+        self.checks.count_passes(self.model.backbone)
+
+        losses, held_out = self._train()
+        self.progress.advance_to(self.protocol.epochs * len(self.train_rows))
+        validation = self.evaluation.predictions(self.held_out_rows)
+        clean = self._test(None)
+        noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
+        corruptions = [self._corrupted(c) for c in conditions.common_conditions(self.config)]
+        self._check_end()
+
+        self.examples["validation"] = validation.correct.to(torch.uint8)
+        self.examples["validation.rows"] = self.split.validation[0]
+        self.examples["test.rows"] = self.split.test[0]
+        seconds = self.evaluation.seconds
+        result = RobustnessResult(
+            classes=len(self.data.class_names),
+            rows=RowCounts(
+                train=len(self.train_rows),
+                validation=len(self.held_out_rows),
+                test=len(self.test_rows),
+            ),
+            train_loss=losses,
+            held_out=held_out,
+            validation=evaluation.scores(validation),
+            changes=correctness.changes(validation.correct),
+            clean=evaluation.scores(clean),
+            noise=noise,
+            corruptions=corruptions,
+            reliability=self.reliability.rows,
+            parameters=parameters,
+            flops=flops,
+            seconds=Seconds(train=perf_counter() - start - seconds, evaluate=seconds),
+            peak_memory=cost.peak_memory(self.device),
+            images_seen=self.rows.trained,
+            precision=self.config.precision,
+        )
+        self.progress.finish()
+        return RunOutput(result, self.examples, weights_on_cpu(self.model), self.checks.guards)
+
+    def _train(self) -> tuple[list[float], list[float]]:
+        """Train; the loss and the held-out accuracy at each check. Stop at the accuracy `match`, if there is one."""
+        p = self.protocol
+        training = TrainConfig(
+            stage="training",
+            epochs=p.epochs,
+            batch_size=p.batch_size,
+            learning_rate=p.learning_rate,
+            weight_decay=p.weight_decay,
+            scheme=scheme(p.scheme),
+            checks=p.checks_per_epoch,
+            # an arm that stops at an accuracy does not know its number of steps, over which rates would rise
+            from_scratch=p.match is None,
+            seed=self.config.seeds.data,
+        )
+        losses: list[float] = []
+        held_out: list[float] = []
+        labels = self.labels[self.train_rows]
+        for loss in train(self.model, self.train_rows, labels, training, self.progress.add):
+            losses.append(loss)
+            outcomes = self.evaluation.predictions(self.held_out_rows, depths=False)
+            held_out.append(outcomes.accuracy[-1])
+            if p.match is not None and held_out[-1] >= p.match:
+                break
+        return losses, held_out
+
+    def _test(self, condition: Condition | None) -> Predictions:
+        """Measure the test rows; keep which examples are correct: clean at every depth, else at full depth."""
+        made = self.evaluation.predictions(self.test_rows, condition, first=self.first_test)
+        correct = made.correct.to(torch.uint8)
+        if condition is None:
+            self.examples["test.clean"] = correct
+            self.reliability.add(0, made)
+            return made
+        self.examples[f"test.{condition.corruption}.{condition.level:g}"] = correct[-1:]
+        if condition.corruption in self.protocol.common:
+            self.reliability.add(int(condition.level), made)
+        return made
+
+    def _corrupted(self, condition: Condition) -> CorruptedScores:
+        return evaluation.corrupted_scores(condition, self._test(condition))
+
+    # ------------------------------------------------------------ guards
+
+    def _check_start(self) -> None:
+        """Check the split before anything is trained."""
+        self.checks.guards += [
+            guards.train_and_validation_disjoint(self.split),
+            guards.train_and_test_disjoint([self.data], self.data),
+        ]
+
+    def _check_end(self) -> None:
+        """Check the measurements by repeating those of held-out rows, clean and under a condition; count images."""
+        noise = list(conditions.noise_conditions(self.config))[-1:]
+        common = list(conditions.common_conditions(self.config))[-1:]
+
+        def held_out(reverse: bool, at_once: int | None) -> list[Correct]:
+            rows = self.held_out_rows.flip(0) if reverse else self.held_out_rows
+            return [
+                Correct(self.evaluation.predictions(rows, c, at_once=at_once).correct, None)
+                for c in (None, *noise, *common)
+            ]
+
+        self.checks.repeated(self.model, held_out)
+        self.checks.images(self.rows.trained, self.rows.trained)

@@ -1,0 +1,99 @@
+"""Raw measurements of a robustness run."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from acn_bench import validation
+from acn_bench.benchmarks.robustness.spec import RobustnessSpec
+from acn_bench.result import Result
+from acn_bench.spec import Struct
+
+BINS = 15  # of confidence
+
+
+class Scores(Struct, frozen=True, kw_only=True):
+    """Of the same predictions after 0 … L blocks, each (L+1,); one value if the network has no depths."""
+
+    accuracy: list[float]
+    nll: list[float]  # negative log-likelihood, in nats
+    ece: list[float]  # expected calibration error, 15 bins of equal width
+    brier: list[float]  # over all classes, in [0, 2]
+
+
+class CorruptedScores(Scores, frozen=True, kw_only=True):
+    """The scores on test images under one corruption."""
+
+    corruption: str
+    level: float  # of noise; a severity, 1 … 5, of a common corruption
+
+
+class Reliability(Struct, frozen=True, kw_only=True):
+    """Predictions at full depth by confidence, each (15,)."""
+
+    severity: int  # of all common corruptions together; 0: clean
+    count: list[int]
+    correct: list[int]
+    confidence: list[float]  # sum over the bin
+
+
+class RowCounts(Struct, frozen=True, kw_only=True):
+    """The number of training, held-out and test rows."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
+    """Raw measurements; the network is trained once, and all scores are of it."""
+
+    classes: int
+    rows: RowCounts
+    train_loss: list[float]  # per check: an epoch, or 1 / checks_per_epoch of one
+    held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
+    validation: Scores  # on clean held-out rows, at the end
+    # (L+1, 2) over the held-out rows: how many examples each depth loses and gains against full depth
+    changes: list[list[int]]
+    clean: Scores  # on clean test images
+    noise: list[CorruptedScores]
+    corruptions: list[CorruptedScores]
+    reliability: list[Reliability]
+
+
+def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
+    """Raise ValueError if the parts of a result do not fit each other, or its settings."""
+    depths = len(result.clean.accuracy)
+    _scores("clean", result.clean, depths)
+    _scores("validation", result.validation, depths)
+    noise = [(name, level) for name, levels in spec.noise.items() for level in levels]
+    _conditions("noise", result.noise, noise, depths)
+    common = [(name, float(s)) for name in spec.common for s in spec.severities]
+    _conditions("corruptions", result.corruptions, common, depths)
+    validation.long("result.train_loss", result.train_loss, len(result.held_out))
+    if not result.held_out:
+        raise ValueError("result.held_out is empty: every epoch ends with a measurement")
+    for k, bins in enumerate(result.reliability):
+        for name in ("count", "correct", "confidence"):
+            validation.long(f"result.reliability[{k}].{name}", getattr(bins, name), BINS)
+
+
+def _conditions(
+    place: str,
+    measured: Sequence[CorruptedScores],
+    expected: Sequence[tuple[str, float]],
+    depths: int,
+) -> None:
+    if [(m.corruption, m.level) for m in measured] != list(expected):
+        raise ValueError(f"result.{place} does not hold the conditions of its settings, in order")
+    for k, scores in enumerate(measured):
+        _scores(f"{place}[{k}]", scores, depths)
+
+
+def _scores(place: str, scores: Scores, depths: int) -> None:
+    validation.shares(f"result.{place}.accuracy", scores.accuracy, depths)
+    for name in ("nll", "ece", "brier"):
+        values: list[float] = getattr(scores, name)
+        validation.long(f"result.{place}.{name}", values, depths)
+        wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
+        if wrong is not None:
+            raise ValueError(f"result.{place}.{name} holds {wrong}: it must be finite, 0 or more")

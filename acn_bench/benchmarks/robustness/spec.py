@@ -1,0 +1,149 @@
+"""The settings of a robustness benchmark."""
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from acn_bench.benchmarks import image_training
+from acn_bench.config import RunConfig
+from acn_bench.errors import shorten
+from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, closest
+from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Share, Strategy
+
+Constants = Literal["cifar_c", "imagenet_c"]
+
+NOISE = tuple(n for n in CORRUPTIONS if n not in (*COMMON, *EXTRA))
+SETS = {"common15": COMMON, "all19": (*COMMON, *EXTRA)}
+
+
+class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
+    """A network is trained on clean images, then measured on clean, noisy and corrupted test images."""
+
+    arm: ClassVar[tuple[str, ...]] = ("scheme",)
+
+    data: str = "cifar10"
+    scheme: Scheme = "plain"
+    epochs: Count = 100  # at most
+    # held-out accuracy at which the training stops, so that arms are alike on clean images; null: all epochs
+    match: Share | None = None
+    checks_per_epoch: Count = 1  # measurements of the held-out accuracy
+    batch_size: Count = 64
+    optimizer: Literal["adamw"] = "adamw"  # no schedule
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.01
+    crop_padding: Annotated[int, msgspec.Meta(ge=0, le=32)] = 4  # pixels; 0: no random crop
+    flip: bool = True  # horizontal; never on digits
+    validation: Annotated[float, msgspec.Meta(gt=0, lt=1)] = (
+        0.1  # share of the training rows of each class that is held out
+    )
+    noise: dict[str, tuple[NotNegative, ...]] = {}  # gaussian, salt_and_pepper -> levels
+    noise_clip: bool = True  # to [0, 1]; salt and pepper never leaves it
+    noise_quantise: bool = False  # noisy images in steps of 1/255, truncated as np.uint8 does
+    # σ counts in normalised pixels (mean and standard deviation 0.5): gaussian alone
+    noise_after_normalisation: bool = False
+    noise_per_value: bool = False  # salt and pepper: a share of the values, not of the pixels
+    corruptions: str | tuple[str, ...] = ()  # names, "common15" or "all19"
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
+    constants: Constants = "cifar_c"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an unknown corruption, an impossible level, and options that exclude each other."""
+        named = self.corruptions
+        if isinstance(named, str):  # a record names each corruption: a set may grow
+            named = SETS.get(named, (named,))
+            msgspec.structs.force_setattr(self, "corruptions", named)
+        for name in named:
+            _check_corruption(name)
+        _refuse_repeated("corruptions", named)
+        _refuse_repeated("severities", self.severities)
+        if named and not self.severities:
+            raise ValueError("severities is empty: each corruption needs one severity or more")
+        for severity in self.severities:
+            if severity not in range(1, 6):
+                raise ValueError(f"severities: they are 1, 2, 3, 4 and 5, not {shorten(severity)}")
+        for name, levels in self.noise.items():
+            _check_noise(name, levels)
+        self._check_noise_options()
+
+    def _check_noise_options(self) -> None:
+        if self.noise_quantise and not self.noise_clip:
+            raise ValueError("noise_quantise needs noise_clip: 8 bits hold nothing outside [0, 1]")
+        others = [name for name in self.noise if name != "gaussian"]
+        if self.noise_after_normalisation and others:
+            raise ValueError(
+                f"noise_after_normalisation is of gaussian noise alone: leave {others[0]} out of noise"
+            )
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The corruptions by name."""
+        assert not isinstance(self.corruptions, str)
+        return self.corruptions
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        return (self.data,)
+
+    @property
+    def corruption_names(self) -> tuple[str, ...]:
+        return (*self.noise, *self.common)
+
+    @property
+    def conditions(self) -> int:
+        """How many times the test images are measured besides clean."""
+        levels = sum(len(levels) for levels in self.noise.values())
+        return levels + len(self.common) * len(self.severities)
+
+    @property
+    def held_out(self) -> float:
+        return self.validation
+
+    def on(self, data: str) -> "RobustnessSpec":
+        """No mirroring for digits."""
+        flip = self.flip and image_training.flips((data,))
+        return msgspec.structs.replace(self, data=data, flip=flip)
+
+    def as_arm(self, word: str, backbone: str) -> "RobustnessSpec":
+        return image_training.with_scheme(self, word, backbone)
+
+    def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
+        image_training.check_scheme(self.scheme, backbone)
+        if self.noise_after_normalisation and backbone.function is not None:
+            raise ValueError(
+                f"{backbone.name}: noise_after_normalisation needs a network whose normalisation is known, and a "
+                "factory's is not"
+            )
+        return None
+
+
+def _check_corruption(name: str) -> None:
+    known = (*SETS["all19"], *SETS)
+    if name in NOISE:
+        raise ValueError(
+            f"corruptions: {name} has levels, not severities; write noise = {{ {name} = […] }}"
+        )
+    if name not in SETS["all19"]:
+        raise ValueError(f"unknown corruption {shorten(name)}. {closest(name, known)}")
+
+
+def _check_noise(name: str, levels: tuple[float, ...]) -> None:
+    if name in SETS["all19"]:
+        raise ValueError(f"noise: {name} has severities, not levels; name it in corruptions")
+    if name not in NOISE:
+        raise ValueError(f"unknown noise {shorten(name)}. {closest(name, NOISE)}")
+    if not levels:
+        raise ValueError(f"noise.{name} is empty: it needs one level or more")
+    _refuse_repeated(f"noise.{name}", levels)
+    for level in levels:
+        wrong = CORRUPTIONS.entry(name).level_error(name, level)
+        if wrong:
+            raise ValueError(wrong)
+
+
+def _refuse_repeated(key: str, values: tuple[object, ...]) -> None:
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{key} names {shorten(twice)} twice")
+
+
+RobustnessConfig: TypeAlias = RunConfig[RobustnessSpec]

@@ -1,0 +1,35 @@
+"""Images convolved with a Gaussian, by SciPy's operations in SciPy's order; edges are repeated."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def gaussian_filter(x: Tensor, sigma: float) -> Tensor:
+    """(B, C, H, W) -> the same type; first along H, then along W."""
+    weights = _weights(sigma, int(4 * sigma + 0.5))
+    return _correlated(_correlated(x, weights, 2), weights, 3)
+
+
+def _correlated(x: Tensor, weights: list[float], dim: int) -> Tensor:
+    """The centre first, then pairs from the outermost to the innermost."""
+    size, radius = x.shape[dim], len(weights) - 1
+    sides = (0, 0, radius, radius) if dim == 2 else (radius, radius, 0, 0)
+    exact = x.to(torch.float64)
+    wide = pad(exact, sides, "replicate")
+    total = exact * weights[0]
+    for k in range(radius, 0, -1):
+        left, right = wide.narrow(dim, radius - k, size), wide.narrow(dim, radius + k, size)
+        total += left.add(right).mul_(weights[k])
+    return total.to(x.dtype)
+
+
+def _weights(sigma: float, radius: int) -> list[float]:
+    """The weights at distances 0 … radius; both sides add up to 1."""
+    if not radius:
+        return [1.0]
+    distance = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 / (sigma * sigma) * distance**2)
+    weights /= weights.sum()
+    return [float(w) for w in weights[radius:]]
