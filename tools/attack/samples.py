@@ -2,17 +2,17 @@
 
 import pickle
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from acn_bench import backbones
-from acn_bench.benchmarks.continual import example as continual
-from acn_bench.benchmarks.transfer import example as transfer
 from acn_bench.catalog import benchmark
 from acn_bench.data import cifar, loading
 from acn_bench.execution import code_hash
 from acn_bench.record import Record, encode
+from acn_bench.registry import KINDS
 
 STRATEGY_CARD = """
 name = "mine"
@@ -35,11 +35,11 @@ strength = 2.0
 class Samples:
     """What stands in good files."""
 
-    cards: tuple[str, ...]  # of the smallest benchmarks
-    records: tuple[Record, ...]  # of two benchmarks
+    cards: list[str]  # of the smallest benchmark of each kind
+    records: list[Record]  # of each kind
     weights: bytes
     pickles: dict[str, bytes]  # of CIFAR-10, by file
-    folder: Path  # holds the cards as continual.toml and transfer.toml
+    folder: Path  # holds each kind's card, as continual.toml
 
     @property
     def card(self) -> Path:
@@ -50,16 +50,19 @@ class Samples:
 def make(folder: Path) -> Samples:
     """Make the samples; cards are written to the folder, and embedded data is loaded."""
     folder.mkdir(parents=True)
+    kinds = {name: import_module(KINDS.load(name).example) for name in KINDS}
     # a tenth of the images: loading them would take longer than a run
-    cards = (continual.SMALLEST_CARD.replace("digits100", "digits10"), transfer.SMALLEST_CARD)
-    for name, card in zip(("continual", "transfer"), cards, strict=True):
+    cards = [kind.SMALLEST_CARD.replace("digits100", "digits10") for kind in kinds.values()]
+    for name, card in zip(kinds, cards, strict=True):
         (folder / f"{name}.toml").write_text(card)
         benchmark(str(folder / f"{name}.toml"))
     loading.load("digits10")
-    examples = (continual.example_record, transfer.example_record)
-    records = tuple(
-        make(wiring, seed) for make in examples for wiring in ("ac", "residual") for seed in (0, 1)
-    )
+    records = [
+        kind.example_record(wiring, seed)
+        for kind in kinds.values()
+        for wiring in ("ac", "residual")
+        for seed in (0, 1)
+    ]
     for record in records:
         code_hash.code(record.config)  # files are parsed once, here
     return Samples(
