@@ -90,7 +90,12 @@ def supported(scenarios):
             yield pytest.param(spec, heads, id=f"{name}-{heads}")
 
 
-SHORT = {"experiences": 3, "classes_per_experience": 2, "noise": {"gaussian": (0.2,)}}
+SHORT = {
+    "experiences": 3,
+    "classes_per_experience": 2,
+    "batch_size": 64,
+    "noise": {"gaussian": (0.2,)},
+}
 
 
 @pytest.mark.parametrize(("spec", "heads"), list(supported(scenarios=1)))
@@ -223,8 +228,8 @@ def test_a_file_of_other_code_is_ignored_with_a_note(begun, tmp_path):
     other = begun(notes, about=ABOUT | {"code": "def"})
     assert other.checkpoint.share is None
     assert other.checkpoint.load() is None
-    other.checkpoint.path = tmp_path / "run-def.safetensors"
-    assert other.checkpoint.load() is None
+    without = ResumeFile(tmp_path / "run-def.safetensors", ABOUT, note=notes.append)
+    assert without.load() is None
     assert notes == [
         "started from scratch: its checkpoint does not match (other code)",
         "started from scratch: its checkpoint was written by other code",
