@@ -6,8 +6,10 @@ import msgspec
 import pytest
 import torch
 
+from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.backbones.patches import STD
 from acn_bench.benchmarks.robustness import conditions, cost, evaluation, protocol
+from acn_bench.benchmarks.robustness.result import validate
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.benchmarks.run import Run
 from acn_bench.config import RunConfig, Seeds
@@ -96,6 +98,9 @@ def test_the_scores_of_a_record_are_of_the_examples_beside_it(measure):
     for scores in (*result.noise, *result.corruptions):
         correct = examples[f"test.{scores.corruption}.{scores.level:g}"]
         assert correct.float().mean().item() == pytest.approx(scores.accuracy[-1])
+        assert unpacked(scores.outcomes, 200) == correct[-1].tolist()
+    assert unpacked(result.clean.outcomes, 200) == examples["test.clean"][-1].tolist()
+    validate(result, PROTOCOL)
 
 
 def test_the_bins_of_a_diagram_hold_every_prediction_at_full_depth(measure):

@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from acn_bench import catalog, cli
+from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness import attack_report, cost, protocol
 from acn_bench.benchmarks.robustness.attack import ImageModel
 from acn_bench.benchmarks.robustness.result import validate
@@ -77,6 +78,8 @@ def test_a_run_holds_what_the_attack_leaves_of_the_first_test_images(run, data):
     assert attack.images == 12
     assert [step.name for step in attack.steps] == ["apgd-ce", "apgd-t"]
     assert output.examples["attack.robust"].sum() == attack.steps[-1].correct
+    assert unpacked(attack.steps[-1].outcomes, 12) == output.examples["attack.robust"].tolist()
+    assert unpacked(attack.clean_outcomes, 12) == output.examples["attack.clean"].tolist()
     clean = output.examples["test.clean"][-1, :12]
     assert torch.equal(output.examples["attack.clean"], clean)
     assert attack.clean == clean.sum() > attack.steps[-1].correct

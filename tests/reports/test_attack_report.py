@@ -6,6 +6,7 @@ import pytest
 from acn_bench import catalog
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.image_outcomes import packed
 from acn_bench.benchmarks.robustness import report
 from acn_bench.benchmarks.robustness.attack_table import ATTACK_TABLE
 from acn_bench.benchmarks.robustness.example import example_record
@@ -105,6 +106,27 @@ def test_the_table_has_each_step_beside_the_same_images_without_an_attack(compar
     assert rows["after APGD-T"][2].startswith("−10.0")
     assert "adversarial images at utilised depth" in rows
     assert ATTACK_TABLE.build(compare([example_record()], None)) is None
+
+
+def test_of_one_pair_the_interval_is_over_the_attacked_images():
+    def made(wiring, correct):
+        last = AttackStep(
+            name="apgd-t", correct=correct, outcomes=packed(k < correct for k in range(100))
+        )
+        return attacked(wiring, steps=[AttackStep(name="apgd-ce", correct=40), last])
+
+    arms = made("ac", 20), made("residual", 30)
+    for record in arms:
+        validate(record.result, record.config.benchmark)
+    (table,) = ATTACK_TABLE.build(compare(arms, None)).tables
+    rows = {cells[0].text: [c.text for c in cells[1:]] for _, cells in table.rows}
+    # 10 of 100 images lost, none gained: −10 ± 1.96 · √(0.1 · 0.9 / 100) = ± 5.9 points
+    low, high = (
+        float(n.replace("−", "-")) for n in rows["after APGD-T"][3].strip("[]").split(", ")
+    )
+    assert (low, high) == (pytest.approx(-16, abs=1), pytest.approx(-4.5, abs=1))
+    assert rows["after APGD-CE"][3] == "–"
+    assert any("over the test images" in note.text for note in table.notes)
 
 
 def test_the_protocol_names_the_attack_its_images_and_what_an_upper_bound_is():

@@ -6,6 +6,7 @@ import pytest
 from acn_bench import catalog, reports
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.image_outcomes import packed
 from acn_bench.analysis.robustbench import leaderboard
 from acn_bench.benchmarks.robustness import report
 from acn_bench.benchmarks.robustness.condition_table import CONDITION_TABLE
@@ -174,14 +175,49 @@ def test_the_table_of_conditions_has_each_of_them_with_its_paired_difference(com
     assert "by the CIFAR-C formulas, made here" in table.parts[-1].heading
 
 
-def test_of_one_pair_the_interval_is_over_images_and_says_so(card):
-    one = compare([example_record(w) for w in ("ac", "residual")], card)
+def under_contrast(record, *correct):
+    """The record with these numbers of its 446 images correct under contrast: at severity 1 and 5, the first ones."""
+    scores = [
+        msgspec.structs.replace(
+            s, accuracy=[0.4, n / 446], outcomes=packed(k < n for k in range(446))
+        )
+        for s, n in zip(record.result.corruptions, correct, strict=False)
+    ]
+    return changed(record, result={"corruptions": [*scores, *record.result.corruptions[2:]]})
+
+
+def test_of_one_pair_the_interval_pairs_the_test_images_and_says_so(card):
+    arms = (under_contrast(example_record(), 300, 200), under_contrast(example_record("residual"), 290, 190))  # fmt: skip
+    for record in arms:
+        validate(record.result, record.config.benchmark)
+    one = compare(arms, card)
     (table,) = CONDITION_TABLE.build(one).tables
     rows = {row[0].text: [cell.text for cell in row[1:]] for _, row in table.rows}
-    # 0.55 and 0.5 of 446 images: 1.96 · √((0.55 · 0.45 + 0.5 · 0.5) / 446) = 6.5 points
-    assert rows["contrast"] == ["55.0", "50.0", "+5.0", "[−1.5, +11.5]", "1"]
+    # half a condition gained by 20 of 446 images: 2.2 ± 1.96 · √((20/446/4 − 0.022²) / 446) = 2.2 ± 1.0 points; arms
+    # with images of their own would have ± 6
+    *accuracies, interval, pairs = rows["contrast"]
+    assert accuracies == ["56.1", "53.8", "+2.2"]
+    low, high = (float(n.replace("−", "-")) for n in interval.strip("[]").split(", "))
+    assert (low, high) == (pytest.approx(1.3, abs=0.15), pytest.approx(3.2, abs=0.15))
+    assert pairs == "1"
+    assert rows["pixelate"][3] == "–"  # its outcomes are not in the record
     assert "over the test images" in table.notes[0].text
     assert {v.outcome for v in one.verdicts} == {"no verdict"}
+
+
+def test_outcomes_of_images_that_contradict_an_accuracy_are_refused():
+    record = under_contrast(example_record(), 300, 200)
+    for outcomes, message in (
+        (packed([True] * 446), r"corruptions\[0\]\.outcomes holds 446 correct images, not 300"),
+        (packed([True] * 300), r"corruptions\[0\]\.outcomes: it does not hold 446 images"),
+        ("?", r"corruptions\[0\]\.outcomes"),
+    ):
+        first = msgspec.structs.replace(record.result.corruptions[0], outcomes=outcomes)
+        wrong = [first, *record.result.corruptions[1:]]
+        with pytest.raises(ValueError, match=message):
+            validate(
+                msgspec.structs.replace(record.result, corruptions=wrong), record.config.benchmark
+            )
 
 
 def test_the_heat_map_has_a_cell_for_each_severity(comparison):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from acn_bench.analysis.image_outcomes import packed
 from acn_bench.benchmarks.robustness.result import AttackScores, AttackStep
 from acn_bench.benchmarks.robustness.spec import RobustnessConfig
 from acn_bench.evaluation import attack_cost, attacks, calibration, correctness, gradient_masking
@@ -69,8 +70,10 @@ def measure(
         scores=AttackScores(
             images=len(rows),
             clean=int(attacked.clean.sum()),
+            clean_outcomes=packed(attacked.clean.tolist()),
             steps=[
-                AttackStep(name=name, correct=int(n.sum())) for name, n in attacked.after.items()
+                AttackStep(name=name, correct=int(n.sum()), outcomes=packed(n.tolist()))
+                for name, n in attacked.after.items()
             ],
             accuracy=_accuracy_by_depth(model, attacked.images, labels, device),
             warnings=list(attacked.warnings),

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.depth_metrics import utilised_depth
-from acn_bench.analysis.groups import Cell as Values
 from acn_bench.analysis.groups import Group
-from acn_bench.analysis.metric import Measure
+from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness import attack_metrics
+from acn_bench.benchmarks.robustness.accuracy_row import ONE_PAIR, Accuracy, row
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
-from acn_bench.record import Record
 from acn_bench.reports import views
-from acn_bench.reports.model import Cell, Column, Note, Rows, Section, Table
+from acn_bench.reports.model import Column, Note, Rows, Section, Table
 from acn_bench.reports.sections.section import ReportSection
 
 _HOW = (
@@ -41,48 +40,37 @@ def build(comparison: Comparison) -> Section | None:
 
 def _table(comparison: Comparison, group: Group) -> Table:
     columns = (Column("Attacked images"), *views.arm_columns(comparison))
-    rows = tuple(_row(comparison, group, *named) for named in _rows(group.config.benchmark))
-    return Table(
-        columns, (Rows(rows),), group.label, f"n = {views.runs(group)}",
-        notes=(Note(_CUT),), look="quality",
-    )  # fmt: skip
+    accuracies = _accuracies(group.config.benchmark)
+    rows = tuple(row(comparison, group, accuracy) for accuracy in accuracies)
+    notes = (Note(_CUT), *((Note(ONE_PAIR),) if len(group.pairs) == 1 else ()))
+    aside = f"n = {views.runs(group)}"
+    return Table(columns, (Rows(rows),), group.label, aside, notes=notes, look="quality")
 
 
-def _row(comparison: Comparison, group: Group, title: str, measure: Measure) -> tuple[Cell, ...]:
-    return views.row_cells(
-        views.QualityRow(
-            title,
-            tuple(
-                views.shown("%", _values(group, arm, measure), views.runs(group))
-                for arm in comparison.arms
-            ),
-            tuple(
-                views.against("%", group.difference_of(measure, "higher", baseline))
-                for baseline in comparison.baselines
-            ),
-        )
+def _accuracies(spec: RobustnessSpec) -> Iterator[Accuracy]:
+    """Without an attack, after each step, and on the adversarial images at utilised depth."""
+    assert spec.linf is not None
+    yield Accuracy(
+        "without an attack",
+        attack_metrics.unattacked,
+        lambda record: _outcomes(record, record.result.attack.clean_outcomes),
+    )
+    for k, step in enumerate(spec.linf.steps):
+        yield _after(k, step)
+    yield Accuracy("adversarial images at utilised depth", _at_utilised_depth, lambda _: None)
+
+
+def _after(k: int, step: str) -> Accuracy:
+    return Accuracy(
+        f"after {step.upper()}",
+        lambda record: record.result.attack.steps[k].correct / record.result.attack.images,
+        lambda record: _outcomes(record, record.result.attack.steps[k].outcomes),
     )
 
 
-def _values(group: Group, arm: str, measure: Measure) -> Values:
-    return group.arms[arm].cell_of(measure) if arm in group.arms else Values({}, 0)
-
-
-def _rows(spec: RobustnessSpec) -> Iterator[tuple[str, Measure]]:
-    assert spec.linf is not None
-    yield "without an attack", attack_metrics.unattacked
-    for k, step in enumerate(spec.linf.steps):
-        yield f"after {step.upper()}", _after(k)
-    yield "adversarial images at utilised depth", _at_utilised_depth
-
-
-def _after(k: int) -> Measure:
-    def measure(record: Record) -> float | None:
-        made: RobustnessRecord = record
-        attack = made.result.attack
-        return None if attack is None else attack.steps[k].correct / attack.images
-
-    return measure
+def _outcomes(record: RobustnessRecord, text: str) -> list[float] | None:
+    attack = record.result.attack
+    return [*map(float, unpacked(text, attack.images))] if attack is not None and text else None
 
 
 def _at_utilised_depth(record: RobustnessRecord) -> float | None:

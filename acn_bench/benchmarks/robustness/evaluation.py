@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from acn_bench.analysis.image_outcomes import packed
 from acn_bench.benchmarks.robustness.conditions import Condition
 from acn_bench.benchmarks.robustness.result import CorruptedScores, Reliability, Scores
 from acn_bench.benchmarks.run_checks import RunChecks
@@ -81,12 +83,13 @@ def corrupted_scores(condition: Condition, made: Predictions) -> CorruptedScores
     return CorruptedScores(corruption=condition.corruption, level=condition.level, **_scores(made))
 
 
-def _scores(made: Predictions) -> dict[str, list[float]]:
+def _scores(made: Predictions) -> dict[str, Any]:
     return {
         "accuracy": made.accuracy,
         "nll": _rounded(made.mean_nll),
         "ece": _rounded(made.calibration_error),
         "brier": _rounded(made.mean_brier),
+        "outcomes": packed(made.correct[-1].tolist()),
     }
 
 

@@ -1,5 +1,7 @@
 """The smallest card and a record of a robustness run: for tests, and for whoever reads the format."""
 
+from typing import Any
+
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import (
     BINS,
@@ -118,7 +120,7 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> RobustnessRecord:
     )
 
 
-def _curves(end: float) -> dict[str, list[float]]:
+def _curves(end: float) -> dict[str, Any]:
     return {
         "accuracy": [0.4, end],
         "nll": [1.5, 1 - end],

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Literal
 
 from acn_bench import metrics
+from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
-from acn_bench.benchmarks.robustness.result import CorruptedScores
+from acn_bench.benchmarks.robustness.result import CorruptedScores, Scores
 
 Score = Literal["accuracy", "nll", "ece", "brier"]
 Conditions = Callable[[RobustnessRecord], Sequence[CorruptedScores]]
@@ -33,11 +34,20 @@ def reached(record: RobustnessRecord) -> bool | None:
     return None if wanted is None else record.result.held_out[-1] >= wanted
 
 
-def mean(
-    scores: Iterable[CorruptedScores], score: Score = "accuracy", depth: int = -1
-) -> float | None:
+def mean(scores: Iterable[Scores], score: Score = "accuracy", depth: int = -1) -> float | None:
     """Mean over conditions of a score after `depth` blocks; None without conditions."""
     return metrics.mean([getattr(s, score)[depth] for s in scores])
+
+
+def outcomes(scores: Sequence[Scores], images: int) -> list[float] | None:
+    """For each image the share of the conditions under which it is correct at full depth, (images,).
+
+    None without conditions, and where a record does not hold them.
+    """
+    if not scores or not all(s.outcomes for s in scores):
+        return None
+    columns = zip(*(unpacked(s.outcomes, images) for s in scores), strict=True)
+    return [sum(column) / len(scores) for column in columns]
 
 
 def by_depth(scores: Sequence[CorruptedScores]) -> list[float] | None:

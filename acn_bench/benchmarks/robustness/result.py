@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from acn_bench import validation
+from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.result import Result
 from acn_bench.spec import Struct
@@ -18,6 +19,8 @@ class Scores(Struct, frozen=True, kw_only=True):
     nll: list[float]  # negative log-likelihood, in nats
     ece: list[float]  # expected calibration error, 15 bins of equal width
     brier: list[float]  # over all classes, in [0, 2]
+    # correct or not for each image at full depth, as `image_outcomes.packed`; older records have none
+    outcomes: str = ""
 
 
 class CorruptedScores(Scores, frozen=True, kw_only=True):
@@ -41,6 +44,7 @@ class AttackStep(Struct, frozen=True, kw_only=True):
 
     name: str
     correct: int  # images that are still correct after it and the steps before it
+    outcomes: str = ""  # which ones, as `image_outcomes.packed`
 
 
 class AttackScores(Struct, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ class AttackScores(Struct, frozen=True, kw_only=True):
 
     images: int
     clean: int  # correct at full depth without an attack
+    clean_outcomes: str = ""  # which ones, as `image_outcomes.packed`
     steps: list[AttackStep]
     # after 0 … L blocks on the adversarial images, which were made at full depth, (L+1,)
     accuracy: list[float]
@@ -82,13 +87,14 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
 def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
     """Raise ValueError if the parts of a result do not fit each other, or its settings."""
     depths = len(result.clean.accuracy)
-    _scores("clean", result.clean, depths)
-    _scores("validation", result.validation, depths)
+    tests = result.rows.test
+    _scores("clean", result.clean, depths, tests)
+    _scores("validation", result.validation, depths, result.rows.validation)
     noise = [(name, level) for name, levels in spec.noise.items() for level in levels]
-    _conditions("noise", result.noise, noise, depths)
+    _conditions("noise", result.noise, noise, depths, tests)
     common = [(name, float(s)) for name in spec.common for s in spec.severities]
-    _conditions("corruptions", result.corruptions, common, depths)
-    _attack(result.attack, spec, result.rows.test, depths)
+    _conditions("corruptions", result.corruptions, common, depths, tests)
+    _attack(result.attack, spec, tests, depths)
     validation.long("result.train_loss", result.train_loss, len(result.held_out))
     if not result.held_out:
         raise ValueError("result.held_out is empty: every epoch ends with a measurement")
@@ -113,6 +119,10 @@ def _attack(attack: AttackScores | None, spec: RobustnessSpec, tests: int, depth
     if counts != sorted(counts, reverse=True):
         raise ValueError("result.attack.steps: no step makes an image correct")
     validation.shares("result.attack.accuracy", attack.accuracy, depths)
+    _outcomes("result.attack.clean_outcomes", attack.clean_outcomes, attack.images, attack.clean)
+    for k, step in enumerate(attack.steps):
+        place = f"result.attack.steps[{k}].outcomes"
+        _outcomes(place, step.outcomes, attack.images, step.correct)
 
 
 def _conditions(
@@ -120,18 +130,32 @@ def _conditions(
     measured: Sequence[CorruptedScores],
     expected: Sequence[tuple[str, float]],
     depths: int,
+    images: int,
 ) -> None:
     if [(m.corruption, m.level) for m in measured] != list(expected):
         raise ValueError(f"result.{place} does not hold the conditions of its settings, in order")
     for k, scores in enumerate(measured):
-        _scores(f"{place}[{k}]", scores, depths)
+        _scores(f"{place}[{k}]", scores, depths, images)
 
 
-def _scores(place: str, scores: Scores, depths: int) -> None:
+def _scores(place: str, scores: Scores, depths: int, images: int) -> None:
     validation.shares(f"result.{place}.accuracy", scores.accuracy, depths)
+    _outcomes(f"result.{place}.outcomes", scores.outcomes, images, scores.accuracy[-1] * images)
     for name in ("nll", "ece", "brier"):
         values: list[float] = getattr(scores, name)
         validation.long(f"result.{place}.{name}", values, depths)
         wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
         if wrong is not None:
             raise ValueError(f"result.{place}.{name} holds {wrong}: it must be finite, 0 or more")
+
+
+def _outcomes(place: str, text: str, images: int, correct: float) -> None:
+    """Of so many images, so many are correct; an older record has no outcomes."""
+    if not text:
+        return
+    try:
+        found = sum(unpacked(text, images))
+    except ValueError as e:
+        raise ValueError(f"{place}: {e}") from e
+    if abs(found - correct) > 0.01:  # an accuracy is a share, rounded as a float is
+        raise ValueError(f"{place} holds {found} correct images, not {correct:g}")
