@@ -10,7 +10,7 @@ from acn_bench.analysis.groups import Group
 from acn_bench.analysis.metric import Measure
 from acn_bench.benchmarks.robustness import measures
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
-from acn_bench.benchmarks.robustness.report import CONSTANTS
+from acn_bench.benchmarks.robustness.report import source
 from acn_bench.record import Record
 from acn_bench.reports import views
 from acn_bench.reports.model import Cell, Column, Note, Rows, Section, Table
@@ -44,7 +44,7 @@ def _table(comparison: Comparison, group: Group) -> Table:
         Rows(
             tuple(_row(comparison, group, *row) for row in _common(group)),
             "Common corruptions",
-            CONSTANTS[spec.constants],
+            source(spec),
         ),
     ]
     aside = f"n = {views.runs(group)}"

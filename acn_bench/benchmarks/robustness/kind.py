@@ -49,5 +49,5 @@ KIND = Kind(
     matched=lambda record: measures.reached(record) is not False,
     not_comparable=report.not_comparable,
     unlisted=frozenset({"name", "validation", "scheme"}),
-    other_experiment=("data",),
+    other_experiment=("data", "official"),
 )
