@@ -4,10 +4,15 @@ A file is written under another name and then renamed, so that a file with a rec
 """
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+PART = re.compile(
+    r"\.(?P<name>.+)\.(?P<process>\d+)\.part"
+)  # as `atomic` names a file that it writes
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,24 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, prefix: str) -> None:
+    """Remove what processes that have ended left half-written, of files whose names begin with `prefix`."""
+    for part in folder.glob(".*.part"):
+        match = PART.fullmatch(part.name)
+        if match and match["name"].startswith(prefix) and not is_running(part):
+            with suppress(OSError):
+                part.unlink()
+
+
+def is_running(part: Path) -> bool:
+    """Whether the process that writes this half-written file is running on this machine."""
+    match = PART.fullmatch(part.name)
+    try:
+        os.kill(int(match["process"]) if match else 0, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's; no number of a process
+        return True
+    return True

@@ -22,6 +22,7 @@ Inputs = Literal["image", "text"]
 # It names folders and files, so it is a plain word
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # as a float it is the same number
+Depth = Annotated[int, msgspec.Meta(ge=1, le=10_000)]  # more blocks take minutes to build
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -98,7 +99,7 @@ class Backbone(Network, frozen=True, kw_only=True):
 
     wiring: Wiring
     variant: Variant = "plain"
-    depth: Count = 5
+    depth: Depth = 5
 
     @property
     def family(self) -> str:
@@ -129,16 +130,24 @@ class ImageBackbone(Backbone, frozen=True, kw_only=True):
     patch_size: Count = 4  # pixels a side
 
     def for_images(self, shape: tuple[int, int, int]) -> "Self":
-        """The network for images of that shape, unless its card or the user set their size."""
+        """The network for images of that shape. Raises ValueError where its own sizes are of other images."""
         channels, height, width = shape
-        if (self.in_channels, self.image_size) != (3, 32):
-            return self
+        taken = self.in_channels, self.image_size, self.image_size
+        if taken not in ((3, 32, 32), shape):
+            raise ValueError(
+                f"{self.name} takes images of {_times(taken)} (in_channels, image_size), and these are "
+                f"{_times(shape)}"
+            )
         if height != width or height % self.patch_size:
             raise ValueError(
                 f"{self.name} cuts images into patches of {self.patch_size}×{self.patch_size}, and these are "
                 f"{height}×{width}: they must be square, and patch_size must divide them (--set patch_size=…)"
             )
         return msgspec.structs.replace(self, in_channels=channels, image_size=height)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
 
 
 class FactorySpec(Network, frozen=True, kw_only=True, tag="factory"):

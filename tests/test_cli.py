@@ -521,7 +521,7 @@ def test_a_command_that_exits_before_it_is_done_says_so(monkeypatch):
         (["CARD", "--set", "epochs=many"], "--set benchmark.epochs=many: it must be a whole number"),
         (["CARD", "--set", "epochs"], "--set 'epochs' is not of the form key=value"),
         (["CARD", "--set", "patch_size=5"], "ac_mixer:plain cuts images into patches of 5×5, and these are 32×32"),
-        (["CARD", "--set", "image_size=64"], "expected images (B, 3, 64, 64), got (2, 3, 32, 32)"),
+        (["CARD", "--set", "image_size=64"], "takes images of 3×64×64 (in_channels, image_size), and these are 3×32×32"),
         (["CARD", "--set", "experiences=51"], "need 102 classes; digits100 has 100"),
         (["CARD", "--seeds", "x"], "'x' is not a list of seeds; write 0,1,2 or 0-4"),
         (["CARD", "--data", "cifar1000"], "unknown data 'cifar1000'. Did you mean 'cifar100'?"),

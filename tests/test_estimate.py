@@ -136,3 +136,12 @@ def test_a_network_that_cannot_take_a_step_is_named(plan, monkeypatch):
     monkeypatch.setattr(estimate, "_seconds_per_image", raises)
     with pytest.raises(ValueError, match=r"^a cannot be trained here: sizes do not match$"):
         plan({"a": 1.0})
+
+
+def test_a_network_for_which_there_is_no_memory_is_named(plan, monkeypatch):
+    def raises(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(estimate, "_seconds_per_image", raises)
+    with pytest.raises(ValueError, match=r"^a cannot be trained here: there is too little memory$"):
+        plan({"a": 1.0})

@@ -11,6 +11,8 @@ import pytest
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from acn_bench import reports
+from acn_bench.benchmarks.continual.example import example_record
 from acn_bench.execution import locks, run_plan, stale_files
 from acn_bench.execution.job import Job
 from acn_bench.run_folder import RunFolder
@@ -93,6 +95,20 @@ def test_a_report_that_is_being_written_stays(job):
     (part,) = write(job.folder.folder / f".report.html.{os.getpid()}.part")
     stale_files.remove_all(job)
     assert part.exists()
+
+
+def test_a_report_removes_what_a_killed_one_left_and_nothing_of_one_that_is_being_written(
+    tmp_path, dead
+):
+    left = write(
+        tmp_path / f".report.tex.{dead}.part", tmp_path / f".report_tables.csv.{dead}.part"
+    )
+    kept = write(
+        tmp_path / f".report.html.{os.getpid()}.part", tmp_path / f".notes.json.{dead}.part"
+    )
+    reports.write([example_record()], None, tmp_path, ["md"])
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
 
 
 def test_the_owner_of_a_run_removes_its_files_alone(job, dead):

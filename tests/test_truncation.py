@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -215,6 +217,16 @@ def test_a_network_that_no_run_wrote_is_cut_by_hand(tmp_path):
     assert backbones.load(tmp_path / "smaller.safetensors").depth == 0
     with pytest.raises(LookupError, match="no run's record"):
         truncate(source, out, Choice(), CPU)
+
+
+def test_what_a_killed_truncation_left_is_removed_by_the_next_one(folder, tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    left = [tmp_path / f".cut.{ending}.{process.pid}.part" for ending in ("json", "safetensors")]
+    for path in left:
+        path.write_text("{")
+    truncate(weights(folder), tmp_path / "cut.safetensors", Choice(depth=1), CPU)
+    assert not any(path.exists() for path in left)
 
 
 def test_speed_is_measured_with_no_more_threads_than_the_container_has_cores(tmp_path, monkeypatch):

@@ -67,8 +67,9 @@ def _named(config: RunConfig) -> Iterator[None]:
         return
     try:
         yield
-    except RuntimeError as e:
-        raise ValueError(f"{what}: {str(e).partition(chr(10))[0]}") from e
+    except (RuntimeError, MemoryError) as e:  # a MemoryError has no message
+        reason = str(e).partition("\n")[0] or "there is too little memory"
+        raise ValueError(f"{what}: {reason}") from e
 
 
 def cost_of(config: RunConfig, data: Sequence[DataSet]) -> Cost:

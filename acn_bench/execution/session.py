@@ -14,7 +14,7 @@ from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, main_guard, runner, trial
+from acn_bench.execution import code_hash, estimate, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
 from acn_bench.execution.local import LocalExecutor
@@ -91,6 +91,7 @@ def prepare(
     data = _load(plan, options.data_root)
     configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
     _check(configs, data, options.world_size)
+    memory.check(configs, data, chip)
     trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))

@@ -1,6 +1,5 @@
 """Remove what killed processes left in a benchmark's folder."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,10 +9,9 @@ from filelock import Timeout
 
 from acn_bench.execution.job import Job
 from acn_bench.execution.locks import lock
-from acn_bench.run_folder import RunFolder
+from acn_bench.run_folder import PART, RunFolder, is_running
 
-# as `run_folder.atomic` and `records.stem` name them
-PART = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.part")
+# as `records.stem` names the files of a run
 OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?\.(json|safetensors)")
 
 
@@ -29,7 +27,7 @@ def remove_all(job: Job) -> None:
             remove_of_run(job.folder, stem)
     top = job.folder.folder
     for path in _parts(top, top / "failures", *_places(job.folder)):
-        if _stem(path) is None and not _is_running(_process(path)):
+        if _stem(path) is None and not is_running(path):
             _remove(path)
 
 
@@ -68,21 +66,6 @@ def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
     for path in folder.checkpoints.glob("*.safetensors"):
         if (folder.records / f"{path.stem}.json").exists():
             yield path
-
-
-def _process(part: Path) -> int:
-    """The process that wrote it."""
-    return int(part.name.split(".")[-2])
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):  # another user's; no number of a process
-        return True
-    return True
 
 
 def _remove(path: Path) -> None:

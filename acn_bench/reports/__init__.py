@@ -13,7 +13,7 @@ from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.reports.model import Report
 from acn_bench.reports.sections.section import ReportSection
-from acn_bench.run_folder import atomic
+from acn_bench.run_folder import atomic, remove_parts
 from acn_bench.wording import plural
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
@@ -61,6 +61,7 @@ def write(
     progress(f"comparing {plural(len(records), 'record')}")
     comparison = compare(records, card)
     page = render(comparison, "html", progress) if {"html", "pdf"} & set(formats) else ""
+    remove_parts(out, "report")
     paths: list[Path] = []
     notes: list[str] = []
     for name in dict.fromkeys(formats):

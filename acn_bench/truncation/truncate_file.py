@@ -53,6 +53,7 @@ def truncate(
     torch.set_num_threads(min(torch.get_num_threads(), cores()))  # torch knows no quotas
     flops, speed = measure(whole, cut, device)
 
+    run_folder.remove_parts(out.parent, out.stem)
     weights_file.write(cut, out, {CUT_FROM: weights.name})
     by_hand = choice.depth is not None
     note = Cut(

@@ -221,10 +221,11 @@ def test_a_header_of_larger_sizes_than_the_weights_is_refused(forged, name, fiel
         assert forged.built == []
 
 
-@pytest.mark.parametrize("depth", [4, 1_000_000, 2**53])
+@pytest.mark.parametrize("depth", [4, 10_000])
 def test_a_header_of_more_blocks_than_the_weights_is_refused(forged, depth):
     assert "of 3 before a cut" in forged(depth=depth)
     assert "and the weights have 3" in forged({"depth": depth}, depth=depth)
+    assert "expected `int` <= 10000" in forged({"depth": 1_000_000}, depth=depth).lower()
     assert forged.built == []
 
 

@@ -1,7 +1,8 @@
 """Every published record gives the same figures as when it was published.
 
-The expectation was written by the code before the package was reshaped (commit 8838d80); a definition that
-is changed on purpose is the only reason to write it anew: `python tests/reports/test_evidence.py`.
+Expectations were written when a folder was published; those of the Split CIFAR-100 folders, by the code before the
+package was reshaped (commit 8838d80). A definition that is changed on purpose is the only reason to write them anew:
+`python tests/reports/test_evidence.py`.
 """
 
 import json
