@@ -176,6 +176,15 @@ DATA: "Registry[DataSetInfo]" = Registry(
     },
 )
 
+# official files of corrupted test images, each of the data set whose name it adds "_c" to
+OFFICIAL: "Registry[DataSetInfo]" = Registry(
+    "set of official corruptions",
+    {
+        "cifar10_c": Entry("acn_bench.data.sets.cifar10_c:CIFAR10_C"),
+        "cifar100_c": Entry("acn_bench.data.sets.cifar100_c:CIFAR100_C"),
+    },
+)
+
 USER_DATA = Entry("acn_bench.data.streams:load")  # of a function that makes an Avalanche benchmark
 
 CORRUPTIONS: Registry[Any] = Registry(

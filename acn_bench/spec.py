@@ -245,6 +245,11 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
         raise NotImplementedError
 
     @property
+    def official_files(self) -> tuple[str, ...]:
+        """The names of sets of official corrupted images that a run reads after its data sets."""
+        return ()
+
+    @property
     def data_arguments(self) -> dict[str, Any]:
         """Arguments of the function that makes the data, where a function does."""
         return {}

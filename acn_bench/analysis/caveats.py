@@ -7,7 +7,7 @@ from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Difference, Group, kind_of
 from acn_bench.record import Record
-from acn_bench.registry import DATA
+from acn_bench.registry import DATA, OFFICIAL
 from acn_bench.result import DataProvenance
 from acn_bench.wording import listed, plural
 
@@ -44,7 +44,8 @@ def data_title(data: DataProvenance) -> str:
 
 def set_title(name: str) -> str:
     """The title of a data set; its name where it has none."""
-    return DATA.load(name).title if name in DATA else name
+    table = next((t for t in (DATA, OFFICIAL) if name in t), None)
+    return table.load(name).title if table else name
 
 
 def data_titles(record: Record) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from acn_bench import registry
 from acn_bench.data.data_set import DataSet
-from acn_bench.registry import DATA
+from acn_bench.registry import DATA, OFFICIAL
 from acn_bench.spec import Benchmark
 
 
@@ -18,7 +18,7 @@ def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None =
     Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
     (`errors.MissingData`), ValueError where a file is damaged.
     """
-    folder = (root or default_root()).expanduser().absolute()
+    folder = _folder(root)
     if ":" in name:
         stream: DataSet = registry.load(registry.USER_DATA.target)(name, folder, arguments or {})
         return stream
@@ -26,11 +26,22 @@ def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None =
     return data
 
 
+def official(name: str, root: Path | None = None) -> DataSet:
+    """The official files of that name, below `root` (default: `default_root()`). Raises as `load`."""
+    files: DataSet = registry.load(OFFICIAL.load(name).reader)(name, _folder(root))
+    return files
+
+
 def load_all(protocol: Benchmark, root: Path | None = None) -> list[DataSet]:
-    """All data sets of a protocol, in its order. Raises as `load`."""
-    return [load(name, root, protocol.data_arguments) for name in protocol.datasets]
+    """All data sets of a protocol, in its order, then its official files. Raises as `load`."""
+    data = [load(name, root, protocol.data_arguments) for name in protocol.datasets]
+    return data + [official(name, root) for name in protocol.official_files]
 
 
 def default_root() -> Path:
     """$ACN_BENCH_DATA, else ~/.cache/acn_bench."""
     return Path(os.environ.get("ACN_BENCH_DATA") or "~/.cache/acn_bench").expanduser()
+
+
+def _folder(root: Path | None) -> Path:
+    return (root or default_root()).expanduser().absolute()

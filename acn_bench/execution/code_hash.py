@@ -12,7 +12,7 @@ from pathlib import Path
 
 import acn_bench
 from acn_bench.config import RunConfig
-from acn_bench.registry import CORRUPTIONS, DATA, FAMILIES, KINDS, STRATEGIES, USER_DATA
+from acn_bench.registry import CORRUPTIONS, DATA, FAMILIES, KINDS, OFFICIAL, STRATEGIES, USER_DATA
 from acn_bench.spec import Backbone
 
 PACKAGE = Path(acn_bench.__file__).parent
@@ -39,6 +39,7 @@ def modules(config: RunConfig) -> list[str]:
     for name in protocol.datasets:
         reader = DATA.load(name).reader if name in DATA else USER_DATA.target
         names.append(reader.partition(":")[0])
+    names += [OFFICIAL.load(name).reader.partition(":")[0] for name in protocol.official_files]
     names += [CORRUPTIONS.entry(name).module for name in protocol.corruption_names]
     return names
 

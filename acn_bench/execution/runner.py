@@ -48,7 +48,7 @@ def run(
     data = loading.load_all(config.benchmark, data_root)
     fingerprint = joint_fingerprint(data)
     if fingerprint != config.fingerprint:
-        names = " or ".join(config.benchmark.datasets)
+        names = " or ".join(one.name for one in data)
         raise ValueError(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )

@@ -9,7 +9,7 @@ from acn_bench.benchmarks.robustness import measures
 from acn_bench.benchmarks.robustness.accuracy_row import ONE_PAIR, Accuracy, row
 from acn_bench.benchmarks.robustness.measures import Conditions
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
-from acn_bench.benchmarks.robustness.report import CONSTANTS
+from acn_bench.benchmarks.robustness.report import source
 from acn_bench.benchmarks.robustness.result import Scores
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.reports import views
@@ -40,7 +40,7 @@ def _table(comparison: Comparison, group: Group) -> Table:
     parts = [
         Rows(clean),
         Rows(noise, "Noise"),
-        Rows(common, "Common corruptions", CONSTANTS[spec.constants]),
+        Rows(common, "Common corruptions", source(spec)),
     ]
     aside = f"n = {views.runs(group)}"
     filled = tuple(part for part in parts if part.rows)

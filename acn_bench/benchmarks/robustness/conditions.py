@@ -1,6 +1,6 @@
 """The settings of a run -> the conditions of its test images: noise levels, and corruptions by severity."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,12 +10,16 @@ from torch import Tensor
 
 from acn_bench.backbones.patches import STD
 from acn_bench.benchmarks.robustness.spec import Constants, RobustnessConfig
+from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.corruptions import corrupt
+from acn_bench.data.images import ImageData
 from acn_bench.data.noise import eight_bits
 from acn_bench.registry import CORRUPTIONS
 
 # images (B, C, H, W) in [0, 1] and row numbers (B,) -> the network's input
 Change = Callable[[Tensor, Tensor], Tensor]
+# the clean images, and the files of corrupted ones where they are official
+Data = Sequence[ImageData | CorruptedImages]
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,38 @@ def noise_conditions(config: RobustnessConfig) -> Iterator[Condition]:
             yield Condition(name, level, _noise(config, name, level))
 
 
-def common_conditions(config: RobustnessConfig) -> Iterator[Condition]:
-    """The common corruptions at each severity, in the card's order."""
+def common_conditions(
+    config: RobustnessConfig, files: CorruptedImages | None = None
+) -> Iterator[Condition]:
+    """The common corruptions at each severity, in the card's order; `files` hold the images of official ones."""
     for name in config.benchmark.common:
         for severity in config.benchmark.severities:
-            yield Condition(name, float(severity), _common(config, name, severity))
+            change = _official(files, name, severity) if files else _common(config, name, severity)
+            yield Condition(name, float(severity), change)
 
 
-def check(config: RobustnessConfig, shape: tuple[int, int, int]) -> None:
-    """Corrupt one grey image (C, H, W) by each corruption. Raises ValueError where one cannot take it."""
+def clean(data: Data) -> ImageData:
+    """The images that the network is trained on."""
+    (images,) = (one for one in data if isinstance(one, ImageData))
+    return images
+
+
+def official(data: Data) -> CorruptedImages | None:
+    """The files of corrupted images, if they are official."""
+    return next((one for one in data if not isinstance(one, ImageData)), None)
+
+
+def check(config: RobustnessConfig, data: Data) -> None:
+    """Corrupt one grey image by each corruption; of official ones, look for the file.
+
+    Raises ValueError where a corruption cannot take the images, LookupError where a file is absent.
+    """
+    files = official(data)
     for name in config.benchmark.common:
-        _check(name, config.benchmark.constants, shape)
+        if files:
+            files.require(name)
+        else:
+            _check(name, config.benchmark.constants, clean(data).image_shape)
 
 
 @lru_cache  # all runs of a plan have the same images
@@ -75,3 +100,8 @@ def _noise(config: RobustnessConfig, name: str, level: float) -> Change:
 def _common(config: RobustnessConfig, name: str, severity: int) -> Change:
     constants, seed = config.benchmark.constants, config.seeds.noise
     return lambda images, rows: corrupt(images, name, severity, constants, seed, rows)
+
+
+def _official(files: CorruptedImages, name: str, severity: int) -> Change:
+    """The file's image of a row stands in place of the clean one."""
+    return lambda images, rows: files.pixels(name, severity, rows).to(images).div_(255)

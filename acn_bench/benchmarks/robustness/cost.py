@@ -1,11 +1,9 @@
 """A robustness run and its data -> its estimated work, in images trained."""
 
-from collections.abc import Sequence
-
 from acn_bench.benchmarks.robustness import conditions
+from acn_bench.benchmarks.robustness.conditions import Data
 from acn_bench.benchmarks.robustness.spec import RobustnessConfig
 from acn_bench.benchmarks.run import Cost
-from acn_bench.data.images import ImageData
 from acn_bench.data.split import whole
 from acn_bench.evaluation import attack_cost
 from acn_bench.evaluation.cost import EVALUATED
@@ -13,23 +11,24 @@ from acn_bench.evaluation.cost import EVALUATED
 CORRUPTED = 6e-8  # seconds a pixel of a common corruption, mean of the 15, on one thread
 
 
-def check(config: RobustnessConfig, data: Sequence[ImageData]) -> None:
-    """Raise ValueError if a class has too few rows to hold some out, or if a corruption or an attack cannot take the data.
+def check(config: RobustnessConfig, data: Data) -> None:
+    """Raise ValueError if a class has too few rows to hold some out, an attack needs more, or as `conditions.check`.
 
     Raise LookupError where an attack is wanted and pyautoattack is missing.
     """
-    whole(data[0], config.benchmark.validation, config.seeds.data)
-    conditions.check(config, data[0].image_shape)
+    whole(conditions.clean(data), config.benchmark.validation, config.seeds.data)
+    conditions.check(config, data)
     if config.benchmark.linf is not None:
         attack_cost.require_installed()
-        attack_cost.targets_of(len(data[0].class_names))
+        attack_cost.targets_of(len(conditions.clean(data).class_names))
 
 
-def cost(config: RobustnessConfig, data: Sequence[ImageData]) -> Cost:
+def cost(config: RobustnessConfig, data: Data) -> Cost:
     """The work of the run, if it is trained for all epochs; corrupting images counts in seconds."""
-    protocol, (images,) = config.benchmark, data
+    protocol, images = config.benchmark, conditions.clean(data)
     _, height, width = images.image_shape
-    corrupted = len(protocol.common) * len(protocol.severities) * len(images.test_labels)
+    made = 0 if protocol.official else len(protocol.common) * len(protocol.severities)
+    corrupted = made * len(images.test_labels)
     return Cost(
         images=work(config, data),
         batch_size=protocol.batch_size,
@@ -38,10 +37,10 @@ def cost(config: RobustnessConfig, data: Sequence[ImageData]) -> Cost:
     )
 
 
-def work(config: RobustnessConfig, data: Sequence[ImageData]) -> float:
+def work(config: RobustnessConfig, data: Data) -> float:
     """Images trained, plus images evaluated at their cost in images trained: clean and under each condition."""
     protocol = config.benchmark
-    rows, tests = len(data[0].train_labels), len(data[0].test_labels)
+    rows, tests = conditions.clean(data).counts
     held_out = protocol.validation * rows
     trained = protocol.epochs * (rows - held_out)
     checked = protocol.epochs * protocol.checks_per_epoch * held_out
@@ -49,11 +48,11 @@ def work(config: RobustnessConfig, data: Sequence[ImageData]) -> float:
     return trained + EVALUATED * (checked + at_the_end) + attack_work(config, data)
 
 
-def attack_work(config: RobustnessConfig, data: Sequence[ImageData]) -> float:
+def attack_work(config: RobustnessConfig, data: Data) -> float:
     """The most work that the attack and the search for gradient masking may need, in images trained."""
-    attack = config.benchmark.linf
+    attack, images = config.benchmark.linf, conditions.clean(data)
     if attack is None:
         return 0.0
-    most = attack_cost.most_passes(attack, len(data[0].class_names))
+    most = attack_cost.most_passes(attack, len(images.class_names))
     passes = most + attack_cost.check_passes(attack)
-    return config.benchmark.attacked(len(data[0].test_labels)) * passes.trained_images
+    return config.benchmark.attacked(len(images.test_labels)) * passes.trained_images

@@ -21,6 +21,7 @@ from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.data.batches import Rows
+from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.generators import preserved_generators
 from acn_bench.data.images import ImageData
 from acn_bench.data.split import whole
@@ -33,7 +34,7 @@ from acn_bench.training.network import one_head
 from acn_bench.training.schemes import scheme
 
 
-def measure(run: Run[RobustnessSpec, ImageData]) -> RunOutput:
+def measure(run: Run[RobustnessSpec, ImageData | CorruptedImages]) -> RunOutput:
     """Run the protocol.
 
     Raises ValueError if data and protocol do not fit, DivergedError if the loss is nan or infinite.
@@ -45,10 +46,11 @@ def measure(run: Run[RobustnessSpec, ImageData]) -> RunOutput:
 class RobustnessRun:
     """The parts of one run; `measure` reads as the protocol."""
 
-    def __init__(self, run: Run[RobustnessSpec, ImageData]) -> None:
-        config, (data,), device = run.config, run.data, run.device
+    def __init__(self, run: Run[RobustnessSpec, ImageData | CorruptedImages]) -> None:
+        config, data, device = run.config, conditions.clean(run.data), run.device
         self.config, self.protocol, self.device, self.data = config, config.benchmark, device, data
-        conditions.check(config, data.image_shape)
+        conditions.check(config, run.data)
+        self.official = conditions.official(run.data)
         self.split = whole(data, self.protocol.validation, config.seeds.data)
         self.rows = Rows(
             torch.cat([data.train_images, data.test_images]).to(device),
@@ -83,7 +85,9 @@ class RobustnessRun:
         validation = self.evaluation.predictions(self.held_out_rows)
         clean = self._test(None)
         noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
-        corruptions = [self._corrupted(c) for c in conditions.common_conditions(self.config)]
+        corruptions = [
+            self._corrupted(c) for c in conditions.common_conditions(self.config, self.official)
+        ]
         self._check_end()
         attack = self._attack()  # last: its passes have gradients, and are no training
 
@@ -188,7 +192,8 @@ class RobustnessRun:
     def _check_end(self) -> None:
         """Check the measurements by repeating those of held-out rows, clean and under a condition; count images."""
         noise = list(conditions.noise_conditions(self.config))[-1:]
-        common = list(conditions.common_conditions(self.config))[-1:]
+        # official files hold test images alone
+        common = [] if self.official else list(conditions.common_conditions(self.config))[-1:]
 
         def held_out(reverse: bool, at_once: int | None) -> list[Correct]:
             rows = self.held_out_rows.flip(0) if reverse else self.held_out_rows

@@ -8,14 +8,23 @@ from acn_bench.benchmarks.robustness import attack_metrics, attack_report, measu
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.spec import SETS, RobustnessConfig, RobustnessSpec
 from acn_bench.data.data_set import DataSet
+from acn_bench.registry import OFFICIAL
 from acn_bench.wording import each, plural
 
 SIMILAR = 0.01  # arms whose clean accuracies differ by more are dissimilar
 TABLE_2 = (0.01, 0.05, 0.1)  # salt and pepper of the ACN paper
 CONSTANTS = {
     "cifar_c": "corruptions by the CIFAR-C formulas, made here",
-    "imagenet_c": "corruptions by the ImageNet-C formulas, made here",
+    "imagenet_c": "corruptions by the ImageNet-C formulas, made here (the official ImageNet-C files are JPEG-compressed "
+    "once more)",
 }
+
+
+def source(spec: RobustnessSpec) -> str:
+    """Where the corrupted images come from."""
+    if not spec.official:
+        return CONSTANTS[spec.constants]
+    return f"{OFFICIAL.load(spec.files).title}, the official files"
 
 
 # ---------------------------------------------------------------- one run
@@ -45,7 +54,8 @@ def _corruptions(spec: RobustnessSpec) -> list[str]:
     if not spec.common:
         return []
     severities = ", ".join(map(str, spec.severities))
-    return [f"{plural(len(spec.common), 'corruption')} at severity {severities}"]
+    files = f" of {OFFICIAL.load(spec.files).title}" if spec.official else ""
+    return [f"{plural(len(spec.common), 'corruption')}{files} at severity {severities}"]
 
 
 def summary(record: RobustnessRecord) -> str:
@@ -80,7 +90,7 @@ def not_comparable(config: RobustnessConfig, data: Sequence[DataSet]) -> list[st
 def _corruptions_not_comparable(spec: RobustnessSpec) -> list[str]:
     if not spec.common:
         return []
-    reasons = [f"{CONSTANTS[spec.constants]}: not the official files"]
+    reasons = [] if spec.official else [f"{CONSTANTS[spec.constants]}: not the official files"]
     missing = [name for name in SETS["common15"] if name not in spec.common]
     if missing:
         reasons.append(f"{len(missing)} of the 15 common corruptions were not measured")
@@ -170,7 +180,7 @@ def _noise_setting(spec: RobustnessSpec) -> str:
 def _corruption_setting(spec: RobustnessSpec) -> str:
     names = wording.listed([wording.key(name) for name in spec.common])
     severities = wording.listed([str(s) for s in spec.severities])
-    return f"{CONSTANTS[spec.constants]}: {names}; severities {severities}"
+    return f"{source(spec)}: {names}; severities {severities}"
 
 
 def chance_level(record: RobustnessRecord) -> str:

@@ -15,7 +15,7 @@ from acn_bench.evaluation.attack_cost import (
     AttackName,
     epsilon_of,
 )
-from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, closest
+from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, OFFICIAL, closest
 from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Share, Strategy
 
 Constants = Literal["cifar_c", "imagenet_c"]
@@ -53,7 +53,10 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     noise_per_value: bool = False  # salt and pepper: a share of the values, not of the pixels
     corruptions: str | tuple[str, ...] = ()  # names, "common15" or "all19"
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
-    constants: Constants = "cifar_c"
+    constants: Constants = "cifar_c"  # of corruptions that are made here
+    official: bool = (
+        False  # read the corrupted images from the official files; nothing is made here
+    )
     attack: Literal["none", "linf"] = "none"  # on clean test images, at full depth
     attack_method: AttackName = "standard"  # apgd: APGD-CE and APGD-T alone, a fifth of the passes
     epsilon: str | float = EPSILON  # of pixels in [0, 1]: a number, or a fraction such as 8/255
@@ -80,6 +83,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
         for name, levels in self.noise.items():
             _check_noise(name, levels)
         self._check_noise_options()
+        self._check_official()
 
     def _check_noise_options(self) -> None:
         if self.noise_quantise and not self.noise_clip:
@@ -100,6 +104,27 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
                 f'{changed[0]} needs an attack: --attack linf, or attack = "linf" in the card'
             )
 
+    def _check_official(self) -> None:
+        if not self.official:
+            return
+        if self.files not in OFFICIAL:
+            known = " and ".join(name.removesuffix("_c") for name in OFFICIAL)
+            raise ValueError(
+                f"official: files of corrupted images are known of {known}, not of {shorten(self.data)}; "
+                "official=false makes the corruptions from the clean images"
+            )
+        if self.constants != "cifar_c":
+            raise ValueError(
+                f"official files have constants of their own: leave out constants={self.constants}"
+            )
+        if not self.corruptions:
+            raise ValueError("official files are of corruptions, and corruptions is empty")
+
+    @property
+    def files(self) -> str:
+        """The name that official files of corrupted images have, of these data."""
+        return f"{self.data}_c"
+
     @property
     def common(self) -> tuple[str, ...]:
         """The corruptions by name."""
@@ -111,8 +136,13 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
         return (self.data,)
 
     @property
+    def official_files(self) -> tuple[str, ...]:
+        return (self.files,) if self.official else ()
+
+    @property
     def corruption_names(self) -> tuple[str, ...]:
-        return (*self.noise, *self.common)
+        """Those that are made here."""
+        return (*self.noise, *(() if self.official else self.common))
 
     @property
     def conditions(self) -> int:

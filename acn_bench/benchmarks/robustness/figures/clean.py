@@ -18,10 +18,8 @@ _CAPTION = (
     "images. On the light line, where a panel reaches it, nothing is lost to corruption; of two dots of the same height "
     "the one further right lost more. Each panel has its own scale."
 )
-_PUBLISHED = (
-    f" Grey: published models at the same corruptions and severities, on the official files ({leaderboard.SOURCE}); "
-    "the corruptions of our dots are made here by the same formulas."
-)
+_PUBLISHED = f" Grey: published models at the same corruptions and severities, on the official files ({leaderboard.SOURCE})"
+_MADE = "; the corruptions of our dots are made here by the same formulas"
 
 Point = tuple[float, float]  # (clean, corrupted) accuracy, in %
 
@@ -30,7 +28,10 @@ def draw(comparison: Comparison) -> Figure | None:
     """One panel a group, one dot a seed."""
     groups = [g for g in comparison.groups if any(r.result.corruptions for r in g.records)]
     parts = tuple(_part(chunk) for chunk in style.chunks(groups, 12))
-    caption = _CAPTION + (_PUBLISHED if any(map(published, groups)) else "")
+    caption = _CAPTION
+    if compared := [g for g in groups if published(g)]:
+        made = any(not g.config.benchmark.official for g in compared)
+        caption += f"{_PUBLISHED}{_MADE if made else ''}."
     title = "Corrupted against clean accuracy"
     return Figure("clean", title, caption, parts) if parts else None
 

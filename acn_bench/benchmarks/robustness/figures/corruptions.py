@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Difference, Group
-from acn_bench.benchmarks.robustness.report import CONSTANTS
+from acn_bench.benchmarks.robustness.report import source
 from acn_bench.reports.figures import grid, style
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.style import DIVERGING, INK
@@ -27,7 +27,7 @@ def draw(comparison: Comparison) -> Figure | None:
     cells = [differences(group) for group in groups]
     reach = max([0.01, *(abs(d.mean) for rows in cells for row in rows for d in row if d)])
     parts = tuple(_heat(group, rows, reach) for group, rows in zip(groups, cells, strict=True))
-    made = sorted({CONSTANTS[g.config.benchmark.constants] for g in groups})
+    made = sorted({source(g.config.benchmark) for g in groups})
     caption = f"{_HEAT} Shown are {' and '.join(made)}."
     return Figure("corruptions", "AC − residual by corruption", caption, parts) if parts else None
 
