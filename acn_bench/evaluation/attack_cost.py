@@ -73,9 +73,8 @@ class Attack:
     def title(self) -> str:
         """For a report: `AutoAttack (standard), Linf, ε = 8/255`."""
         shorter = f", {self.iterations} iterations, {self.queries} queries"
-        epsilon = Fraction(self.epsilon * 255).limit_denominator(100)
-        exact = epsilon.denominator == 1 and abs(self.epsilon * 255 - epsilon) < 1e-6
-        level = f"{epsilon}/255" if exact else f"{self.epsilon:g}"
+        named = epsilon_name(self.epsilon)
+        level = named if isinstance(named, str) else f"{named:g}"
         return f"{TITLES[self.name]}, Linf, ε = {level}{'' if self.as_published else shorter}"
 
 
@@ -90,6 +89,13 @@ def epsilon_of(text: str | float) -> float:
     if not isfinite(value) or not 0 < value <= 1:
         raise ValueError(f"epsilon must lie in (0, 1], as images do, not {text}; 8/255 is usual")
     return value
+
+
+def epsilon_name(text: str | float) -> str | float:
+    """ε in one form for all its spellings: `8/255` as text, other values as a number. Raises as `epsilon_of`."""
+    value = epsilon_of(text)
+    steps = round(value * 255)
+    return f"{steps}/255" if steps and steps / 255 == value else value
 
 
 def require_installed() -> None:

@@ -163,7 +163,9 @@ def planned(*settings):
 def test_an_attack_is_a_setting_of_the_command_line_and_a_fraction_is_its_number():
     runs = planned("epsilon=8/255", "attack=linf", "attack_method=apgd")
     assert {r.benchmark.linf for r in runs} == {Attack("apgd", 8 / 255)}
-    assert {r.benchmark.epsilon for r in planned("attack=linf", "epsilon=4/255,0.1")} == {4 / 255, 0.1}  # fmt: skip
+    swept = planned("attack=linf", "epsilon=4/255,0.1")
+    assert {r.benchmark.linf.epsilon for r in swept} == {4 / 255, 0.1}
+    assert {r.benchmark.epsilon for r in swept} == {"4/255", 0.1}  # as a report names them
     with pytest.raises(ValueError, match=r"epsilon=8/x: epsilon must be a number or a fraction"):
         planned("attack=linf", "epsilon=8/x")
     with pytest.raises(ValueError, match=r"epsilon must lie in \(0, 1\].*not 8"):
@@ -179,8 +181,9 @@ def test_an_option_of_an_attack_that_is_off_is_refused():
 
 def test_settings_without_an_attack_keep_their_run_id_and_execute_none_of_its_files():
     assert config(PLAIN).run_id == "ac_mixer-plain-d2-s0-987c4d34"
-    as_text, as_number = config(epsilon="4/255"), config(epsilon=4 / 255)
-    assert as_text.run_id == as_number.run_id != config().run_id
+    spellings = ("4/255", 4 / 255, "8/510", str(4 / 255))
+    assert len({config(epsilon=e).run_id for e in spellings}) == 1
+    assert config(epsilon="4/255").run_id != config().run_id == config(epsilon=8 / 255).run_id
 
     def files(made):
         found = code_hash.closure(frozenset(code_hash.modules(made)), code_hash.PACKAGE)

@@ -8,11 +8,11 @@ from acn_bench.benchmarks import image_training
 from acn_bench.config import RunConfig
 from acn_bench.errors import shorten
 from acn_bench.evaluation.attack_cost import (
-    EPSILON,
     ITERATIONS,
     QUERIES,
     Attack,
     AttackName,
+    epsilon_name,
     epsilon_of,
 )
 from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, OFFICIAL, closest
@@ -59,14 +59,14 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     )
     attack: Literal["none", "linf"] = "none"  # on clean test images, at full depth
     attack_method: AttackName = "standard"  # apgd: APGD-CE and APGD-T alone, a fifth of the passes
-    epsilon: str | float = EPSILON  # of pixels in [0, 1]: a number, or a fraction such as 8/255
+    epsilon: str | float = "8/255"  # of pixels in [0, 1]: a number, or a fraction such as 8/255
     attack_images: Count = 1000  # the first test images by row; all of them where there are fewer
     attack_iterations: Count = ITERATIONS  # of APGD and FAB; fewer than AutoAttack's are weaker
     attack_queries: Count = QUERIES  # of Square; likewise
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown corruption, an impossible level, and options that exclude each other."""
-        msgspec.structs.force_setattr(self, "epsilon", epsilon_of(self.epsilon))  # one run_id
+        msgspec.structs.force_setattr(self, "epsilon", epsilon_name(self.epsilon))  # one run_id
         named = self.corruptions
         if isinstance(named, str):  # a record names each corruption: a set may grow
             named = SETS.get(named, (named,))
