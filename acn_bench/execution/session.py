@@ -127,6 +127,8 @@ def _load(plan: UnresolvedPlan, root: Path | None) -> Data:
     try:
         return loading.load_all(plan.benchmark, root)
     except MissingData as e:
+        if plan.benchmark.official_files:  # the substitute has none
+            raise LookupError(f"{e}, in a benchmark that reads no official files") from e
         raise MissingData(str(e), DATA.load(plan.benchmark.datasets[0]).embedded) from e
 
 

@@ -18,7 +18,8 @@ from acn_bench.benchmarks.run import Run
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import cifar, images, loading
 from acn_bench.data.corruptions import corrupt
-from acn_bench.execution import code_hash
+from acn_bench.errors import MissingData
+from acn_bench.execution import code_hash, session
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
 from acn_bench.registry import COMMON
@@ -38,8 +39,8 @@ CONFIG = RunConfig(
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A data root: digits as CIFAR-10, and CIFAR-10-C made of its test images."""
+def data(tmp_path_factory):
+    """Digits as CIFAR-10, and CIFAR-10-C made of its test images."""
     digits = images.load("digits10")
     train = torch.cat([(digits.train_labels == c).nonzero().squeeze(1)[:20] for c in range(10)])
     data = replace(
@@ -57,12 +58,7 @@ def root(tmp_path_factory):
     np.save(folder / "labels.npy", np.tile(data.test_labels.numpy(), 5))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cifar, "load", lambda *_: data)
-        yield root
-
-
-@pytest.fixture(scope="module")
-def data(root):
-    return loading.load_all(PROTOCOL, root)
+        return loading.load_all(PROTOCOL, root)
 
 
 def test_the_network_sees_the_images_of_the_files_by_their_row(data):
@@ -141,8 +137,16 @@ def test_a_card_reads_the_15_official_files_of_its_data(name):
     assert spec.datasets == (name.removesuffix("_c"),)
     assert spec.common == COMMON
     assert spec.conditions == 75
-    with pytest.raises(ValueError, match=r"official: .* not of 'digits10'; official=false makes"):
+    with pytest.raises(ValueError, match=r"official: .* not of 'digits10'; the benchmark noise"):
         unresolved(catalog.benchmark(name), Choices(data="digits10"))
+
+
+def test_absent_clean_images_are_not_replaced_by_data_without_official_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACN_BENCH_OFFLINE", "1")
+    plan = unresolved(catalog.benchmark("cifar10_c"), Choices())
+    with pytest.raises(LookupError, match=r"digits10 in its place, in a benchmark that ") as e:
+        session._load(plan, tmp_path)
+    assert not isinstance(e.value, MissingData)  # to which the command line adds `--data digits10`
 
 
 def test_official_files_are_no_data_to_train_on(tmp_path):

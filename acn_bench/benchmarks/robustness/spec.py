@@ -111,7 +111,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
             known = " and ".join(name.removesuffix("_c") for name in OFFICIAL)
             raise ValueError(
                 f"official: files of corrupted images are known of {known}, not of {shorten(self.data)}; "
-                "official=false makes the corruptions from the clean images"
+                "the benchmark noise_cifar10 makes corruptions of any images"
             )
         if self.constants != "cifar_c":
             raise ValueError(
