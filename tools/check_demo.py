@@ -7,6 +7,7 @@ If nothing is learned, or nothing forgotten, comparisons of strategies mean noth
 
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
@@ -28,17 +29,7 @@ def main(folder: Path) -> str:
     arms = defaultdict(list)
     for record in _latest(loaded):
         arms[record.config.strategy.name, record.config.backbone.name].append(record)
-    failures = []
-    print(f"{'strategy':<10} {'backbone':<24} {'seeds':>5} {'learned':>8} {'forgotten':>9}")
-    for (strategy, backbone), runs in sorted(arms.items()):
-        learned = _mean([metrics.learning_accuracy(r.result.accuracy) for r in runs])
-        forgotten = _mean([metrics.forgetting(r.result.accuracy) for r in runs])
-        figures = f"{_percent(learned):>8} {_percent(forgotten):>9}"
-        print(f"{strategy:<10} {backbone:<24} {len(runs):>5} {figures}")
-        if strategy != "joint" and (learned is None or learned < LEARNED):
-            failures.append(f"{strategy} {backbone} learned {_percent(learned)}, not {LEARNED:.0%}")
-        if strategy == "naive" and (forgotten is None or forgotten < FORGOTTEN):
-            failures.append(f"naive {backbone} forgot {_percent(forgotten)}, not {FORGOTTEN:.0%}")
+    failures = [*_shown(arms)]
     report = folder / "report.html"
     if not report.is_file():
         failures.append(f"there is no report at {report}")
@@ -46,15 +37,36 @@ def main(folder: Path) -> str:
     return "; ".join(failures)
 
 
+def _shown(arms: dict[tuple[str, str], list[RunRecord]]) -> Iterator[str]:
+    """Print the figures of each arm; yield what they do not show."""
+    print(f"{'strategy':<10} {'backbone':<24} {'seeds':>5} {'learned':>8} {'forgotten':>9}")
+    for (strategy, backbone), runs in sorted(arms.items()):
+        learned = _mean([metrics.learning_accuracy(r.result.accuracy) for r in runs])
+        forgotten = _mean([metrics.forgetting(r.result.accuracy) for r in runs])
+        figures = f"{_percent(learned):>8} {_percent(forgotten):>9}"
+        print(f"{strategy:<10} {backbone:<24} {len(runs):>5} {figures}")
+        if strategy != "joint" and (learned is None or learned < LEARNED):
+            yield f"{strategy} {backbone} learned {_percent(learned)}, not {LEARNED:.0%}"
+        if strategy == "naive" and (forgotten is None or forgotten < FORGOTTEN):
+            yield f"naive {backbone} forgot {_percent(forgotten)}, not {FORGOTTEN:.0%}"
+    if not any(strategy == "naive" for strategy, _ in arms):
+        yield "there is no run of naive, which forgets"
+
+
 def _latest(loaded: list[RunRecord]) -> list[RunRecord]:
-    """The records with the newest one's protocol and code; older code may have left others."""
-    newest = max(loaded, key=lambda r: r.provenance.time)
+    """The records with the newest one's protocol, of each strategy and backbone those of its newest code."""
+    newest = {(r.config.strategy, r.config.backbone): r for r in sorted(loaded, key=_time)}
+    protocol = max(loaded, key=_time).config.benchmark
     return [
         r
         for r in loaded
-        if r.provenance.code == newest.provenance.code
-        and r.config.benchmark == newest.config.benchmark
+        if r.provenance.code == newest[r.config.strategy, r.config.backbone].provenance.code
+        and r.config.benchmark == protocol
     ]
+
+
+def _time(record: RunRecord) -> str:
+    return record.provenance.time
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Difference, Group, kind_of
+from acn_bench.analysis.labels import mixed_codes
 from acn_bench.record import Record
 from acn_bench.registry import DATA, OFFICIAL
 from acn_bench.result import DataProvenance
@@ -104,8 +105,8 @@ def _mixed(records: Sequence[Record]) -> Iterator[str]:
         versions = sorted({r.provenance.versions.get(package, "none") for r in records})
         if len(versions) > 1:
             yield f"Runs used different versions of {package}: {listed(versions)}."
-    codes = sorted({r.provenance.code[:8] for r in records})
-    if len(codes) > 1:
+    codes = sorted({code for found in mixed_codes(records).values() for code in found})
+    if codes:
         yield f"Runs are of different code, each in a group of its own: {listed(codes)}."
 
 

@@ -269,7 +269,7 @@ def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]
     strategy = records[0].config.strategy
     if strategy is not None and strategy.at_once:
         joint = {}
-    shared = _identity(records[0], but="strategy.") if joint else b""
+    shared = _but_strategy(records[0]) if joint else b""
     residual = {_seeds(r): r for r in parted.get("residual", [])}
     arms = {}
     for name in sorted(parted, key=arm_order):
@@ -280,17 +280,20 @@ def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]
 
 
 def _joint(records: Sequence[Record]) -> dict[Run, Record]:
-    """Joint training, by all that its runs share with those of a strategy."""
-    return {_but_strategy(r): r for r in records if (s := r.config.strategy) and s.at_once}
+    """Joint training, by all that its runs share with those of a strategy; the newest where there are several."""
+    made = sorted(records, key=lambda r: r.provenance.time)
+    joint = [r for r in made if (s := r.config.strategy) and s.at_once]
+    return {(_but_strategy(r), _arm(r), _seeds(r)): r for r in joint}
 
 
-def _but_strategy(record: Record) -> Run:
-    return _identity(record, but="strategy."), _arm(record), _seeds(record)
+def _but_strategy(record: Record) -> bytes:
+    """All settings but the strategy's, and but the code: each strategy has files of its own."""
+    return _identity(record, but=("strategy.", "code"))
 
 
-def _identity(record: Record, but: str = "") -> bytes:
+def _identity(record: Record, but: str | tuple[str, ...] = ()) -> bytes:
     """All settings but those whose names begin with `but`."""
-    shared = {n: v for n, v in labels.settings(record).items() if not (but and n.startswith(but))}
+    shared = {n: v for n, v in labels.settings(record).items() if not n.startswith(but)}
     return msgspec.json.encode(shared, order="deterministic")
 
 

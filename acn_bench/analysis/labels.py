@@ -14,6 +14,28 @@ def settings(record: Record) -> dict[str, Any]:
     return _flat_settings(record.config) | {"code": record.provenance.code[:8]}
 
 
+def mixed_codes(records: Iterable[Record]) -> dict[tuple[object, ...], set[str]]:
+    """Runs that should execute the same files, and the several codes that they have: an edit lies between them.
+
+    A run's code is of its kind, strategy, family, data and corruptions (`execution.code_hash`); other runs have other
+    code for that alone.
+    """
+    codes: dict[tuple[object, ...], set[str]] = {}
+    for record in records:
+        codes.setdefault(_executed(record.config), set()).add(record.provenance.code[:8])
+    return {executed: found for executed, found in codes.items() if len(found) > 1}
+
+
+def _executed(config: RunConfig) -> tuple[object, ...]:
+    """What decides which files a run executes."""
+    benchmark, strategy = config.benchmark, config.strategy
+    method = strategy.__struct_config__.tag if strategy else None
+    return (
+        *(benchmark.kind, method, config.backbone.family),
+        *(benchmark.datasets, benchmark.corruption_names),
+    )
+
+
 def _flat_settings(config: RunConfig) -> dict[str, Any]:
     raw = msgspec.to_builtins(config)
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
@@ -51,6 +73,10 @@ def _flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def named(examples: dict[bytes, Record]) -> dict[bytes, tuple[str, str]]:
     """For each group its label and, where more settings differ than a label can hold, all of them."""
     flats = {key: settings(record) for key, record in examples.items()}
+    mixed = mixed_codes(examples.values())
+    for key, record in examples.items():
+        if _executed(record.config) not in mixed:
+            del flats[key]["code"]
     varied = _varied(flats.values())
     families = {record.config.backbone.family for record in examples.values()}
     others = {key: _settings(flat, varied - _depths(flat)) for key, flat in flats.items()}

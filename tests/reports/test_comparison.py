@@ -372,6 +372,31 @@ def test_arms_of_different_code_are_no_pair_and_the_other_code_is_named(record, 
     assert any("AC not run with this code (bbbbbbbb) but with aaaaaaaa" in s for s in result)
 
 
+def test_strategies_have_code_of_their_own_and_no_label_or_caveat_names_it(record):
+    codes = {"naive": "aaaaaaaa", "si": "bbbbbbbb"}
+    made = [record(s, w, code=code) for s, code in codes.items() for w in ("ac", "residual")]
+    comparison = compare(made)
+
+    assert [group.label for group in comparison.groups] == ["naive · plain", "si · plain"]
+    assert not any("different code" in sentence for sentence in caveats(comparison))
+
+
+def test_code_that_was_edited_between_two_depths_is_named_at_both(record):
+    made = [record(depth=5, code="aaaaaaaa"), record(depth=10, code="bbbbbbbb")]
+    comparison = compare([*made, record("si", code="cccccccc")])
+
+    labels = [group.label for group in comparison.groups]
+    assert [label.partition(" · code ")[2] for label in labels if "naive" in label] == [
+        "aaaaaaaa",
+        "bbbbbbbb",
+    ]
+    assert not any("cccccccc" in label for label in labels)
+    assert any(
+        "different code, each in a group of its own: aaaaaaaa and bbbbbbbb." in s
+        for s in caveats(comparison)
+    )
+
+
 def test_ten_seeds_from_ten_places_are_ten_pairs(record):
     made = [
         record(wiring=w, seed=s, provenance={"device": f"machine {s}"})

@@ -101,7 +101,29 @@ def test_intransigence_is_against_joint_training_of_the_same_wiring_and_seed(rec
     assert entry.notes == ("not defined for joint · plain: this is joint training",)
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"depth": 10}, {"code": "0ther0000000"}])
+def test_the_newest_joint_training_is_the_reference_whatever_files_its_strategy_has(record):
+    """A run's code is a hash of its strategy's files too, so that no two strategies share it."""
+    ends = [[None, None, None], [None, None, None], [0.85, 0.8, 0.95]]
+    old, new = (
+        record(
+            "joint",
+            experiences=3,
+            code=code,
+            provenance={"time": time},
+            result={"accuracy": [*ends[:2], [0.85, 0.8, last]]},
+        )
+        for code, time, last in (
+            ("bbbbbbbb", "2026-01-01T00:00:00+00:00", 0.5),
+            ("cccccccc", "2026-01-02T00:00:00+00:00", 0.95),
+        )
+    )
+    for made in ([old, new], [new, old]):
+        groups = compare([of_matrix(record, C), *made]).groups
+        naive = next(g for g in groups if g.strategy == "naive")
+        assert naive.cell("ac", "intransigence").mean == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"depth": 10}])
 def test_joint_training_of_something_else_is_no_reference(record, other):
     comparison = compare([record(), record("joint", **other)])
 

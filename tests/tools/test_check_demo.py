@@ -24,6 +24,10 @@ def countable(record):
     return replace(record, result=result)
 
 
+def with_code(record, code):
+    return replace(record, provenance=replace(record.provenance, code=code))
+
+
 def checked(root, folder, made, *, report=True):
     """The check of a demonstration that left these records: exit code, what it printed, what it missed."""
     for record in made:
@@ -38,7 +42,9 @@ def checked(root, folder, made, *, report=True):
 def test_a_stream_that_is_learned_and_forgotten_is_enough_and_the_report_is_named(
     root, tmp_path, made
 ):
-    code, printed, missed = checked(root, tmp_path, made(("naive", "si", "joint"), experiences=3))
+    strategies = ("naive", "si", "joint")  # each has files of its own
+    runs = [with_code(r, r.config.strategy.name) for r in made(strategies, experiences=3)]
+    code, printed, missed = checked(root, tmp_path, runs)
     assert (code, missed) == (0, "")
     assert printed.count("ac_mixer:plain") == printed.count("residual_mixer:plain") == 3
     assert printed.endswith(f"Report: {tmp_path / 'report.html'}\n")
