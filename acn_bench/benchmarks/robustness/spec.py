@@ -54,9 +54,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     corruptions: str | tuple[str, ...] = ()  # names, "common15" or "all19"
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
     constants: Constants = "cifar_c"  # of corruptions that are made here
-    official: bool = (
-        False  # read the corrupted images from the official files; nothing is made here
-    )
+    official: bool = False  # corrupted images are read from the official files, not made here
     attack: Literal["none", "linf"] = "none"  # on clean test images, at full depth
     attack_method: AttackName = "standard"  # apgd: APGD-CE and APGD-T alone, a fifth of the passes
     epsilon: str | float = "8/255"  # of pixels in [0, 1]: a number, or a fraction such as 8/255
