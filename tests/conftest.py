@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def _forkserver() -> BaseContext:
     """Starts processes by forking one that has imported what runs need, and has run nothing."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["acn_bench.benchmarks.continual.protocol"])
+    forkserver.ensure_running()  # now: a worker's environment is not that of all others
     return context
 
 
