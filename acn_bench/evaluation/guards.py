@@ -39,8 +39,8 @@ def train_and_validation_disjoint(split: Split) -> Guard:
 
 def train_and_test_disjoint(train: Sequence[ImageData], tested: ImageData) -> Guard:
     """No test image equals a training image, pixel for pixel."""
-    trained = {_pixels(image) for data in train for image in data.train_images}
-    repeated = sum(_pixels(image) in trained for image in tested.test_images)
+    trained = {pixels for data in train for pixels in _pixels(data.train_images)}
+    repeated = sum(pixels in trained for pixels in _pixels(tested.test_images))
     count = len(tested.test_images)
     return Guard(
         name="images that are tested on were not trained on",
@@ -49,9 +49,9 @@ def train_and_test_disjoint(train: Sequence[ImageData], tested: ImageData) -> Gu
     )
 
 
-def _pixels(image: Tensor) -> int:
-    """A hash: keeping the bytes of all images would double the memory of the data."""
-    return hash(image.numpy().tobytes())
+def _pixels(images: Tensor) -> Iterator[int]:
+    """A hash of each image: keeping the bytes of all would double the memory of the data."""
+    return (hash(image.tobytes()) for image in images.numpy())
 
 
 # ---------------------------------------------------------------- random state
