@@ -95,7 +95,7 @@ def learn(streams):
         )
         for experience in streams[task_incremental].train_stream:
             learner.train(experience)
-            learner.eval(streams[task_incremental].test_stream)
+        learner.eval(streams[task_incremental].test_stream)
         return model.eval()
 
     return run

@@ -44,7 +44,8 @@ def check(network, given, *, depths=True, fullgraph=True, backend="eager", **tol
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_every_backbone_compiles_as_one_graph_forward_and_backward(small, inputs, name, variant):
-    check(small(name, variant=variant, depth=2), inputs(name))
+    depth = 2 if name.startswith("dense") else 1  # blocks of the dense wirings differ
+    check(small(name, variant=variant, depth=depth), inputs(name))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -10,6 +10,7 @@ from acn_bench import catalog
 from acn_bench.benchmarks.continual.protocol import ContinualRun
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.run import Run
+from acn_bench.families.mixer import MixerSpec
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.lwf import LwfSpec
 from acn_bench.strategies.naive import NaiveSpec
@@ -90,6 +91,9 @@ def supported(scenarios):
             yield pytest.param(spec, heads, id=f"{name}-{heads}")
 
 
+SMALLEST = MixerSpec(
+    wiring="ac", depth=1, patch_size=8, width=16, token_width=8, channel_width=16
+)  # fmt: skip
 SHORT = {
     "experiences": 3,
     "classes_per_experience": 2,
@@ -100,7 +104,7 @@ SHORT = {
 
 @pytest.mark.parametrize(("spec", "heads"), list(supported(scenarios=1)))
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(measure, begun, spec, heads):
-    changes = {"strategy": spec, "heads": heads, **SHORT}
+    changes = {"strategy": spec, "heads": heads, "backbone": SMALLEST, **SHORT}
     whole = measure(**changes)
     first = begun(**changes)
     if spec.name == "joint":
