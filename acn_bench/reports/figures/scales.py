@@ -96,6 +96,8 @@ def within(value: float, limits: Limits) -> bool:
 def clipped(x: Values, y: Values, limits: Limits) -> list[tuple[float, float]]:
     """The points of a line, with a point where it leaves the limits and its height there where it is outside."""
     low, high = sorted(limits)
+    if low <= min(y, default=low) and max(y, default=high) <= high:
+        return list(zip(x, y, strict=True))
     points: list[tuple[float, float]] = []
     for (a, b), (c, d) in pairwise(zip(x, y, strict=True)):
         crossed = [end for end in (low, high) if min(b, d) < end < max(b, d)]
