@@ -49,8 +49,8 @@ class Cost:
     images: float  # images trained, plus images evaluated, each at its cost in images trained
     batch_size: int
     classes: int  # the width of the head during most of the training
-    # what counts in no images: training with a budget in seconds, corrupting images
-    seconds: float = 0.0
+    seconds: float = 0.0  # of training with a budget in seconds: such runs share no core
+    corrupting: float = 0.0  # seconds of corrupting images
 
 
 def weights_on_cpu(model: nn.Module) -> dict[str, Tensor]:

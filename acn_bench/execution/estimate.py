@@ -53,7 +53,8 @@ def seconds(
     for config, cost in works:
         per_image = known.get(_network((config, cost)), slowest)
         factor = config.strategy.cost_factor if config.strategy else 1.0
-        estimates.append((cost.images * per_image * factor + cost.seconds) * OVERHEAD)
+        by_clock = cost.seconds + cost.corrupting
+        estimates.append((cost.images * per_image * factor + by_clock) * OVERHEAD)
     return estimates
 
 

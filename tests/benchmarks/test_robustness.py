@@ -16,6 +16,7 @@ from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images, noise
 from acn_bench.data.corruptions import corrupt
 from acn_bench.evaluation.cost import EVALUATED
+from acn_bench.execution import session
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.spec import FactorySpec
 
@@ -243,10 +244,15 @@ def test_a_plan_counts_every_image_that_is_trained_on_and_measured(data):
     trained, held_out, test = 2 * 360, 40, 200
     measured = 2 * held_out + held_out + (1 + 3 + 4) * test
     assert made.images == pytest.approx(trained + EVALUATED * measured)
-    assert made.seconds > 0
+    assert made.corrupting > 0
     quiet = cost.cost(config(noise={}, corruptions=()), [data])
     assert quiet.images == pytest.approx(made.images - EVALUATED * 7 * test)
-    assert quiet.seconds == 0
+    assert quiet.corrupting == 0
+
+
+def test_runs_that_corrupt_images_share_the_cores(data, monkeypatch):
+    monkeypatch.setattr(session, "cores", lambda: 4)
+    assert session._default_jobs([config()], [data], ("cpu",)) == 4
 
 
 def test_progress_ends_near_the_estimate(data):

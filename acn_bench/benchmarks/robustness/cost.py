@@ -24,7 +24,7 @@ def check(config: RobustnessConfig, data: Data) -> None:
 
 
 def cost(config: RobustnessConfig, data: Data) -> Cost:
-    """The work of the run, if it is trained for all epochs; corrupting images counts in seconds."""
+    """The work of the run, if it is trained for all epochs."""
     protocol, images = config.benchmark, conditions.clean(data)
     _, height, width = images.image_shape
     made = 0 if protocol.official else len(protocol.common) * len(protocol.severities)
@@ -33,7 +33,7 @@ def cost(config: RobustnessConfig, data: Data) -> Cost:
         images=work(config, data),
         batch_size=protocol.batch_size,
         classes=len(images.class_names),
-        seconds=CORRUPTED * corrupted * height * width,
+        corrupting=CORRUPTED * corrupted * height * width,
     )
 
 
