@@ -14,6 +14,7 @@ from acn_bench.config import RunConfig, Seeds
 from acn_bench.execution import code_hash
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.vit import ViTSpec
+from acn_bench.run_modules import modules
 from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.si import SiSpec
 
@@ -114,7 +115,7 @@ def test_the_hash_is_of_the_content_and_not_of_the_place(package, monkeypatch):
 @pytest.fixture(scope="session")
 def hashed():
     """The files behind the hash of the naive run, relative to the package."""
-    files = code_hash.closure(frozenset(code_hash.modules(NAIVE)), code_hash.PACKAGE)
+    files = code_hash.closure(frozenset(modules(NAIVE)), code_hash.PACKAGE)
     return {path.relative_to(code_hash.PACKAGE).as_posix() for path in files}
 
 
@@ -181,15 +182,15 @@ def test_adding_a_kind_a_strategy_or_a_family_moves_no_run(package):
 @pytest.mark.parametrize("config", [NAIVE, TRANSFER], ids=["continual", "transfer"])
 def test_whatever_python_imports_to_measure_a_run_is_in_the_hash(config):
     """The files are read from the source; here, what Python really loads."""
-    modules = code_hash.modules(config)
+    names = modules(config)
     script = (
-        f"import sys, importlib\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+        f"import sys, importlib\nfor name in {names!r}:\n    importlib.import_module(name)\n"
         "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('acn_bench')), sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    hashed = {str(p) for p in code_hash.closure(frozenset(modules), code_hash.PACKAGE)}
+    hashed = {str(p) for p in code_hash.closure(frozenset(names), code_hash.PACKAGE)}
     loaded = {f for f in done.stdout.splitlines() if "/acn_bench/" in f}
     without_a_say = {
         str(code_hash._file(name, code_hash.PACKAGE) or code_hash.PACKAGE / "__init__.py")

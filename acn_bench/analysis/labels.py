@@ -7,6 +7,7 @@ import msgspec
 
 from acn_bench.config import RunConfig
 from acn_bench.record import Record
+from acn_bench.run_modules import modules
 
 
 def settings(record: Record) -> dict[str, Any]:
@@ -14,26 +15,16 @@ def settings(record: Record) -> dict[str, Any]:
     return _flat_settings(record.config) | {"code": record.provenance.code[:8]}
 
 
-def mixed_codes(records: Iterable[Record]) -> dict[tuple[object, ...], set[str]]:
-    """Runs that should execute the same files, and the several codes that they have: an edit lies between them.
+def mixed_codes(records: Iterable[Record]) -> dict[frozenset[str], set[str]]:
+    """Modules that runs execute -> the several codes of these runs: an edit lies between them.
 
-    A run's code is of its kind, strategy, family, data and corruptions (`execution.code_hash`); other runs have other
-    code for that alone.
+    Runs of other modules have other code for that alone.
     """
-    codes: dict[tuple[object, ...], set[str]] = {}
+    codes: dict[frozenset[str], set[str]] = {}
     for record in records:
-        codes.setdefault(_executed(record.config), set()).add(record.provenance.code[:8])
+        executed = frozenset(modules(record.config))
+        codes.setdefault(executed, set()).add(record.provenance.code[:8])
     return {executed: found for executed, found in codes.items() if len(found) > 1}
-
-
-def _executed(config: RunConfig) -> tuple[object, ...]:
-    """What decides which files a run executes."""
-    benchmark, strategy = config.benchmark, config.strategy
-    method = strategy.__struct_config__.tag if strategy else None
-    return (
-        *(benchmark.kind, method, config.backbone.family),
-        *(benchmark.datasets, benchmark.corruption_names),
-    )
 
 
 def _flat_settings(config: RunConfig) -> dict[str, Any]:
@@ -75,7 +66,7 @@ def named(examples: dict[bytes, Record]) -> dict[bytes, tuple[str, str]]:
     flats = {key: settings(record) for key, record in examples.items()}
     mixed = mixed_codes(examples.values())
     for key, record in examples.items():
-        if _executed(record.config) not in mixed:
+        if frozenset(modules(record.config)) not in mixed:
             del flats[key]["code"]
     varied = _varied(flats.values())
     families = {record.config.backbone.family for record in examples.values()}

@@ -23,6 +23,7 @@ from acn_bench.execution import code_hash, session
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
 from acn_bench.registry import COMMON
+from acn_bench.run_modules import modules
 
 CPU = torch.device("cpu")
 PROTOCOL = RobustnessSpec(
@@ -99,7 +100,7 @@ def test_a_plan_counts_no_seconds_for_corruptions_that_are_read(data):
 def test_a_run_executes_the_reader_and_no_corruption_that_it_does_not_make():
     def files(spec):
         config = msgspec.structs.replace(CONFIG, benchmark=spec)
-        found = code_hash.closure(frozenset(code_hash.modules(config)), code_hash.PACKAGE)
+        found = code_hash.closure(frozenset(modules(config)), code_hash.PACKAGE)
         return {path.relative_to(code_hash.PACKAGE).as_posix() for path in found}
 
     reader, corruption = "data/cifar_c.py", "data/corruptions/pixelate.py"

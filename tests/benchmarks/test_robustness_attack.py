@@ -23,6 +23,7 @@ from acn_bench.evaluation.attack_cost import INSTALL, Attack
 from acn_bench.execution import code_hash, plan_summary
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
+from acn_bench.run_modules import modules
 
 CPU = torch.device("cpu")
 PLAIN = RobustnessSpec(
@@ -186,7 +187,7 @@ def test_settings_without_an_attack_keep_their_run_id_and_execute_none_of_its_fi
     assert config(epsilon="4/255").run_id != config().run_id == config(epsilon=8 / 255).run_id
 
     def files(made):
-        found = code_hash.closure(frozenset(code_hash.modules(made)), code_hash.PACKAGE)
+        found = code_hash.closure(frozenset(modules(made)), code_hash.PACKAGE)
         return {path.relative_to(code_hash.PACKAGE).as_posix() for path in found}
 
     own = {"benchmarks/robustness/attack.py", "evaluation/attacks.py", "evaluation/gradient_masking.py"}  # fmt: skip

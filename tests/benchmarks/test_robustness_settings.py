@@ -10,6 +10,7 @@ from acn_bench.execution import code_hash
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
 from acn_bench.registry import COMMON, EXTRA
+from acn_bench.run_modules import modules
 from acn_bench.spec import FactorySpec
 
 
@@ -114,7 +115,7 @@ def test_a_run_executes_the_files_of_its_own_corruptions_alone():
         seeds=Seeds(),
         fingerprint="",
     )
-    files = code_hash.closure(frozenset(code_hash.modules(config)), code_hash.PACKAGE)
+    files = code_hash.closure(frozenset(modules(config)), code_hash.PACKAGE)
     names = {path.relative_to(code_hash.PACKAGE).as_posix() for path in files}
     assert {"data/corruptions/fog.py", "data/noise.py", "training/loop.py"} <= names
     assert "benchmarks/robustness/protocol.py" in names

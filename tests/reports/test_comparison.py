@@ -1,13 +1,16 @@
 import math
 
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
 from acn_bench.analysis.caveats import caveats
 from acn_bench.analysis.comparison import compare, seeds_varied, verdict
 from acn_bench.analysis.groups import Difference
+from acn_bench.analysis.labels import mixed_codes
 from acn_bench.benchmarks.continual.noise_metrics import noise_kept
 from acn_bench.benchmarks.continual.result import NoiseResult
+from acn_bench.benchmarks.robustness.example import example_record
 from acn_bench.catalog import Claim
 from acn_bench.config import Seeds
 from acn_bench.result import Seconds
@@ -395,6 +398,19 @@ def test_code_that_was_edited_between_two_depths_is_named_at_both(record):
         "different code, each in a group of its own: aaaaaaaa and bbbbbbbb." in s
         for s in caveats(comparison)
     )
+
+
+def test_an_attack_has_files_of_its_own_and_is_no_edit():
+    plain = example_record("ac")
+    spec = replace(plain.config.benchmark, attack="linf", attack_method="apgd", attack_images=4)
+    config = replace(plain.config, benchmark=spec)
+    code = replace(plain.provenance, code="0ther000")
+    attacked = replace(plain, config=config, run_id=config.run_id, provenance=code)
+
+    assert mixed_codes([plain, attacked]) == {}
+    assert list(mixed_codes([plain, replace(plain, provenance=code)]).values()) == [
+        {"c0de5eed", "0ther000"}
+    ]
 
 
 def test_ten_seeds_from_ten_places_are_ten_pairs(record):
