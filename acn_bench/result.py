@@ -21,6 +21,14 @@ class Result(Struct, frozen=True, kw_only=True, tag_field="kind"):
     precision: Precision
 
 
+class RowCounts(Struct, frozen=True, kw_only=True):
+    """The number of training, held-out and test rows of a data set."""
+
+    train: int
+    validation: int
+    test: int
+
+
 class DataProvenance(Struct, frozen=True, kw_only=True):
     """Where the examples came from."""
 

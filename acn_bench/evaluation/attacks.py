@@ -7,7 +7,7 @@ the seed, on the batch size and on the order of the images, and not on the devic
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,18 +71,7 @@ def run(
     Raises ValueError for images or labels of another form, fewer than 4 classes or logits that are not (B, K);
     ImportError where pyautoattack is missing.
     """
-    check_inputs(images, labels)
-    with attacking(model) as messages:
-        predicted, classes = _predict(model, images, batch_size, device)
-        clean = predicted == labels.cpu()
-        adversary = _adversary(model, attack, classes, seed, device)
-        adversarial, robust, after = images.detach().clone().cpu(), clean.clone(), {}
-        for step in attack.steps:
-            rows, made = _step(adversary, step, images, labels, robust, batch_size)
-            adversarial[rows] = made
-            robust[rows] = False
-            after[step] = robust.clone()
-    return Attacked(clean, after, adversarial, tuple(dict.fromkeys(messages)))
+    return _attacked(model, images, labels, attack, attack.steps, seed, batch_size, device)
 
 
 def square(
@@ -96,14 +85,7 @@ def square(
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """(N,) of bool: correct under Square alone, a black-box attack of `attack.queries` queries. As `run` otherwise."""
-    check_inputs(images, labels)
-    with attacking(model):
-        predicted, classes = _predict(model, images, batch_size, device)
-        robust = predicted == labels.cpu()
-        adversary = _adversary(model, attack, classes, seed, device)
-        rows, _ = _step(adversary, "square", images, labels, robust, batch_size)
-        robust[rows] = False
-    return robust
+    return _attacked(model, images, labels, attack, ("square",), seed, batch_size, device).robust
 
 
 def correct(
@@ -121,6 +103,30 @@ def correct(
 
 
 # ---------------------------------------------------------------- pyautoattack
+
+
+def _attacked(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    attack: Attack,
+    steps: Sequence[Step],
+    seed: int,
+    batch_size: int,
+    device: torch.device | str,
+) -> Attacked:
+    check_inputs(images, labels)
+    with attacking(model) as messages:
+        predicted, classes = _predict(model, images, batch_size, device)
+        clean = predicted == labels.cpu()
+        adversary = _adversary(model, attack, classes, seed, device)
+        adversarial, robust, after = images.detach().clone().cpu(), clean.clone(), {}
+        for step in steps:
+            rows, made = _step(adversary, step, images, labels, robust, batch_size)
+            adversarial[rows] = made
+            robust[rows] = False
+            after[step] = robust.clone()
+    return Attacked(clean, after, adversarial, tuple(dict.fromkeys(messages)))
 
 
 def _adversary(

@@ -1,6 +1,6 @@
 """Train a row model by a scheme, epoch by epoch or in parts of an epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -72,6 +72,23 @@ def train(
                 yield finite(total.item() / since, f"{config.stage}, epoch {epoch}")
                 model.train()
                 total, since = torch.zeros_like(total), 0
+
+
+def until(
+    losses: Iterable[float], accuracy: Callable[[], float], enough: float | None
+) -> tuple[list[float], list[float]]:
+    """Train while `losses`, as `train` yields them, are taken: each loss, and the held-out accuracy after it.
+
+    Stops at an accuracy of `enough`, if it is given.
+    """
+    taken: list[float] = []
+    held_out: list[float] = []
+    for loss in losses:
+        taken.append(loss)
+        held_out.append(accuracy())
+        if enough is not None and held_out[-1] >= enough:
+            break
+    return taken, held_out
 
 
 def _loss(

@@ -68,7 +68,9 @@ def test_the_network_sees_the_images_of_the_files_by_their_row(data):
     inputs = []
     run.model.backbone.stem.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     condition = list(conditions.common_conditions(CONFIG, run.official))[-1]
-    run.evaluation.predictions(run.test_rows.flip(0), condition, first=run.first_test, at_once=7)
+    run.evaluation.predictions(
+        run.data.test.flip(0), condition, first=run.data.first_test, at_once=7
+    )
     expected = corrupt(clean.test_images.float() / 255, "pixelate", 5).flip(0)
     torch.testing.assert_close(torch.cat(inputs), 2 * expected - 1)  # normalised
 

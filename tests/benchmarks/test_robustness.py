@@ -158,9 +158,9 @@ def test_what_is_measured_depends_neither_on_batches_nor_on_order(data):
     run = protocol.RobustnessRun(Run(config(), [data], CPU))
     every = [*conditions.noise_conditions(run.config), *conditions.common_conditions(run.config)]
     for condition in (None, *every):
-        first = run.evaluation.predictions(run.test_rows, condition, first=run.first_test)
+        first = run.evaluation.predictions(run.data.test, condition, first=run.data.first_test)
         other = run.evaluation.predictions(
-            run.test_rows.flip(0), condition, first=run.first_test, at_once=7
+            run.data.test.flip(0), condition, first=run.data.first_test, at_once=7
         )
         torch.testing.assert_close(first.nll, other.nll.flip(1), atol=1e-4, rtol=1e-4)
 
@@ -181,7 +181,7 @@ def test_test_images_are_corrupted_by_their_row_in_the_test_set(data):
     inputs = []
     run.model.backbone.stem.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     condition = list(conditions.common_conditions(run.config))[-1]
-    run.evaluation.predictions(run.test_rows, condition, first=run.first_test)
+    run.evaluation.predictions(run.data.test, condition, first=run.data.first_test)
     pixels = data.test_images.float() / 255
     expected = corrupt(pixels, "impulse_noise", 5, "cifar_c", seed=3)
     torch.testing.assert_close(torch.cat(inputs), 2 * expected - 1)  # normalised

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
 from acn_bench import catalog, cli
 from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness import attack_report, cost, protocol
-from acn_bench.benchmarks.robustness.attack import ImageModel
 from acn_bench.benchmarks.robustness.result import validate
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.benchmarks.run import Run
@@ -87,7 +87,9 @@ def test_a_run_holds_what_the_attack_leaves_of_the_first_test_images(run, data):
 
     pixels = data.test_images[:12].float() / 255
     settings = Attack("apgd", 8 / 255, iterations=2, queries=5)
-    expected = attacks.run(ImageModel(made.model), pixels, data.test_labels[:12], settings)
+    expected = attacks.run(
+        nn.Sequential(made.model.backbone, made.model.head), pixels, data.test_labels[:12], settings
+    )
     assert attack.steps[-1].correct == expected.robust.sum()
 
 

@@ -15,7 +15,6 @@ from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.transfer.result import (
     Accuracy,
     Probed,
-    RowCounts,
     Trained,
     TransferResult,
 )
@@ -24,7 +23,7 @@ from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.records import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.result import DataProvenance, Guard, Provenance, RowCounts, Seconds
 from acn_bench.strategies.joint import JointSpec
 from acn_bench.strategies.naive import NaiveSpec
 from acn_bench.strategies.si import SiSpec

@@ -28,19 +28,6 @@ class AttackOutput:
     guards: list[Guard]
 
 
-class ImageModel(nn.Module):
-    """The network of a `RowModel` as a function of images: (B, C, H, W) in [0, 1] -> logits (B, K)."""
-
-    def __init__(self, model: RowModel) -> None:
-        super().__init__()
-        self.backbone = model.backbone
-        self.head = model.head
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.backbone(images))
-        return logits
-
-
 def measure(
     config: RobustnessConfig,
     model: RowModel,
@@ -55,7 +42,7 @@ def measure(
     """
     attack, seed = config.benchmark.linf, config.seeds.noise
     assert attack is not None
-    network = ImageModel(model)
+    network = nn.Sequential(model.backbone, model.head)  # images -> logits
     parts = []
     for part, of_part in zip(rows.split(BATCH), labels.split(BATCH), strict=True):
         images = model.rows.plain(part)

@@ -8,14 +8,13 @@ from acn_bench.benchmarks.robustness.result import (
     CorruptedScores,
     Reliability,
     RobustnessResult,
-    RowCounts,
     Scores,
 )
 from acn_bench.benchmarks.robustness.spec import RobustnessConfig, RobustnessSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.result import DataProvenance, Guard, Provenance, RowCounts, Seconds
 from acn_bench.spec import Wiring
 
 SMALLEST_CARD = """

@@ -6,6 +6,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from acn_bench.benchmarks.device_data import DeviceData
 from acn_bench.benchmarks.robustness import conditions, evaluation
 from acn_bench.benchmarks.robustness.conditions import Condition
 from acn_bench.benchmarks.robustness.cost import attack_work, work
@@ -14,22 +15,19 @@ from acn_bench.benchmarks.robustness.result import (
     AttackScores,
     CorruptedScores,
     RobustnessResult,
-    RowCounts,
 )
 from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, RobustnessSpec
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.data.batches import Rows
 from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.generators import preserved_generators
 from acn_bench.data.images import ImageData
-from acn_bench.data.split import whole
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.calibration import Predictions
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
-from acn_bench.training.loop import TrainConfig, train
+from acn_bench.training.loop import TrainConfig, train, until
 from acn_bench.training.network import one_head
 from acn_bench.training.schemes import scheme
 
@@ -48,25 +46,16 @@ class RobustnessRun:
 
     def __init__(self, run: Run[RobustnessSpec, ImageData | CorruptedImages]) -> None:
         config, data, device = run.config, conditions.clean(run.data), run.device
-        self.config, self.protocol, self.device, self.data = config, config.benchmark, device, data
+        self.config, self.protocol, self.device = config, config.benchmark, device
         conditions.check(config, run.data)
         self.official = conditions.official(run.data)
-        self.split = whole(data, self.protocol.validation, config.seeds.data)
-        self.rows = Rows(
-            torch.cat([data.train_images, data.test_images]).to(device),
-            seed=config.seeds.data,
-            crop_padding=self.protocol.crop_padding,
-            flip=self.protocol.flip and data.flips,
-        )
-        self.first_test = len(data.train_labels)  # test rows follow the training rows
-        self.labels = torch.cat([data.train_labels, data.test_labels]).to(device)
-        self.train_rows = self.split.train[0].to(device)
-        self.held_out_rows = self.split.validation[0].to(device)
-        self.test_rows = (self.split.test[0] + self.first_test).to(device)
-        self.model = one_head(config, len(data.class_names), self.rows).to(device)
+        self.data = DeviceData(data, self.protocol, config.seeds.data, device)
+        self.model = one_head(config, self.data.classes, self.data.rows).to(device)
         self.checks = RunChecks()
         self.progress = RunProgress(work(config, run.data), run.progress)
-        self.evaluation = RobustnessEvaluation(self.model, self.labels, self.progress, self.checks)
+        self.evaluation = RobustnessEvaluation(
+            self.model, self.data.labels, self.progress, self.checks
+        )
         self.reliability = ReliabilityTable()
         self.examples: dict[str, Tensor] = {}
 
@@ -76,13 +65,13 @@ class RobustnessRun:
         cost.reset_peak_memory(self.device)
         start = perf_counter()
         self._check_start()
-        image = self.rows.plain(self.train_rows[:1])
+        image = self.data.rows.plain(self.data.train[:1])
         parameters, flops = cost.by_depth(self.model.backbone, self.model.head, image)
         self.checks.count_passes(self.model.backbone)
 
         losses, held_out = self._train()
-        self.progress.advance_to(self.protocol.epochs * len(self.train_rows))
-        validation = self.evaluation.predictions(self.held_out_rows)
+        self.progress.advance_to(self.protocol.epochs * len(self.data.train))
+        validation = self.evaluation.predictions(self.data.validation)
         clean = self._test(None)
         noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
         corruptions = [
@@ -92,16 +81,12 @@ class RobustnessRun:
         attack = self._attack()  # last: its passes have gradients, and are no training
 
         self.examples["validation"] = validation.correct.to(torch.uint8)
-        self.examples["validation.rows"] = self.split.validation[0]
-        self.examples["test.rows"] = self.split.test[0]
+        self.examples["validation.rows"] = self.data.split.validation[0]
+        self.examples["test.rows"] = self.data.split.test[0]
         seconds = self.evaluation.seconds
         result = RobustnessResult(
-            classes=len(self.data.class_names),
-            rows=RowCounts(
-                train=len(self.train_rows),
-                validation=len(self.held_out_rows),
-                test=len(self.test_rows),
-            ),
+            classes=self.data.classes,
+            rows=self.data.counts,
             train_loss=losses,
             held_out=held_out,
             validation=evaluation.scores(validation),
@@ -115,7 +100,7 @@ class RobustnessRun:
             flops=flops,
             seconds=Seconds(train=perf_counter() - start - seconds, evaluate=seconds),
             peak_memory=cost.peak_memory(self.device),
-            images_seen=self.rows.trained,
+            images_seen=self.data.rows.trained,
             precision=self.config.precision,
         )
         self.progress.finish()
@@ -136,20 +121,13 @@ class RobustnessRun:
             from_scratch=p.match is None,
             seed=self.config.seeds.data,
         )
-        losses: list[float] = []
-        held_out: list[float] = []
-        labels = self.labels[self.train_rows]
-        for loss in train(self.model, self.train_rows, labels, training, self.progress.add):
-            losses.append(loss)
-            outcomes = self.evaluation.predictions(self.held_out_rows, depths=False)
-            held_out.append(outcomes.accuracy[-1])
-            if p.match is not None and held_out[-1] >= p.match:
-                break
-        return losses, held_out
+        data, measured = self.data, self.evaluation.predictions
+        steps = train(self.model, data.train, data.labels[data.train], training, self.progress.add)
+        return until(steps, lambda: measured(data.validation, depths=False).accuracy[-1], p.match)
 
     def _test(self, condition: Condition | None) -> Predictions:
         """Measure the test rows; keep which examples are correct: clean at every depth, else at full depth."""
-        made = self.evaluation.predictions(self.test_rows, condition, first=self.first_test)
+        made = self.evaluation.predictions(self.data.test, condition, first=self.data.first_test)
         correct = made.correct.to(torch.uint8)
         if condition is None:
             self.examples["test.clean"] = correct
@@ -167,12 +145,12 @@ class RobustnessRun:
         """Attack the first test rows, where the settings have an attack."""
         if self.protocol.linf is None:
             return None
-        rows = self.test_rows[: self.protocol.attacked(len(self.test_rows))]
-        work = attack_work(self.config, [self.data])
+        rows = self.data.test[: self.protocol.attacked(len(self.data.test))]
+        work = attack_work(self.config, [self.data.images])
         with self.checks.unchanged(self.model, by="the attack"), self.evaluation.timed():
             # by name: a run without an attack executes none of its files
             made = import_module(ATTACK_MODULE).measure(
-                self.config, self.model, rows, self.labels[rows], self.device,
+                self.config, self.model, rows, self.data.labels[rows], self.device,
                 lambda share: self.progress.add(work * share),
             )  # fmt: skip
         self.checks.guards += made.guards
@@ -185,8 +163,8 @@ class RobustnessRun:
     def _check_start(self) -> None:
         """Check the split before anything is trained."""
         self.checks.guards += [
-            guards.train_and_validation_disjoint(self.split),
-            guards.train_and_test_disjoint([self.data], self.data),
+            guards.train_and_validation_disjoint(self.data.split),
+            guards.train_and_test_disjoint([self.data.images], self.data.images),
         ]
 
     def _check_end(self) -> None:
@@ -196,11 +174,12 @@ class RobustnessRun:
         common = [] if self.official else list(conditions.common_conditions(self.config))[-1:]
 
         def held_out(reverse: bool, at_once: int | None) -> list[Correct]:
-            rows = self.held_out_rows.flip(0) if reverse else self.held_out_rows
+            held_out = self.data.validation
+            rows = held_out.flip(0) if reverse else held_out
             return [
                 Correct(self.evaluation.predictions(rows, c, at_once=at_once).correct, None)
                 for c in (None, *noise, *common)
             ]
 
         self.checks.repeated(self.model, held_out)
-        self.checks.images(self.rows.trained, self.rows.trained)
+        self.checks.images(self.data.rows.trained, self.data.rows.trained)

@@ -6,7 +6,7 @@ from math import isfinite
 from acn_bench import validation
 from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
-from acn_bench.result import Result
+from acn_bench.result import Result, RowCounts
 from acn_bench.spec import Struct
 
 BINS = 15  # of confidence
@@ -57,14 +57,6 @@ class AttackScores(Struct, frozen=True, kw_only=True):
     # after 0 … L blocks on the adversarial images, which were made at full depth, (L+1,)
     accuracy: list[float]
     warnings: list[str]  # of AutoAttack
-
-
-class RowCounts(Struct, frozen=True, kw_only=True):
-    """The number of training, held-out and test rows."""
-
-    train: int
-    validation: int
-    test: int
 
 
 class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):

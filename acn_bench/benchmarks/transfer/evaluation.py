@@ -7,9 +7,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from acn_bench.benchmarks.device_data import DeviceData
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.benchmarks.transfer.data_side import DataSide
 from acn_bench.benchmarks.transfer.result import Accuracy, Probed
 from acn_bench.evaluation import correctness, linear_probe
 from acn_bench.evaluation.correctness import Correct
@@ -30,7 +30,7 @@ class TransferEvaluation:
     def correct(
         self,
         model: RowModel,
-        side: DataSide,
+        side: DeviceData,
         rows: Tensor,
         *,
         depths: bool = True,
@@ -56,7 +56,7 @@ class TransferEvaluation:
         return torch.cat(slices, dim=1)
 
     def probe(
-        self, model: RowModel, target: DataSide, penalties: tuple[float, ...]
+        self, model: RowModel, target: DeviceData, penalties: tuple[float, ...]
     ) -> tuple[Probed, dict[str, Tensor]]:
         """Linear probes on the frozen features of every depth; and correct or not per example, by name."""
         frozen = RowModel(model.backbone, model.head, target.rows)

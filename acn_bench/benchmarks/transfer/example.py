@@ -4,7 +4,6 @@ from acn_bench.benchmarks.transfer.record import TransferRecord
 from acn_bench.benchmarks.transfer.result import (
     Accuracy,
     Probed,
-    RowCounts,
     Trained,
     TransferResult,
 )
@@ -12,7 +11,7 @@ from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.result import DataProvenance, Guard, Provenance, RowCounts, Seconds
 from acn_bench.spec import Wiring
 
 SMALLEST_CARD = """

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from acn_bench import metrics
 from acn_bench.backbones import Backbone, truncate
+from acn_bench.benchmarks.device_data import DeviceData
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.transfer.cost import work
-from acn_bench.benchmarks.transfer.data_side import DataSide
 from acn_bench.benchmarks.transfer.evaluation import TransferEvaluation, examples
 from acn_bench.benchmarks.transfer.result import Accuracy, Probed, Trained, TransferResult
 from acn_bench.benchmarks.transfer.spec import TransferSpec
@@ -21,7 +21,7 @@ from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
-from acn_bench.training.loop import TrainConfig, train
+from acn_bench.training.loop import TrainConfig, train, until
 from acn_bench.training.network import one_head
 from acn_bench.training.row_model import RowModel
 from acn_bench.training.schemes import Scheme, scheme
@@ -42,7 +42,10 @@ class TransferRun:
     def __init__(self, run: Run[TransferSpec, ImageData]) -> None:
         config, (source, target), device = run.config, run.data, run.device
         self.config, self.protocol, self.device = config, config.benchmark, device
-        self.source, self.target = (DataSide(config, data, device) for data in (source, target))
+        self.source, self.target = (
+            DeviceData(data, config.benchmark, config.seeds.data, device)
+            for data in (source, target)
+        )
         self.checks = RunChecks()
         self.progress = RunProgress(work(config, run.data), run.progress)
         self.evaluation = TransferEvaluation(self.progress, self.checks)
@@ -149,19 +152,18 @@ class TransferRun:
         head = nn.Linear(source_head.in_features, self.target.classes)
         return RowModel(backbone, head, self.target.rows).to(self.device)
 
-    def _train(self, model: RowModel, side: DataSide, training: TrainConfig) -> Trained:
+    def _train(self, model: RowModel, side: DeviceData, training: TrainConfig) -> Trained:
         """Train and measure. On the source, stop at the protocol's held-out accuracy, if it has one."""
-        losses: list[float] = []
-        held_out: list[float] = []
+        correct = self.evaluation.correct
+
+        def accuracy() -> float:
+            outcomes = correct(model, side, side.validation, depths=False).depths
+            return correctness.shares(outcomes)[-1]
+
         enough = self.protocol.source_accuracy if side is self.source else None
         labels = side.labels[side.train]
-        correct = self.evaluation.correct
-        for loss in train(model, side.train, labels, training, self.progress.add):
-            losses.append(loss)
-            outcomes = correct(model, side, side.validation, depths=False).depths
-            held_out.append(correctness.shares(outcomes)[-1])
-            if enough is not None and held_out[-1] >= enough:
-                break
+        steps = train(model, side.train, labels, training, self.progress.add)
+        losses, held_out = until(steps, accuracy, enough)
         validation, test = (
             correct(model, side, rows).depths for rows in (side.validation, side.test)
         )
@@ -193,7 +195,9 @@ class TransferRun:
             guards.train_and_validation_disjoint(side.split) for side in (self.source, self.target)
         ]
         self.checks.guards.append(
-            guards.train_and_test_disjoint([self.source.data, self.target.data], self.target.data)
+            guards.train_and_test_disjoint(
+                [self.source.images, self.target.images], self.target.images
+            )
         )
 
     def _check_end(self, model: RowModel) -> None:

@@ -3,7 +3,7 @@
 from acn_bench import validation
 from acn_bench.benchmarks.transfer.spec import TransferSpec
 from acn_bench.errors import shorten
-from acn_bench.result import Result
+from acn_bench.result import Result, RowCounts
 from acn_bench.spec import Struct
 
 
@@ -29,14 +29,6 @@ class Probed(Struct, frozen=True, kw_only=True):
 
     accuracy: Accuracy
     penalties: list[float]  # (L+1,) L2, chosen on the held-out rows
-
-
-class RowCounts(Struct, frozen=True, kw_only=True):
-    """The number of training, held-out and test rows of a data set."""
-
-    train: int
-    validation: int
-    test: int
 
 
 class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
