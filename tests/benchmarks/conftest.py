@@ -1,5 +1,6 @@
 """A tiny stream of real digits, and runs on it."""
 
+from dataclasses import replace
 from types import ModuleType
 
 import msgspec
@@ -28,6 +29,25 @@ BACKBONE = MixerSpec(
 def digits():
     """digits100."""
     return images.load("digits100")
+
+
+@pytest.fixture(scope="session")
+def few():
+    """Makes a smaller data set: `few(data, classes, train, test)` has the first rows of each of the first classes."""
+
+    def make(data, classes, train, test):
+        def rows(labels, count):
+            return torch.cat([(labels == c).nonzero().squeeze(1)[:count] for c in range(classes)])
+
+        trained, tested = rows(data.train_labels, train), rows(data.test_labels, test)
+        return replace(
+            data,
+            train_images=data.train_images[trained], train_labels=data.train_labels[trained],
+            test_images=data.test_images[tested], test_labels=data.test_labels[tested],
+            class_names=data.class_names[:classes],
+        )  # fmt: skip
+
+    return make
 
 
 @pytest.fixture(scope="session")

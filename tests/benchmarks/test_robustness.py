@@ -32,19 +32,9 @@ BACKBONE = MixerSpec(
 
 
 @pytest.fixture(scope="module")
-def data():
+def data(few):
     """40 training and 20 test images of each class."""
-    digits = images.load("digits10")
-
-    def rows(labels, count):
-        return torch.cat([(labels == c).nonzero().squeeze(1)[:count] for c in range(10)])
-
-    train, test = rows(digits.train_labels, 40), rows(digits.test_labels, 20)
-    return replace(
-        digits,
-        train_images=digits.train_images[train], train_labels=digits.train_labels[train],
-        test_images=digits.test_images[test], test_labels=digits.test_labels[test],
-    )  # fmt: skip
+    return few(images.load("digits10"), 10, 40, 20)
 
 
 def config(*, wiring="ac", seeds=None, backbone=None, **protocol):

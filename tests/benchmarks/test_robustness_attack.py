@@ -40,19 +40,9 @@ installed = pytest.mark.skipif(find_spec("pyautoattack") is None, reason="pyauto
 
 
 @pytest.fixture(scope="module")
-def data():
+def data(few):
     """20 training and 2 test images of each class."""
-    digits = images.load("digits10")
-
-    def rows(labels, count):
-        return torch.cat([(labels == c).nonzero().squeeze(1)[:count] for c in range(10)])
-
-    train, test = rows(digits.train_labels, 20), rows(digits.test_labels, 2)
-    return replace(
-        digits,
-        train_images=digits.train_images[train], train_labels=digits.train_labels[train],
-        test_images=digits.test_images[test], test_labels=digits.test_labels[test],
-    )  # fmt: skip
+    return few(images.load("digits10"), 10, 20, 2)
 
 
 def config(spec=ATTACKED, **values):

@@ -27,25 +27,10 @@ BACKBONE = MixerSpec(
 )  # fmt: skip
 
 
-def few(data, classes, per):
-    """The first rows of the first classes."""
-
-    def rows(labels, count):
-        return torch.cat([(labels == c).nonzero().squeeze(1)[:count] for c in range(classes)])
-
-    train, test = rows(data.train_labels, per), rows(data.test_labels, per // 2)
-    return replace(
-        data,
-        train_images=data.train_images[train], train_labels=data.train_labels[train],
-        test_images=data.test_images[test], test_labels=data.test_labels[test],
-        class_names=data.class_names[:classes],
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def data():
+def data(few):
     """Five classes of digits100, and all of digits10."""
-    return few(images.load("digits100"), 5, 60), few(images.load("digits10"), 10, 40)
+    return few(images.load("digits100"), 5, 60, 30), few(images.load("digits10"), 10, 40, 20)
 
 
 def config(*, wiring="ac", seeds=None, backbone=None, **protocol):
@@ -220,10 +205,10 @@ def test_layerskip_drops_at_its_full_rates_where_the_end_of_the_training_is_open
     assert early.rates[-1] > 0
 
 
-def test_too_few_rows_to_hold_any_out_is_told(data):
+def test_too_few_rows_to_hold_any_out_is_told(data, few):
     target = data[1]
     with pytest.raises(ValueError, match="too few to hold out"):
-        whole(few(target, 10, 2), config().benchmark.validation, Seeds().data)
+        whole(few(target, 10, 2, 1), config().benchmark.validation, Seeds().data)
 
 
 def test_a_data_set_of_one_class_is_refused(data):

@@ -3,10 +3,11 @@
 from acn_bench.benchmarks.continual.record import ContinualRecord
 from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
 from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
+from acn_bench.benchmarks.example_provenance import example_provenance
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, Seconds
+from acn_bench.result import DataProvenance, Seconds
 from acn_bench.spec import Wiring
 from acn_bench.strategies.naive import NaiveSpec
 
@@ -98,25 +99,15 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> ContinualRecord:
             images_seen=432,
             precision="fp32",
         ),
-        provenance=Provenance(
-            code="c0de5eed",
-            commit=None,
-            versions={"torch": "2.12.1"},
-            device="cpu, 1 thread",
-            time=f"2026-01-02T03:04:{seed:02}+00:00",
-            data=DataProvenance(
+        provenance=example_provenance(
+            DataProvenance(
                 name="digits100",
                 fingerprint="0123456789ab",
                 canonical=False,
                 train=12_000,
                 test=4_000,
             ),
-            comparable=False,
-            why_not=[
-                "digits100 is not the full original data: 12,000 training and 4,000 test images"
-            ],
-            guards=[
-                Guard(name="no row is both trained on and held out", passed=True, detail="432, 48")
-            ],
+            seed,
+            disjoint="432, 48",
         ),
     )

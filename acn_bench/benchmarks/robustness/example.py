@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from acn_bench.benchmarks.example_provenance import DIGITS10, example_provenance
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import (
     BINS,
@@ -14,7 +15,7 @@ from acn_bench.benchmarks.robustness.spec import RobustnessConfig, RobustnessSpe
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, RowCounts, Seconds
+from acn_bench.result import RowCounts, Seconds
 from acn_bench.spec import Wiring
 
 SMALLEST_CARD = """
@@ -72,9 +73,6 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> RobustnessRecord:
         seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
         fingerprint="0123456789ab",
     )
-    digits = DataProvenance(
-        name="digits10", fingerprint="0123456789ab", canonical=False, train=1_351, test=446
-    )
     return RunRecord(
         schema=SCHEMA,
         run_id=config.run_id,
@@ -101,21 +99,7 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> RobustnessRecord:
             images_seen=1_216,
             precision="fp32",
         ),
-        provenance=Provenance(
-            code="c0de5eed",
-            commit=None,
-            versions={"torch": "2.12.1"},
-            device="cpu, 1 thread",
-            time=f"2026-01-02T03:04:{seed:02}+00:00",
-            data=digits,
-            comparable=False,
-            why_not=["digits10 is not the full original data: 1,351 training and 446 test images"],
-            guards=[
-                Guard(
-                    name="no row is both trained on and held out", passed=True, detail="1,216, 135"
-                )
-            ],
-        ),
+        provenance=example_provenance(DIGITS10, seed),
     )
 
 

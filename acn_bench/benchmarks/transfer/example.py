@@ -1,5 +1,6 @@
 """The smallest card and a record of a transfer: for tests, and for whoever reads the format."""
 
+from acn_bench.benchmarks.example_provenance import DIGITS10, example_provenance
 from acn_bench.benchmarks.transfer.record import TransferRecord
 from acn_bench.benchmarks.transfer.result import (
     Accuracy,
@@ -11,7 +12,7 @@ from acn_bench.benchmarks.transfer.spec import TransferConfig, TransferSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import SCHEMA, RunRecord
-from acn_bench.result import DataProvenance, Guard, Provenance, RowCounts, Seconds
+from acn_bench.result import RowCounts, Seconds
 from acn_bench.spec import Wiring
 
 SMALLEST_CARD = """
@@ -71,9 +72,6 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> TransferRecord:
         seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
         fingerprint="0123456789ab+0123456789ab",
     )
-    digits = DataProvenance(
-        name="digits10", fingerprint="0123456789ab", canonical=False, train=1_351, test=446
-    )
     rows = RowCounts(train=1_216, validation=135, test=446)
     return RunRecord(
         schema=SCHEMA,
@@ -96,20 +94,5 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> TransferRecord:
             images_seen=2_432,
             precision="fp32",
         ),
-        provenance=Provenance(
-            code="c0de5eed",
-            commit=None,
-            versions={"torch": "2.12.1"},
-            device="cpu, 1 thread",
-            time=f"2026-01-02T03:04:{seed:02}+00:00",
-            data=digits,
-            further=[digits],
-            comparable=False,
-            why_not=["digits10 is not the full original data: 1,351 training and 446 test images"],
-            guards=[
-                Guard(
-                    name="no row is both trained on and held out", passed=True, detail="1,216, 135"
-                )
-            ],
-        ),
+        provenance=example_provenance(DIGITS10, seed, further=[DIGITS10]),
     )
