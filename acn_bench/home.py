@@ -95,7 +95,7 @@ def _substitute() -> Path:
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         about = folder.lstat()
-        ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
-        if ours and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        owned = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+        if owned and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return folder
     return Path(tempfile.mkdtemp(prefix="acn_bench-"))

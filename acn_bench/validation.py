@@ -88,10 +88,10 @@ def matrix(
 ) -> None:
     """Shares (T, T) of the examples `of` each column, (T,); null where nothing was measured, never in the last row."""
     long(place, R, T)
-    alike = of[0] if of and len(set(of)) == 1 and of[0] <= MANY else None
+    equal = of[0] if of and len(set(of)) == 1 and of[0] <= MANY else None
     for i, row in enumerate(R):
         long(f"{place}[{i}]", row, T)
-        if alike is not None and _quotients(alike, null=i < T - 1).issuperset(row):
+        if equal is not None and _quotients(equal, null=i < T - 1).issuperset(row):
             continue
         for j, value in enumerate(row):
             if value is not None:

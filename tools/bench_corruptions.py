@@ -26,8 +26,8 @@ from acn_bench.execution import local
 from acn_bench.registry import COMMON, EXTRA
 
 SEVERITIES = range(1, 6)
-THEIRS = "imagecorruptions-imaug"
-OURS: dict[str, Constants] = {
+REFERENCE = "imagecorruptions-imaug"
+BATCHED: dict[str, Constants] = {
     "acn_bench, CIFAR-C": "cifar_c",
     "acn_bench, ImageNet-C": "imagenet_c",
 }
@@ -57,7 +57,7 @@ def batched() -> dict[str, Timed]:
     return {
         f"{name} {constants}": partial(run, name, constants, images)
         for name in (*COMMON, *EXTRA)
-        for constants in OURS.values()
+        for constants in BATCHED.values()
     }
 
 
@@ -82,7 +82,7 @@ def of_set(names: tuple[str, ...], speeds: dict[str, Any]) -> dict[str, list[flo
     """Corrupted images/s of all these corruptions, one after the other, by arm."""
     return {
         arm: [len(names) / sum(1 / statistics.median(speeds[n][arm]["values"]) for n in names)]
-        for arm in (THEIRS, *OURS)
+        for arm in (REFERENCE, *BATCHED)
     }
 
 
@@ -92,11 +92,11 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
-    theirs, ours = Side(one_by_one, {}), Side(batched, local.ENVIRONMENT)
+    reference, package = Side(one_by_one, {}), Side(batched, local.ENVIRONMENT)
     speeds: dict[str, Any] = {}
     for name in (*COMMON, *EXTRA):
-        arms = {THEIRS: (theirs, name)}
-        arms |= {arm: (ours, f"{name} {constants}") for arm, constants in OURS.items()}
+        arms = {REFERENCE: (reference, name)}
+        arms |= {arm: (package, f"{name} {constants}") for arm, constants in BATCHED.items()}
         speeds[name] = table(f"{name}  (images/s)", alternate(arms, options.repetitions))
     for title, names in (("the 15 common", COMMON), ("the 4 extra", EXTRA)):
         speeds[title] = table(f"{title}  (images/s)", of_set(names, speeds))
@@ -106,7 +106,7 @@ def main() -> None:
         for arm, row in arms.items()
         if row["ratio"] < 1
     ]
-    print(f"\nslower than {THEIRS}: {', '.join(slower) or 'none'}")
+    print(f"\nslower than {REFERENCE}: {', '.join(slower) or 'none'}")
     save(options.out, "corruptions", {"images": "512 of 32 × 32", "speeds": speeds})
 
 

@@ -142,7 +142,7 @@ def spec_of_checkpoint(folder: Path) -> BertSpec:
     check_architecture(config, path)
     sizes = {"family": "bert", "wiring": "residual"}
     try:
-        sizes |= {ours: config[theirs] for ours, theirs in SIZES.items()}
+        sizes |= {size: config[key] for size, key in SIZES.items()}
         sizes["mlp_ratio"] = config["intermediate_size"] / config["hidden_size"]
         return msgspec.convert(sizes, BertSpec)
     except KeyError as e:

@@ -1,4 +1,4 @@
-"""RobustBench both ways: our networks as its models, and its model zoo beside ours.
+"""Give networks of this package to RobustBench, and load models of its zoo.
 
     from acn_bench.backbones.robustbench import as_robustbench_model   # before any import of robustbench
     from robustbench.eval import benchmark

@@ -60,7 +60,7 @@ def seconds(
 
 @contextmanager
 def _named(config: RunConfig) -> Iterator[None]:
-    """Name the network that cannot take a step: ours for want of memory, the user's for any reason."""
+    """Name the network that cannot take a step: memory is missing, or a user's factory fails in any way."""
     what = f"{config.backbone.name} cannot be trained here"
     if config.backbone.function is not None:
         with user_functions.guarded(what):

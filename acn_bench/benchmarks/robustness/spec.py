@@ -33,7 +33,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     data: str = "cifar10"
     scheme: Scheme = "plain"
     epochs: Count = 100  # at most
-    # held-out accuracy at which the training stops, so that arms are alike on clean images; null: all epochs
+    # held-out accuracy at which the training stops, so that arms are similar on clean images; null: all epochs
     match: Share | None = None
     checks_per_epoch: Count = 1  # measurements of the held-out accuracy
     batch_size: Count = 64

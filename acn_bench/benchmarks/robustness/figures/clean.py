@@ -37,7 +37,7 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def published(group: Group) -> list[Point]:
-    """RobustBench's models under a group's corruptions and severities; none for data that are not theirs."""
+    """RobustBench's models under a group's corruptions and severities; none where it did not measure these data."""
     spec, data = group.config.benchmark, group.records[0].provenance.data
     if data.name not in leaderboard.LEADERBOARDS or not data.canonical:
         return []
