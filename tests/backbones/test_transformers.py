@@ -349,13 +349,15 @@ def test_a_model_cut_to_k_blocks_is_saved_and_loaded_again(made, batch, tmp_path
     for k in range(4):
         cut = model.truncated(k)
         assert cut.config.num_hidden_layers == len(cut.bert.backbone.blocks) == k
-        torch.testing.assert_close(cut(**batch).logits, depths[k], rtol=0, atol=0)
+        logits = cut(**batch).logits
+        # the head of all depths at once multiplies larger matrices, which some processors sum in another order
+        torch.testing.assert_close(logits, depths[k])
         cut.save_pretrained(tmp_path / str(k))
         loaded, report = AUTO["classification"].from_pretrained(
             tmp_path / str(k), output_loading_info=True
         )
         assert not any(report.values())
-        assert torch.equal(loaded(**batch).logits, depths[k])
+        assert torch.equal(loaded(**batch).logits, logits)
     assert model.config.num_hidden_layers == len(model.bert.backbone.blocks) == 3
     with pytest.raises(ValueError, match="cannot truncate to 4 blocks: the network has 3"):
         model.truncated(4)
