@@ -110,6 +110,7 @@ def run(
     context: typer.Context,
     benchmark: cli_options.Benchmark,
     backbones: cli_options.Backbones = None,
+    checkpoint: cli_options.Checkpoints = None,
     strategies: cli_options.Strategies = None,
     seeds: cli_options.Seeds = None,
     data: cli_options.Data = None,
@@ -139,6 +140,7 @@ def run(
     choices = Choices(
         backbones=_words(backbones),
         strategies=_words(strategies),
+        checkpoints=tuple(checkpoint or ()),
         seeds=numbers(seeds) if seeds else (),
         data=data,
         settings=(*_attack(attack, epsilon), *(settings or ())),

@@ -32,6 +32,16 @@ Backbones = Annotated[
         "my.module:factory. Default: the card's.",
     ),
 ]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="PATH",
+        rich_help_panel=_WHAT,
+        help="Measure trained networks in place of training: a weights file, a folder of runs, or my.module:function, "
+        "which returns a module of images in [0, 1]. For robustness benchmarks. May be repeated.",
+    ),
+]
 Strategies = Annotated[
     str | None,
     typer.Option(

@@ -116,6 +116,8 @@ def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) ->
         "backbone": ("backbone", backbone),
         "seed": ("seeds", Seeds),
     }
+    if issubclass(backbone, Network) and backbone.trained:
+        del parts["backbone"]
     if strategy is not None:
         learner, name = strategy
         parts[f"strategy.{name}"] = ("strategy", learner)

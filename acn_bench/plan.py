@@ -9,6 +9,8 @@ from acn_bench import catalog
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import MAX_SEED, RunConfig, Seeds
 from acn_bench.errors import listed, plain, shorten
+from acn_bench.families import checkpoints
+from acn_bench.families.checkpoints import Trained
 from acn_bench.families.names import backbone_spec
 from acn_bench.overrides import PlannedRun, Setting, Shape, full_key, sweep
 from acn_bench.registry import KINDS, closest
@@ -25,6 +27,7 @@ class Choices:
 
     backbones: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()  # trained networks, in place of backbones
     seeds: tuple[int, ...] = ()
     data: str | None = None
     settings: tuple[str, ...] = ()  # key=value[,value…]
@@ -46,9 +49,9 @@ class UnresolvedPlan:
     @property
     def functions(self) -> dict[str, str]:
         """Every `pkg.module:function` of the plan -> its role, for a message."""
-        backbones = [run.backbone.function for run in self.runs]
+        networks = [run.backbone for run in self.runs]
         builders = [run.strategy.function for run in self.runs if run.strategy]
-        return {f: "backbone factory" for f in backbones if f} | {
+        return {n.function: n.role for n in networks if n.function} | {
             f: "strategy builder" for f in builders if f
         }
 
@@ -93,23 +96,37 @@ def _base_runs(card: BenchmarkCard, choices: Choices, preset: str) -> list[Plann
     """Seeds × strategies × backbones, before `--set`."""
     protocol = card.protocol.on(choices.data or card.protocol.datasets[0])
     strategies = _strategies(card, choices)
+    seeds = [Seeds(order=s, init=s, data=s, noise=s) for s in _seeds(card, choices)]
+    if choices.checkpoints:
+        return [
+            PlannedRun(protocol, None, network, s, quick=choices.quick, preset=preset)
+            for network, own in _trained(card, choices)
+            for s in ([own] if own else seeds)
+        ]
     names = choices.backbones or card.defaults.backbones
     arms = [_arm(n, card, protocol) for n in _unique(names)]
-    seeds = _seeds(card, choices)
     _refuse_many(len(seeds) * len(strategies) * len(arms))
     return [
-        PlannedRun(
-            benchmark=arm_protocol,
-            strategy=strategy,
-            backbone=backbone,
-            seeds=Seeds(order=s, init=s, data=s, noise=s),
-            quick=choices.quick,
-            preset=preset,
-        )
+        PlannedRun(arm_protocol, strategy, backbone, s, quick=choices.quick, preset=preset)
         for s in seeds
         for strategy in strategies
         for arm_protocol, backbone in arms
     ]
+
+
+def _trained(card: BenchmarkCard, choices: Choices) -> list[Trained]:
+    """The networks of `--checkpoint`. Raises ValueError for a benchmark that trains, and beside `--backbones`."""
+    if not card.protocol.takes_trained:
+        raise ValueError(
+            f"--checkpoint: {card.name} trains its networks; robustness benchmarks such as noise_cifar10 measure "
+            "trained ones"
+        )
+    if choices.backbones:
+        raise ValueError("--checkpoint names trained networks: remove --backbones")
+    networks = checkpoints.trained(choices.checkpoints)
+    if choices.seeds and any(seeds for _, seeds in networks):
+        raise ValueError("--checkpoint: the seeds are those of the networks' runs: remove --seeds")
+    return networks
 
 
 def _seeds(card: BenchmarkCard, choices: Choices) -> list[int]:

@@ -142,6 +142,7 @@ FAMILIES: "Registry[type[Network]]" = Registry(
         "vit": Entry("acn_bench.families.vit:ViTSpec"),
         "bert": Entry("acn_bench.families.bert:BertSpec"),
         "factory": Entry("acn_bench.spec:FactorySpec"),
+        "trained": Entry("acn_bench.families.trained:TrainedSpec"),
     },
 )
 

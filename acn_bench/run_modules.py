@@ -11,8 +11,11 @@ def modules(config: RunConfig) -> list[str]:
     kind = KINDS.load(protocol.kind)
     names = [kind.protocol, *kind.modules(protocol)]
     names.append(FAMILIES.entry(backbone.family or "factory").module)
-    if isinstance(backbone, Backbone):
-        names.append(backbone.parts.partition(":")[0])
+    family = type(backbone) if not backbone.trained else FAMILIES.load(backbone.family or "factory")
+    if issubclass(family, Backbone):
+        names.append(family.parts.partition(":")[0])
+    if backbone.trained:
+        names += kind.trained_modules
     if strategy is not None:
         names.append(STRATEGIES.entry(strategy.__struct_config__.tag).module)
     for name in protocol.datasets:

@@ -43,11 +43,18 @@ class Network(Struct, frozen=True, kw_only=True, tag_field="family"):
     """A network to train: one of a family, or of a factory."""
 
     inputs: ClassVar[Inputs | None] = None  # None: unknown
+    trained: ClassVar[bool] = False  # before the run, which measures it and no more
+    role: ClassVar[str] = "backbone factory"  # of its function, for a message
 
     @property
     def name(self) -> str:
         """As written on the command line."""
         raise NotImplementedError
+
+    @property
+    def of_arm(self) -> tuple[str, ...]:
+        """The fields that differ between the runs of a group."""
+        return ("wiring",)
 
     @property
     def words(self) -> list[str]:
@@ -146,6 +153,14 @@ class ImageBackbone(Backbone, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, in_channels=channels, image_size=height)
 
 
+def refuse_other_shape(name: str, taken: tuple[int, int, int], shape: tuple[int, int, int]) -> None:
+    """Raise ValueError where a trained network takes images of another shape (C, H, W)."""
+    if taken != shape:
+        raise ValueError(
+            f"{name} was trained on images of {_times(taken)}, and these are {_times(shape)}"
+        )
+
+
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
@@ -230,6 +245,9 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
     """What is measured, and by which protocol; the subclass is the kind of protocol."""
 
     forgets: ClassVar[bool] = False  # whether something can be forgotten, so that strategies apply
+    takes_trained: ClassVar[bool] = (
+        False  # whether it can measure networks that were trained before
+    )
     arm: ClassVar[tuple[str, ...]] = ()  # settings that tell arms apart, as the wiring does
 
     name: Name

@@ -13,8 +13,8 @@ import torch
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from acn_bench import backbones, device, records
-from acn_bench.backbones import build, weights_file
+from acn_bench import backbones, device, records, weights_header
+from acn_bench.backbones import build
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.cli import app
@@ -351,7 +351,7 @@ def test_a_file_of_another_kind_is_refused_by_name(folder, tmp_path):
 
 
 def test_a_factorys_network_has_no_depths_to_cut_at(folder, tmp_path):
-    made = weights_file.Header(FactorySpec(factory="nets:Net"), 0).encoded()
+    made = weights_header.Header(FactorySpec(factory="nets:Net"), 0).encoded()
     safetensors.torch.save_file({"backbone.w": torch.ones(1)}, weights(folder), made)
     refused(folder, tmp_path, "a network of nets:Net has no depths to truncate at", "--depth", "1")
 

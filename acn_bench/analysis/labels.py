@@ -31,7 +31,8 @@ def _flat_settings(config: RunConfig) -> dict[str, Any]:
     raw = msgspec.to_builtins(config)
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
     del raw["seeds"], backbone["family"]
-    backbone.pop("wiring", None)
+    for name in config.backbone.of_arm:
+        backbone.pop(name, None)
     for name in config.benchmark.arm:
         del raw["benchmark"][name]
     tag = config.backbone.family or "factory"

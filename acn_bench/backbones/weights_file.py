@@ -9,7 +9,7 @@ the header is compared with the names and shapes of the tensors, which takes mil
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Generic
+from typing import Any
 
 import msgspec
 import safetensors
@@ -17,17 +17,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from acn_bench import parsing, tensor_file
+from acn_bench import tensor_file
 from acn_bench.backbones.backbone import Backbone, truncate
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.heads import Heads, MultiHead
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
-from acn_bench.config import N
 from acn_bench.errors import listed, message, plain, shorten
-from acn_bench.registry import FAMILIES
 from acn_bench.run_folder import atomic
 from acn_bench.spec import Backbone as BackboneSpec
-from acn_bench.spec import Precision
+from acn_bench.weights_header import Header, header
 
 Network = Backbone | MultiHead
 Build = Callable[..., Backbone]  # from_spec
@@ -35,18 +33,6 @@ Build = Callable[..., Backbone]  # from_spec
 TENSORS = 20_000  # of a file, at most
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 BLOCK = re.compile(r"backbone\.blocks\.(0|[1-9][0-9]{0,5})\.")
-
-
-class Header(msgspec.Struct, Generic[N], frozen=True):
-    """The network of a weights file."""
-
-    backbone: N  # as it was built, before any cut
-    depth: Annotated[int, msgspec.Meta(ge=0)]  # blocks after the cut
-    precision: Precision = "fp32"
-
-    def encoded(self) -> dict[str, str]:
-        """As safetensors metadata, which holds strings only."""
-        return {"acn_bench": msgspec.json.encode(self).decode()}
 
 
 def write(model: Network, path: Path, extra: dict[str, str] | None = None) -> None:
@@ -71,33 +57,6 @@ def write(model: Network, path: Path, extra: dict[str, str] | None = None) -> No
     _refuse_not_finite(tensors)
     with atomic(path) as part:
         part.write_bytes(tensor_file.encoded(tensors, {**(extra or {}), **header.encoded()}))
-
-
-def about(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file. Raises LookupError for no file, ValueError for another kind of file."""
-    if not path.is_file():
-        raise LookupError(f"there is no file at {path}")
-    try:
-        with safetensors.safe_open(path, "pt") as f:
-            return dict(f.metadata() or {})
-    except safetensors.SafetensorError as e:
-        raise ValueError(f"{path} is not a whole safetensors file: {message(e)}") from e
-
-
-def header(path: Path) -> Header:
-    """The header of a weights file. Raises as `about`, and ValueError for a file without a header."""
-    metadata = about(path)
-    if "acn_bench" not in metadata:
-        raise ValueError(
-            f"{path} is not a finished network of acn_bench: it has no header that describes the network"
-        )
-    try:
-        raw = parsing.json_object(metadata["acn_bench"])
-        family = FAMILIES.load(FAMILIES.tag(raw.get("backbone"), "family", "$.backbone"))
-        header: Header = msgspec.convert(raw, Header[family])  # type: ignore[valid-type]
-        return header
-    except ValueError as e:
-        raise ValueError(f"{path}: its header cannot be read: {message(e)}") from e
 
 
 def read(path: Path, build: Build) -> Network:

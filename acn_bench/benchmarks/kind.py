@@ -55,6 +55,8 @@ class Kind:
     sections: str = "acn_bench.reports.sections.shared:SHARED"
     # modules that the protocol loads by name, for some settings of its spec alone
     modules: Callable[[Any], Sequence[str]] = lambda _: ()
+    # modules that the protocol loads by name, for networks that were trained before
+    trained_modules: Sequence[str] = ()
     example: str = ""  # module: SMALLEST_CARD, and example_record(wiring, seed); for tests
     # raises ValueError where a result does not fit its spec, or itself
     validate: Callable[[Any, Any], None] = lambda *_: None

@@ -139,10 +139,9 @@ class TrainedImages:
 
 def images_counted(reported: int, passed: int, stream: int) -> Guard:
     """The record's count of trained images equals that of the network's passes, replayed images included."""
+    share = f"{reported / stream:.2g} times the rows of the stream" if stream else "none"
     return Guard(
         name="every image that was trained on is counted",
         passed=reported == passed,
-        detail=f"{reported / stream:.2g} times the rows of the stream"
-        if reported == passed
-        else f"{reported} reported, {passed} passed",
+        detail=share if reported == passed else f"{reported} reported, {passed} passed",
     )

@@ -11,7 +11,9 @@ from acn_bench import user_functions
 from acn_bench.benchmarks.run import Cost
 from acn_bench.config import RunConfig
 from acn_bench.data.data_set import DataSet
+from acn_bench.evaluation.cost import EVALUATED
 from acn_bench.registry import KINDS
+from acn_bench.training import trained
 from acn_bench.training.network import untrained
 from acn_bench.wording import plural
 
@@ -61,7 +63,8 @@ def seconds(
 @contextmanager
 def _named(config: RunConfig) -> Iterator[None]:
     """Name the network that cannot take a step: memory is missing, or a user's factory fails in any way."""
-    what = f"{config.backbone.name} cannot be trained here"
+    verb = "measured" if config.backbone.trained else "trained"
+    what = f"{config.backbone.name} cannot be {verb} here"
     if config.backbone.function is not None:
         with user_functions.guarded(what):
             yield
@@ -122,6 +125,8 @@ def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.d
     if data.image_shape is None:
         raise ValueError("a training step is timed on images of one shape alone")
     shape = data.image_shape
+    if config.backbone.trained:
+        return _measuring_step(config, shape, device)
     network = untrained(config, cost.classes).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
 
@@ -135,6 +140,22 @@ def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.d
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return perf_counter() - start
+
+    return step
+
+
+def _measuring_step(config: RunConfig, shape: tuple[int, int, int], device: torch.device) -> Step:
+    """A pass without training, in seconds of a training step: the work of a run counts images trained."""
+    network = trained.network(config).to(device).eval()
+
+    def step(count: int) -> float:
+        images = torch.rand(count, *shape, device=device)
+        start = perf_counter()
+        with torch.inference_mode():
+            network(images)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return (perf_counter() - start) / EVALUATED
 
     return step
 

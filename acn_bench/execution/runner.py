@@ -7,7 +7,6 @@ import msgspec
 import torch
 
 from acn_bench import records, run_folder, tensor_file, user_functions
-from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Progress, Run, RunOutput
 from acn_bench.config import RunConfig
 from acn_bench.data import loading
@@ -21,6 +20,7 @@ from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
 from acn_bench.training.divergence import DivergedError
 from acn_bench.training.resume import INTERVAL, ResumeFile
+from acn_bench.weights_header import Header
 
 Note = Callable[[str], None]  # takes a sentence for the user
 
@@ -43,7 +43,7 @@ def run(
     loss is not finite, OSError where a file cannot be written; then no record exists.
     """
     device = torch.device(placement.device)
-    _check(config.backbone, "backbone factory")
+    _check(config.backbone, config.backbone.role)
     _check(config.strategy, "strategy builder")
     data = loading.load_all(config.benchmark, data_root)
     fingerprint = joint_fingerprint(data)
@@ -70,8 +70,9 @@ def run(
     about = {"run_id": record.run_id, "config": _json(config)}
     with run_folder.atomic(folder.records / f"{name}.safetensors") as part:
         part.write_bytes(tensor_file.encoded(output.examples, about))
-    with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
-        part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
+    if output.weights:  # a network that was trained before has its file
+        with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
+            part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
     records.save(record, folder.records)
     resume_file.remove()
     return record

@@ -42,7 +42,8 @@ def try_own(
 
     `note` takes sentences for the user: foreign code may take long.
     """
-    networks = {c.backbone.function: c for c in configs if c.backbone.function}
+    own = [c for c in configs if not c.backbone.trained]
+    networks = {c.backbone.function: c for c in own if c.backbone.function}
     for factory, config in networks.items():
         note(f"trying {factory} on {IMAGES} images")
         with preserved_generators():

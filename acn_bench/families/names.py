@@ -18,8 +18,10 @@ WIRING_WORDS = {
     "densenet": "DenseNet: the input of a block is a projection of all earlier outputs",
     "denseformer": "DenseFormer: the input of a block is a learned combination of all earlier outputs",
 }
+_OTHERS = ("factory", "trained")  # networks that are no wiring of a family
+
 BACKBONES = tuple(
-    f"{wiring}_{family}" for family in FAMILIES if family != "factory" for wiring in WIRINGS
+    f"{wiring}_{family}" for family in FAMILIES if family not in _OTHERS for wiring in WIRINGS
 )
 
 

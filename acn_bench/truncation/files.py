@@ -3,8 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from acn_bench import records
-from acn_bench.backbones import weights_file
+from acn_bench import records, weights_header
 from acn_bench.record import Record
 
 ENDING = ".safetensors"
@@ -30,7 +29,7 @@ def load_record(weights: Path, path: Path) -> Record | None:
 
     Raises ValueError for the record of another run.
     """
-    header = weights_file.about(weights)
+    header = weights_header.about(weights)
     if CUT_FROM in header or not path.is_file():
         return None
     record = records.load(path)
@@ -67,6 +66,6 @@ def check_output(out: Path, weights: Path) -> None:
 
 def _is_truncated(path: Path) -> bool:
     try:
-        return CUT_FROM in weights_file.about(path)
+        return CUT_FROM in weights_header.about(path)
     except (LookupError, ValueError):
         return False

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 import torch
 
-from acn_bench import backbones, run_folder
+from acn_bench import backbones, run_folder, weights_header
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.final_model import final_model
 from acn_bench.backbones import MultiHead, weights_file
@@ -38,7 +38,7 @@ def truncate(
     another kind, an impossible choice, bf16 where it is slow, or a path that cannot be written. Then nothing is written.
     """
     weights, record_path = weights_and_record(source)
-    header = weights_file.header(weights)
+    header = weights_header.header(weights)
     if header.backbone.function:
         raise ValueError(
             f"{weights}: a network of {header.backbone.function} has no depths to truncate at"

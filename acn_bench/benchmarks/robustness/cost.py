@@ -1,8 +1,10 @@
 """A robustness run and its data -> its estimated work, in images trained."""
 
+from importlib import import_module
+
 from acn_bench.benchmarks.robustness import conditions
 from acn_bench.benchmarks.robustness.conditions import Data
-from acn_bench.benchmarks.robustness.spec import RobustnessConfig
+from acn_bench.benchmarks.robustness.spec import TRAINED_MODULE, RobustnessConfig
 from acn_bench.benchmarks.run import Cost
 from acn_bench.data.split import whole
 from acn_bench.evaluation import attack_cost
@@ -18,6 +20,9 @@ def check(config: RobustnessConfig, data: Data) -> None:
     """
     whole(conditions.clean(data), config.benchmark.validation, config.seeds.data)
     conditions.check(config, data)
+    if config.backbone.trained:
+        images = conditions.clean(data)
+        import_module(TRAINED_MODULE).check(config, len(images.class_names), images.image_shape)
     if config.benchmark.linf is not None:
         attack_cost.require_installed()
         attack_cost.targets_of(len(conditions.clean(data).class_names))
@@ -42,8 +47,9 @@ def work(config: RobustnessConfig, data: Data) -> float:
     protocol = config.benchmark
     rows, tests = conditions.clean(data).counts
     held_out = protocol.validation * rows
-    trained = protocol.epochs * (rows - held_out)
-    checked = protocol.epochs * protocol.checks_per_epoch * held_out
+    epochs = 0 if config.backbone.trained else protocol.epochs
+    trained = epochs * (rows - held_out)
+    checked = epochs * protocol.checks_per_epoch * held_out
     at_the_end = held_out + (1 + protocol.conditions) * tests
     return trained + EVALUATED * (checked + at_the_end) + attack_work(config, data)
 

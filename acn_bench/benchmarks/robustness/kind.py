@@ -6,18 +6,20 @@ from acn_bench.benchmarks.robustness import attack_report, measures, report
 from acn_bench.benchmarks.robustness.metrics import TABLES
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import RobustnessResult, validate
-from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, RobustnessSpec
+from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, TRAINED_MODULE, RobustnessSpec
 
 
 def final_model(record: RobustnessRecord) -> FinalModel:
     """The trained network on clean images."""
     result = record.result
     has_depths = len(result.clean.accuracy) > 1
+    # a network that was trained before may have been trained on these rows
+    held_out = has_depths and not record.config.backbone.trained
     return FinalModel(
         result.clean.accuracy if has_depths else None,
-        result.validation.accuracy if has_depths else None,
+        result.validation.accuracy if held_out else None,
         result.rows.validation,
-        result.changes if has_depths else None,
+        result.changes if held_out else None,
         measures.chance(record),
     )
 
@@ -37,6 +39,7 @@ KIND = Kind(
     protocol="acn_bench.benchmarks.robustness.protocol",
     sections="acn_bench.benchmarks.robustness.report_sections:SECTIONS",
     tables=TABLES,
+    trained_modules=(TRAINED_MODULE,),
     modules=lambda spec: () if spec.linf is None else (ATTACK_MODULE,),
     example="acn_bench.benchmarks.robustness.example",
     validate=validate,

@@ -31,7 +31,11 @@ def noise(name: str) -> Conditions:
 def reached(record: RobustnessRecord) -> bool | None:
     """Whether the held-out accuracy that ends the training was reached; None where none was asked for."""
     wanted = record.config.benchmark.match
-    return None if wanted is None else record.result.held_out[-1] >= wanted
+    return (
+        None
+        if wanted is None or not record.result.held_out
+        else record.result.held_out[-1] >= wanted
+    )
 
 
 def mean(scores: Iterable[Scores], score: Score = "accuracy", depth: int = -1) -> float | None:

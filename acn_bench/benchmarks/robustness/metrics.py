@@ -45,7 +45,7 @@ HELD_OUT = Metric(
     "higher",
     "accuracy on the held-out training rows at the end of the training: what `match` stops at",
     "a count",
-    lambda r: r.result.held_out[-1],
+    lambda r: r.result.held_out[-1] if r.result.held_out else None,
     chance=chance,
 )
 

@@ -16,7 +16,11 @@ from acn_bench.benchmarks.robustness.result import (
     CorruptedScores,
     RobustnessResult,
 )
-from acn_bench.benchmarks.robustness.spec import ATTACK_MODULE, RobustnessSpec
+from acn_bench.benchmarks.robustness.spec import (
+    ATTACK_MODULE,
+    TRAINED_MODULE,
+    RobustnessSpec,
+)
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
@@ -29,6 +33,7 @@ from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
 from acn_bench.training.loop import TrainConfig, train, until
 from acn_bench.training.network import one_head
+from acn_bench.training.row_model import RowModel
 from acn_bench.training.schemes import scheme
 
 
@@ -50,7 +55,7 @@ class RobustnessRun:
         conditions.check(config, run.data)
         self.official = conditions.official(run.data)
         self.data = DeviceData(data, self.protocol, config.seeds.data, device)
-        self.model = one_head(config, self.data.classes, self.data.rows).to(device)
+        self.model = self._model().to(device)
         self.checks = RunChecks()
         self.progress = RunProgress(work(config, run.data), run.progress)
         self.evaluation = RobustnessEvaluation(
@@ -58,6 +63,12 @@ class RobustnessRun:
         )
         self.reliability = ReliabilityTable()
         self.examples: dict[str, Tensor] = {}
+
+    def _model(self) -> RowModel:
+        if not self.config.backbone.trained:
+            return one_head(self.config, self.data.classes, self.data.rows)
+        made: RowModel = import_module(TRAINED_MODULE).row_model(self.config, self.data.rows)
+        return made
 
     # ------------------------------------------------------------ the protocol
 
@@ -70,7 +81,6 @@ class RobustnessRun:
         self.checks.count_passes(self.model.backbone)
 
         losses, held_out = self._train()
-        self.progress.advance_to(self.protocol.epochs * len(self.data.train))
         validation = self.evaluation.predictions(self.data.validation)
         clean = self._test(None)
         noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
@@ -104,11 +114,17 @@ class RobustnessRun:
             precision=self.config.precision,
         )
         self.progress.finish()
-        return RunOutput(result, self.examples, weights_on_cpu(self.model), self.checks.guards)
+        weights = {} if self.config.backbone.trained else weights_on_cpu(self.model)
+        return RunOutput(result, self.examples, weights, self.checks.guards)
 
     def _train(self) -> tuple[list[float], list[float]]:
-        """Train; the loss and the held-out accuracy at each check. Stop at the accuracy `match`, if there is one."""
+        """Train; the loss and the held-out accuracy at each check. Stop at the accuracy `match`, if there is one.
+
+        Nothing of a network that was trained before.
+        """
         p = self.protocol
+        if self.config.backbone.trained:
+            return [], []
         training = TrainConfig(
             stage="training",
             epochs=p.epochs,
@@ -123,7 +139,9 @@ class RobustnessRun:
         )
         data, measured = self.data, self.evaluation.predictions
         steps = train(self.model, data.train, data.labels[data.train], training, self.progress.add)
-        return until(steps, lambda: measured(data.validation, depths=False).accuracy[-1], p.match)
+        done = until(steps, lambda: measured(data.validation, depths=False).accuracy[-1], p.match)
+        self.progress.advance_to(p.epochs * len(data.train))
+        return done
 
     def _test(self, condition: Condition | None) -> Predictions:
         """Measure the test rows; keep which examples are correct: clean at every depth, else at full depth."""

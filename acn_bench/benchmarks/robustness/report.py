@@ -37,6 +37,8 @@ def describe(config: RobustnessConfig) -> str:
     scheme = "" if p.scheme == "plain" else f", trained by {p.scheme}"
     attack = [attack_report.title(p)] if p.linf else []
     tested = wording.listed([*_noise(p), *_corruptions(p), *attack]) or "clean images alone"
+    if config.backbone.trained:
+        return f"networks that were trained before, on the test images of {p.data}; {tested}"
     return (
         f"{p.data} for {plural(p.epochs, 'epoch')}{stop}, batch {p.batch_size}, AdamW {p.learning_rate:g}{scheme}; "
         f"then {tested}"
@@ -113,7 +115,7 @@ def setting(records: Sequence[RobustnessRecord]) -> list[tuple[str, str]]:
         if r.result.attack is not None
     ]
     return [
-        ("Training", each(_training(spec) for spec in specs)),
+        ("Training", each(_training(r.config) for r in records)),
         *([("Noise", each(noise))] if noise else []),
         *([("Corruptions", each(common))] if common else []),
         *([("Attack", each(attacks))] if attacks else []),
@@ -136,7 +138,13 @@ _SCORES = (
 )
 
 
-def _training(spec: RobustnessSpec) -> str:
+def _training(config: RobustnessConfig) -> str:
+    spec = config.benchmark
+    if config.backbone.trained:
+        return (
+            "none: the networks were trained before, and are measured as they are; their held-out rows are not known, so "
+            "no utilised depth is chosen"
+        )
     ends = plural(spec.epochs, "epoch")
     if spec.match is not None:
         ends = (

@@ -64,7 +64,9 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
 
     classes: int
     rows: RowCounts
-    train_loss: list[float]  # per check: an epoch, or 1 / checks_per_epoch of one
+    train_loss: list[
+        float
+    ]  # per check: an epoch, or 1 / checks_per_epoch of one; of a trained network, none
     held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
     validation: Scores  # on clean held-out rows, at the end
     # (L+1, 2) over the held-out rows: how many examples each depth loses and gains against full depth
@@ -88,7 +90,7 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
     _conditions("corruptions", result.corruptions, common, depths, tests)
     _attack(result.attack, spec, tests, depths)
     validation.long("result.train_loss", result.train_loss, len(result.held_out))
-    if not result.held_out:
+    if not result.held_out and result.images_seen:
         raise ValueError("result.held_out is empty: every epoch ends with a measurement")
     for k, bins in enumerate(result.reliability):
         for name in ("count", "correct", "confidence"):

@@ -20,6 +20,7 @@ from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Sch
 
 Constants = Literal["cifar_c", "imagenet_c"]
 
+TRAINED_MODULE = "acn_bench.training.trained"  # that a run of a trained network executes
 ATTACK_MODULE = "acn_bench.benchmarks.robustness.attack"  # that a run with an attack executes
 NOISE = tuple(n for n in CORRUPTIONS if n not in (*COMMON, *EXTRA))
 SETS = {"common15": COMMON, "all19": (*COMMON, *EXTRA)}
@@ -29,6 +30,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     """A network is trained on clean images, then measured on clean, noisy and corrupted test images."""
 
     arm: ClassVar[tuple[str, ...]] = ("scheme",)
+    takes_trained: ClassVar[bool] = True
 
     data: str = "cifar10"
     scheme: Scheme = "plain"
