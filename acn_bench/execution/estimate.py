@@ -119,9 +119,9 @@ def _seconds_per_image(step: Step, largest: int, deadline: float, end: float) ->
 
 
 def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.device) -> Step:
-    if data.image_shape is None:
+    shape = config.benchmark.image_shape(data.image_shape)
+    if shape is None:
         raise ValueError("a training step is timed on images of one shape alone")
-    shape = data.image_shape
     network = untrained(config, cost.classes).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
 
