@@ -20,7 +20,10 @@ class RunCheckpoints(Checkpoints):
         super().__init__(file.path.parent, every_seconds=file.interval, keep=1)
         self.file = file
         self.progress = progress
-        self._written, self._took = monotonic(), 0.0  # when the last one was written, and how long it took
+        self._written, self._took = (
+            monotonic(),
+            0.0,
+        )  # when the last one was written, and how long it took
 
     def overdue(self) -> bool:
         """Whether one is due by the clock; always with an interval of 0. Else writing takes 2 % of the time at most."""

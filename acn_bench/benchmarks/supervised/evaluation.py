@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,11 @@ class Outcomes:
         """The same under a condition."""
         return NoiseScores(corruption=condition.corruption, level=condition.level, **self._scores())
 
-    def _scores(self) -> dict[str, list[int] | list[float]]:
+    def among(self, chosen: Tensor) -> "Outcomes":
+        """Of the examples that are True in `chosen`, (N,)."""
+        return Outcomes(self.top1[:, chosen], self.top5[:, chosen], self.loss[:, chosen])
+
+    def _scores(self) -> dict[str, Any]:
         means = self.loss.mean(dim=1).tolist()
         return {
             "top1": self.top1.sum(dim=1).tolist(),

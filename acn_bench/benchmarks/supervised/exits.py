@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from acn_bench.backbones import Backbone
 from acn_bench.backbones.early_exit import EarlyExit, entropy
@@ -39,7 +40,7 @@ class ExitCounter:
             sure = uncertain < threshold
             sure[-1] = True  # the output takes the others
             first = sure.int().argmax(dim=0)  # (B,)
-            of_exit = torch.nn.functional.one_hot(first, len(self.depths)).T.bool()  # (E, B)
+            of_exit = one_hot(first, len(self.depths)).T.bool()  # (E, B)
             self.left[k] += of_exit.sum(dim=1)
             self.correct[k] += (of_exit & right).sum(dim=1)
 
@@ -53,8 +54,3 @@ class ExitCounter:
             flops=[self.flops[k] for k in self.depths],
             counts=[ExitCounts(threshold=t, left=n, correct=right) for t, n, right in rows],
         )
-
-
-def has_exits(network: nn.Module) -> bool:
-    """Whether examples can leave the network early."""
-    return isinstance(network, Backbone)

@@ -13,7 +13,9 @@ from acn_bench.data.memory_source import MemoryView
 class RunImages:
     """The images of a run on its device. A test row is its number in the test set plus `first_test`."""
 
-    def __init__(self, data: DataSet, spec: SupervisedSpec, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, data: DataSet, spec: SupervisedSpec, seed: int, device: torch.device
+    ) -> None:
         """`seed` is that of the data: it augments."""
         self.device = device
         self.train, self.test = open_sources(
