@@ -1,51 +1,40 @@
-"""A data set in memory or in files, and the settings of its views -> images by row; test rows follow the training rows."""
+"""A data set in memory or in files, and the settings of its views -> images by row, and the rows that are trained on."""
 
 import torch
 from torch import Tensor
 
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.data.data_set import DataSet
-from acn_bench.data.image_source import open_sources
+from acn_bench.data.image_batches import floats
+from acn_bench.data.image_source import ImageSource, open_sources
 from acn_bench.data.image_view import View
 from acn_bench.data.memory_source import MemoryView
 
 
 class RunImages:
-    """The images of a run on its device. A test row is its number in the test set plus `first_test`."""
+    """The images of a run on its device."""
 
     def __init__(
         self, data: DataSet, spec: SupervisedSpec, seed: int, device: torch.device
     ) -> None:
-        """`seed` is that of the data: it augments."""
-        self.device = device
+        """`seed` is that of the data: it crops and mirrors."""
+        crops, size = spec.crop_padding, spec.image_size
         self.train, self.test = open_sources(
             data,
             seed=seed,
             device=device,
-            view=View(
-                size=spec.image_size, resized=spec.resized, scale=spec.crop_scale, flip=spec.flip
-            ),
-            memory_view=MemoryView(
-                crop_padding=spec.crop_padding, crops=spec.crops, flip=spec.flip
-            ),
+            view=View(size=size, resized=spec.resized, scale=spec.crop_scale, flip=spec.flip),
+            memory_view=MemoryView(crop_padding=crops, crops=spec.crops, flip=spec.flip),
             damaged=spec.damaged,
         )
 
-    def training(self, rows: Tensor, epoch: int) -> Tensor:
-        """Training rows (B,) -> augmented images (B, C, H, W), uint8."""
-        return self.train.images(rows, epoch)
-
-    def readable(self, rows: Tensor) -> Tensor:
-        """Training rows (B,) whose images were asked for -> (B,) bool, on the CPU."""
-        return self.train.readable(rows)
-
     def plain(self, rows: Tensor) -> Tensor:
-        """Training rows (B,) -> images (B, C, H, W) in [0, 1], as tests see them."""
-        return unit(self.train.images(rows, None))
+        """Rows of the training set (B,) -> images (B, C, H, W) in [0, 1], as tests see them."""
+        return floats(self.train.images(rows, None))
 
     def tested(self, rows: Tensor) -> Tensor:
         """Rows of the test set (B,) -> images (B, C, H, W) in [0, 1]."""
-        return unit(self.test.images(rows, None))
+        return floats(self.test.images(rows, None))
 
     @property
     def skipped(self) -> int:
@@ -53,6 +42,23 @@ class RunImages:
         return len(self.train.damage) + len(self.test.damage)
 
 
-def unit(images: Tensor) -> Tensor:
-    """Bytes -> floats in [0, 1]."""
-    return images.float().div_(255)
+class TrainingRows:
+    """The rows that are trained on, numbered from 0; it meets `data.image_source.ImageSource`.
+
+    No other row is ever mixed into an image: not one that is held out.
+    """
+
+    def __init__(self, source: ImageSource, rows: Tensor, labels: Tensor) -> None:
+        """`rows` (N,) of the source and their `labels` (N,), both on the CPU."""
+        self.source = source
+        self.rows = rows
+        self.labels = labels
+        self.damage = source.damage  # by row of the source
+
+    def images(self, rows: Tensor, epoch: int | None) -> Tensor:
+        """(B,) -> (B, C, H, W) uint8 on the device."""
+        return self.source.images(self.rows[rows], epoch)
+
+    def readable(self, rows: Tensor) -> Tensor:
+        """(B,) -> (B,) bool."""
+        return self.source.readable(self.rows[rows])

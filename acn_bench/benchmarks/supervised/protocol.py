@@ -10,7 +10,7 @@ from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.supervised.cost import work
 from acn_bench.benchmarks.supervised.evaluation import Evaluation
-from acn_bench.benchmarks.supervised.images import RunImages
+from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows
 from acn_bench.benchmarks.supervised.measurement import Measurement
 from acn_bench.benchmarks.supervised.network import untrained
 from acn_bench.benchmarks.supervised.recipe import recipe
@@ -98,7 +98,8 @@ class SupervisedRun:
         rows = self.split.train[0]
         labels = self.split.position[self.data.train_labels[rows]]
         seed = self.config.seeds.data
-        task = ImageTask(self.images, rows, labels, self.protocol, self.classes, seed)
+        source = TrainingRows(self.images.train, rows, labels)
+        task = ImageTask(source, self.protocol, self.classes, seed)
         if not self.protocol.compiled:  # its count would compile each step anew
             self.checks.count_passes(self.network)
         trainer = Trainer(
@@ -130,8 +131,10 @@ class SupervisedRun:
 
     def _check_trained(self, training: TrainOutput) -> None:
         """Check the number of images that this process trained on; later passes with gradients count FLOPs."""
-        if not self.protocol.compiled and not self.images.skipped:
-            self.checks.images(self.trained, training.rows)
+        if self.protocol.compiled or self.images.skipped:
+            return
+        self.checks.passes.images += training.rows - self.trained  # before it resumed
+        self.checks.images(training.rows, self.protocol.epochs * len(self.split.train[0]))
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:

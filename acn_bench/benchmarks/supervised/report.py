@@ -148,8 +148,8 @@ def _schedule(spec: SupervisedSpec) -> str:
 
 def _augmentation(spec: SupervisedSpec) -> str:
     steps = [*_crop(spec), "horizontal flip" if spec.flip else "", _policy(spec)]
-    steps += [f"CutMix on {100 * spec.cutmix:g} % of the batches"] if spec.cutmix else []
-    steps += [f"Mixup on {100 * spec.mixup:g} % of the batches"] if spec.mixup else []
+    steps += [f"CutMix on {100 * spec.cutmix:g} % of the images"] if spec.cutmix else []
+    steps += [f"Mixup on {100 * spec.mixup:g} % of the images"] if spec.mixup else []
     steps += [f"erasing in {100 * spec.erasing:g} % of the images"] if spec.erasing else []
     return wording.listed([step for step in steps if step]) or "none"
 

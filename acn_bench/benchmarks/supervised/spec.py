@@ -75,9 +75,9 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     policy: Policy = "none"
     policy_operations: Count = 2  # of randaugment
     policy_magnitude: Annotated[int, msgspec.Meta(ge=0, le=30)] = 9  # of randaugment
-    cutmix: Share = 0.0  # of the batches
+    cutmix: Share = 0.0  # of the images, each with a box and a partner of its own
     cutmix_alpha: Positive = 1.0  # Beta(α, α)
-    mixup: Share = 0.0  # of the batches; of those that CutMix leaves alone
+    mixup: Share = 0.0  # of the images; never of those that CutMix changes
     mixup_alpha: Positive = 0.2
     erasing: Share = 0.0  # of the images
     # ------------------------------------------------------------ the measurements
@@ -116,7 +116,7 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
             )
         if self.cutmix + self.mixup > 1:
             raise ValueError(
-                f"cutmix={self.cutmix:g} and mixup={self.mixup:g} are shares of the batches: together at most 1"
+                f"cutmix={self.cutmix:g} and mixup={self.mixup:g} are shares of the images: together at most 1"
             )
 
     @property
