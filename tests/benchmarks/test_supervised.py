@@ -1,5 +1,7 @@
 """A supervised run on a few real digits: what is trained, what is measured, and what is left of it."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 import torch
@@ -7,24 +9,25 @@ from PIL import Image
 
 from acn_bench import backbones, tensor_file
 from acn_bench.backbones import EarlyExit, add_branches
+from acn_bench.backbones.early_exit import entropy
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.supervised import network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
-from acn_bench.benchmarks.supervised.exits import ExitCounter
+from acn_bench.benchmarks.supervised.exits import ExitMeasurement
 from acn_bench.benchmarks.supervised.images import TrainingRows
 from acn_bench.benchmarks.supervised.network import RowDropping
-from acn_bench.benchmarks.supervised.protocol import SupervisedRun, measure
+from acn_bench.benchmarks.supervised.protocol import measure
 from acn_bench.benchmarks.supervised.recipe import recipe
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import image_folder, images
-from acn_bench.data.generators import preserved_generators
 from acn_bench.data.image_decoding import DamagedImageError
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.training.resume import ResumeFile
+from acn_bench.training.stopping import Stop
 
 CPU = torch.device("cpu")
 BACKBONE = MixerSpec(
@@ -182,22 +185,6 @@ def test_weights_do_not_depend_on_the_scheme_and_the_statistics_are_saved(config
 # ---------------------------------------------------------------- what is left
 
 
-class InterruptedRunError(Exception):
-    """What a kill is in these tests."""
-
-
-class Interrupting(ResumeFile):
-    """Ends the run when the n-th checkpoint has been written."""
-
-    left = 0
-
-    def save(self, state, share, *, always=False):
-        super().save(state, share, always=always)
-        self.left -= 1
-        if not self.left:
-            raise InterruptedRunError
-
-
 def assert_equal(one, other):
     """Bit for bit, in all but seconds and memory."""
     for a, b in ((one.weights, other.weights), (one.examples, other.examples)):
@@ -211,19 +198,28 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize("settings", [{"ema_decay": 0.9}, {"scheme": "layerskip"}])
-def test_a_run_that_was_killed_twice_ends_as_if_it_had_not_been(run, tmp_path, settings):
-    """In the middle of an epoch, and in the epoch after it: an epoch has 6 steps, and each has a checkpoint."""
+def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(run, tmp_path, settings):
+    """In the middle of an epoch, and in the epoch after it: an epoch has 6 steps."""
     settings = {**settings, "cutmix": 0.5, "warmup_epochs": 1}
     expected = measure(run(**settings))
     notes: list[str] = []
-    for left in (3, 6, 0):
-        file = Interrupting(tmp_path / "run-abc.safetensors", {"run": "run"}, 0.0, notes.append)
-        file.left = left
-        begun = run(checkpoint=file, **settings)
-        if left:
-            with pytest.raises(InterruptedRunError), preserved_generators():
-                SupervisedRun(begun).measure()
-    assert_equal(measure(begun), expected)
+
+    def resumed(steps):
+        about = {"run": "run", "code": "abc"}
+        file = ResumeFile(tmp_path / "run-abc.safetensors", about, 100.0, notes.append)
+        stop, taken = Stop(), []
+
+        def progress(share):
+            taken.append(share)
+            if len(taken) == steps:
+                stop.request()
+
+        return replace(run(checkpoint=file, **settings), progress=progress, stop=stop)
+
+    for steps in (3, 5):
+        with pytest.raises(SystemExit):
+            measure(resumed(steps))
+    assert_equal(measure(resumed(0)), expected)
     assert [note.partition(" at ")[0] for note in notes] == 2 * ["resumed from its checkpoint"]
 
 
@@ -264,23 +260,22 @@ def test_exits_are_counted_as_early_exit_takes_them(by):
         add_branches(net, (1, 2))
     pixels, labels = torch.rand(60, 3, 32, 32), torch.arange(60) % 4
     with torch.no_grad():
-        for parameter in net.head.parameters():
-            parameter.mul_(8)  # some are sure
-        thresholds = [0.0, float(net.forward_depths(pixels).softmax(-1).var()) + 1.2, 9.0]
-        counter = ExitCounter(net, thresholds, pixels[:1])
-        counter.count(counter.logits(pixels[:25]), labels[:25])
-        counter.count(counter.logits(pixels[25:]), labels[25:])
-    for counts in counter.exits.counts:
+        middle = entropy(net.forward_depths(pixels)[1]).median().item()
+        early = ExitMeasurement(net, [0.0, middle, 9.0])
+        leaves = early.leaves(early.logits(pixels), labels)
+    exits = early.exits(leaves, pixels[:1])
+    for counts in exits.counts:
         taken = EarlyExit(net, counts.threshold, by=by)(pixels)
         right = taken.logits.argmax(dim=1) == labels
-        for k, depth in enumerate(counter.exits.depths):
+        for k, depth in enumerate(exits.depths):
             here = taken.depth == depth
             assert (counts.left[k], counts.correct[k]) == (
                 int(here.sum()),
                 int((here & right).sum()),
             )
-    assert counter.exits.counts[0].left[-1] == 60
-    assert counter.exits.counts[-1].left[0] == 60
+    assert exits.counts[0].left[-1] == exits.counts[-1].left[0] == 60
+    if by == "head":
+        assert 0 < exits.counts[1].left[0] < 60
 
 
 def test_top5_and_losses_are_those_of_the_logits():

@@ -1,8 +1,11 @@
-"""A trained network and rows of images -> which examples it has right at every depth, clean or under noise."""
+"""A trained network and rows of images -> which examples it has right at every depth, clean or under noise.
 
-from collections.abc import Callable, Iterator, Sequence
+Of several processes each computes a part of the rows; all get the outcomes of all rows, in their order.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -14,23 +17,24 @@ from acn_bench.benchmarks.noise_conditions import Condition
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.supervised.result import TOP, NoiseScores, Scores
+from acn_bench.data.image_source import ImageSource
 from acn_bench.evaluation import correctness
 from acn_bench.evaluation.cost import EVALUATED
+from acn_bench.training import distributed, evaluation_rows
 
 SLICE = {"cpu": 100}  # images in one pass: larger ones do not fit a processor's cache
 GPU_SLICE = 256
 DIGITS = 6  # decimals of a loss in a record
 
-Images = Callable[[Tensor], Tensor]  # rows (B,) -> images (B, C, H, W) in [0, 1], on the device
-
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Of N examples after 0 … L blocks, each (L+1, N) on the CPU."""
+    """Of N examples after 0 … L blocks, on the CPU."""
 
-    top1: Tensor  # bool
-    top5: Tensor  # bool
-    loss: Tensor  # cross-entropy in nats, float64
+    top1: Tensor  # (L+1, N) bool
+    top5: Tensor  # (L+1, N) bool
+    loss: Tensor  # (L+1, N) cross-entropy in nats, float64
+    readable: Tensor  # (N,) bool: whether the image's file could be read; others are black
 
     @property
     def scores(self) -> Scores:
@@ -43,7 +47,7 @@ class Outcomes:
 
     def among(self, chosen: Tensor) -> "Outcomes":
         """Of the examples that are True in `chosen`, (N,)."""
-        return Outcomes(self.top1[:, chosen], self.top5[:, chosen], self.loss[:, chosen])
+        return unpacked(packed(self)[chosen])
 
     def _scores(self) -> dict[str, Any]:
         means = self.loss.mean(dim=1).tolist()
@@ -64,36 +68,47 @@ class Evaluation:
         self.device = device
         self.progress = progress
         self.checks = checks
+        self.processes = distributed.current()
         self.seconds = 0.0
 
     def outcomes(
         self,
+        source: ImageSource,
         rows: Tensor,
         labels: Tensor,
-        images: Images,
         condition: Condition | None = None,
         *,
         at_once: int | None = None,
     ) -> Outcomes:
-        """Of rows (N,) with labels (N,), both on the CPU; `condition` draws by the row's number."""
-        parts = []
-        for part, of_part in self.slices(rows, labels, at_once):
-            given = images(part)
-            if condition is not None:
-                given = condition.change(given, part.to(self.device))
-            parts.append(outcomes(self.logits(given), of_part))
-        return joined(parts)
+        """Of rows (N,) of the source; `labels` are those of all its rows. `condition` draws by the row's number."""
 
-    def slices(
-        self, rows: Tensor, labels: Tensor, at_once: int | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Rows and their labels on the device, a slice at a time, in evaluation mode and without gradients."""
+        def of_slice(part: Tensor, images: Tensor) -> Tensor:
+            if condition is not None:
+                images = condition.change(images, part.to(self.device))
+            made = outcomes(self.logits(images), labels[part].to(self.device))
+            return torch.cat([packed(made)[:, :3], _column(source.readable(part), made)], dim=1)
+
+        return unpacked(self.by_row(source, rows, of_slice, at_once=at_once))
+
+    def by_row(
+        self,
+        source: ImageSource,
+        rows: Tensor,
+        function: Callable[[Tensor, Tensor], Tensor],
+        *,
+        at_once: int | None = None,
+    ) -> Tensor:
+        """`function(rows (B,), images (B, C, H, W) in [0, 1])` -> (B, …), for all rows (N,): (N, …), on the CPU."""
+
+        def of_slice(part: Tensor) -> Tensor:
+            images = source.images(part, None).float().div_(255)
+            self.progress.add(EVALUATED * len(part) * self.processes.size)
+            return function(part, images)
+
         size = at_once or SLICE.get(self.device.type, GPU_SLICE)
-        with self.timed(), correctness.evaluating(self.network):
+        with self._timed(), correctness.evaluating(self.network):
             self.checks.record_mode(self.network)
-            for part, of_part in zip(rows.split(size), labels.split(size), strict=True):
-                yield part, of_part.to(self.device)
-                self.progress.add(EVALUATED * len(part))
+            return evaluation_rows.evaluate(of_slice, rows, size, self.device)
 
     def logits(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> logits after 0 … L blocks, (L+1, B, K); one row for a network without depths."""
@@ -103,8 +118,7 @@ class Evaluation:
         return logits.unsqueeze(0)
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Count the seconds of the block."""
+    def _timed(self) -> Iterator[None]:
         start = perf_counter()
         yield
         self.seconds += perf_counter() - start
@@ -113,19 +127,27 @@ class Evaluation:
 def outcomes(logits: Tensor, labels: Tensor) -> Outcomes:
     """Logits (L+1, N, K) and labels (N,) on one device -> per example, on the CPU."""
     best = logits.topk(min(TOP, logits.shape[-1]), dim=-1).indices
-    found = best == labels.view(1, -1, 1)
+    # argmax takes the first of equal logits: a network that gives equal ones is at chance
+    top1 = logits.argmax(dim=-1) == labels
+    top5 = (best == labels.view(1, -1, 1)).any(dim=-1) | top1
     log_p = logits.to(torch.float64).log_softmax(dim=-1)
     of_label = labels.expand(len(logits), -1).unsqueeze(-1)  # (L+1, N, 1)
-    # the first of equal logits is what argmax takes: a network that gives equal ones is at chance, not right
-    top1 = logits.argmax(dim=-1) == labels
-    return Outcomes(
-        top1.cpu(),
-        (found.any(dim=-1) | top1).cpu(),
-        log_p.gather(-1, of_label).squeeze(-1).neg().cpu(),
-    )
+    loss = log_p.gather(-1, of_label).squeeze(-1).neg()
+    return Outcomes(top1.cpu(), top5.cpu(), loss.cpu(), torch.ones(len(labels), dtype=torch.bool))
 
 
-def joined(parts: Sequence[Outcomes]) -> Outcomes:
-    """The outcomes of several parts of the examples, in order."""
-    names = [field.name for field in fields(Outcomes)]
-    return Outcomes(*(torch.cat([getattr(part, name) for part in parts], dim=1) for name in names))
+def packed(made: Outcomes) -> Tensor:
+    """(N, 4, L+1) float64: one row an example, to be sent between processes."""
+    columns = torch.stack([made.top1.double(), made.top5.double(), made.loss], dim=0)
+    return torch.cat([columns.permute(2, 0, 1), _column(made.readable, made)], dim=1)
+
+
+def unpacked(rows: Tensor) -> Outcomes:
+    """The reverse of `packed`."""
+    top1, top5, loss, readable = rows.permute(1, 2, 0)
+    return Outcomes(top1.bool(), top5.bool(), loss.contiguous(), readable[0].bool())
+
+
+def _column(flags: Tensor, made: Outcomes) -> Tensor:
+    """(N,) -> (N, 1, L+1)."""
+    return flags.double().view(-1, 1, 1).expand(-1, 1, len(made.top1))

@@ -1,10 +1,9 @@
-"""Logits at every exit and thresholds -> where test examples leave, and what that costs."""
+"""Logits at every exit and thresholds -> where each test example leaves, and what that costs."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from acn_bench.backbones import Backbone
 from acn_bench.backbones.early_exit import EarlyExit, entropy
@@ -12,19 +11,15 @@ from acn_bench.benchmarks.supervised.result import ExitCounts, Exits
 from acn_bench.evaluation import cost
 
 
-class ExitCounter:
-    """Counts, slice by slice, where examples leave at each threshold; E exits, the last of which is the output."""
+class ExitMeasurement:
+    """Early exit at several thresholds in one pass of the whole network; E exits, the last of which is the output."""
 
-    def __init__(self, network: Backbone, thresholds: Sequence[float], image: Tensor) -> None:
-        """`image` (1, C, H, W) is one to count FLOPs with."""
-        self.by_branches = network.branches is not None
-        exits = EarlyExit(network, by="branches" if self.by_branches else "head")
+    def __init__(self, network: Backbone, thresholds: Sequence[float]) -> None:
         self.network = network
-        self.depths = exits.depths
-        self.flops = cost.by_exit(exits, image)
-        self.thresholds = thresholds
-        self.left = torch.zeros(len(thresholds), len(self.depths), dtype=torch.int64)
-        self.correct = torch.zeros_like(self.left)
+        self.thresholds = tuple(thresholds)
+        self.by_branches = network.branches is not None
+        self.early_exit = EarlyExit(network, by="branches" if self.by_branches else "head")
+        self.depths = self.early_exit.depths
 
     def logits(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> logits of each exit, (E, B, K), as `EarlyExit` computes them."""
@@ -32,25 +27,29 @@ class ExitCounter:
             return torch.stack(list(self.network.exit_logits(images).values()))
         return self.network.forward_depths(images)[list(self.depths)]
 
-    def count(self, logits: Tensor, labels: Tensor) -> None:
-        """Logits (E, B, K) and labels (B,), both on the device."""
-        right = (logits.argmax(dim=-1) == labels).cpu()  # (E, B)
-        uncertain = torch.stack([entropy(of_exit) for of_exit in logits]).cpu()
-        for k, threshold in enumerate(self.thresholds):
+    def leaves(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits (E, B, K) and labels (B,) -> (B, T, 2) int64: the number of the exit, and whether it is correct."""
+        right = logits.argmax(dim=-1) == labels  # (E, B)
+        uncertain = torch.stack([entropy(of_exit) for of_exit in logits])
+        columns = []
+        for threshold in self.thresholds:
             sure = uncertain < threshold
             sure[-1] = True  # the output takes the others
             first = sure.int().argmax(dim=0)  # (B,)
-            of_exit = one_hot(first, len(self.depths)).T.bool()  # (E, B)
-            self.left[k] += of_exit.sum(dim=1)
-            self.correct[k] += (of_exit & right).sum(dim=1)
+            columns.append(torch.stack([first, right.gather(0, first[None])[0].long()], dim=1))
+        return torch.stack(columns, dim=1)
 
-    @property
-    def exits(self) -> Exits:
-        """What a record holds."""
-        rows = zip(self.thresholds, self.left.tolist(), self.correct.tolist(), strict=True)
+    def exits(self, leaves: Tensor, image: Tensor) -> Exits:
+        """`leaves` of all examples, (N, T, 2) -> what a record holds; `image` (1, C, H, W) is one to count FLOPs with."""
+        flops = cost.by_exit(self.early_exit, image)
+        counts = []
+        for threshold, (exit_, right) in zip(self.thresholds, leaves.permute(1, 2, 0), strict=True):
+            left = torch.bincount(exit_, minlength=len(self.depths)).tolist()
+            correct = torch.bincount(exit_[right.bool()], minlength=len(self.depths)).tolist()
+            counts.append(ExitCounts(threshold=threshold, left=left, correct=correct))
         return Exits(
             by="branches" if self.by_branches else "head",
             depths=list(self.depths),
-            flops=[self.flops[k] for k in self.depths],
-            counts=[ExitCounts(threshold=t, left=n, correct=right) for t, n, right in rows],
+            flops=[flops[k] for k in self.depths],
+            counts=counts,
         )

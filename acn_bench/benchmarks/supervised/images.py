@@ -5,14 +5,13 @@ from torch import Tensor
 
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.data.data_set import DataSet
-from acn_bench.data.image_batches import floats
 from acn_bench.data.image_source import ImageSource, open_sources
 from acn_bench.data.image_view import View
 from acn_bench.data.memory_source import MemoryView
 
 
 class RunImages:
-    """The images of a run on its device."""
+    """The images of a run on its device: its training set, of which some rows are held out, and its test set."""
 
     def __init__(
         self, data: DataSet, spec: SupervisedSpec, seed: int, device: torch.device
@@ -27,19 +26,6 @@ class RunImages:
             memory_view=MemoryView(crop_padding=crops, crops=spec.crops, flip=spec.flip),
             damaged=spec.damaged,
         )
-
-    def plain(self, rows: Tensor) -> Tensor:
-        """Rows of the training set (B,) -> images (B, C, H, W) in [0, 1], as tests see them."""
-        return floats(self.train.images(rows, None))
-
-    def tested(self, rows: Tensor) -> Tensor:
-        """Rows of the test set (B,) -> images (B, C, H, W) in [0, 1]."""
-        return floats(self.test.images(rows, None))
-
-    @property
-    def skipped(self) -> int:
-        """Damaged images so far."""
-        return len(self.train.damage) + len(self.test.damage)
 
 
 class TrainingRows:
@@ -62,3 +48,7 @@ class TrainingRows:
     def readable(self, rows: Tensor) -> Tensor:
         """(B,) -> (B,) bool."""
         return self.source.readable(self.rows[rows])
+
+    def damaged(self) -> Tensor:
+        """(N,) bool: which of the rows this process found damaged."""
+        return torch.isin(self.rows, torch.tensor(list(self.damage), dtype=torch.int64))

@@ -46,6 +46,8 @@ KIND = Kind(
     practice=report.practice,
     caveats=report.caveats,
     not_comparable=report.not_comparable,
+    distributed=True,
+    stop_seconds=60.0,
     unlisted=report.UNLISTED,
     other_experiment=("data",),
 )

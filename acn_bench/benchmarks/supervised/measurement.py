@@ -1,6 +1,5 @@
 """A trained network and the images of a run -> its scores on held-out and test rows, clean, under noise and with exits."""
 
-from functools import partial
 from typing import Literal
 
 import torch
@@ -9,11 +8,12 @@ from torch import Tensor, nn
 from acn_bench.backbones import Backbone
 from acn_bench.benchmarks.noise_conditions import Condition, NoiseOptions, noise_conditions
 from acn_bench.benchmarks.run_checks import RunChecks
-from acn_bench.benchmarks.supervised.evaluation import Evaluation, Images, Outcomes
-from acn_bench.benchmarks.supervised.exits import ExitCounter
+from acn_bench.benchmarks.supervised.evaluation import Evaluation, Outcomes
+from acn_bench.benchmarks.supervised.exits import ExitMeasurement
 from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.result import Exits, NoiseScores
 from acn_bench.benchmarks.supervised.spec import SupervisedConfig
+from acn_bench.data.image_source import ImageSource
 from acn_bench.data.split import Labelled, Split
 from acn_bench.evaluation.correctness import Correct
 
@@ -21,7 +21,7 @@ Side = Literal["validation", "test"]
 
 
 class Measurement:
-    """Measures one network. Images that turn out damaged are left out of all its scores; `examples` keeps outcomes."""
+    """Measures one network. Images whose files are damaged are left out of all scores; `examples` keeps outcomes."""
 
     def __init__(
         self,
@@ -32,23 +32,23 @@ class Measurement:
         evaluation: Evaluation,
     ) -> None:
         self.config = config
-        self.images = images
         self.evaluation = evaluation
         self.rows: dict[Side, Tensor] = {"validation": split.validation[0], "test": split.test[0]}
+        self.sources: dict[Side, ImageSource] = {"validation": images.train, "test": images.test}
         self.labels: dict[Side, Tensor] = {
             "validation": split.position[data.train_labels],
             "test": split.position[data.test_labels],
         }
-        self.readers: dict[Side, Images] = {"validation": images.plain, "test": images.tested}
         self.examples: dict[str, Tensor] = {}
+        self.skipped = 0
 
     def clean(self, side: Side) -> Outcomes:
         """Clean images at every depth. Call it first: it finds the damaged ones."""
-        made, rows = self._outcomes(side, self.rows[side]), self.rows[side]
-        source = self.images.train if side == "validation" else self.images.test
-        there = source.readable(rows)
-        if not there.all():
-            made, self.rows[side] = made.among(there), rows[there]
+        made = self._outcomes(side, self.rows[side])
+        if not made.readable.all():
+            self.skipped += int((~made.readable).sum())
+            self.rows[side] = self.rows[side][made.readable]
+            made = made.among(made.readable)
         self.examples[side] = made.top1.to(torch.uint8)
         self.examples[f"{side}.rows"] = self.rows[side]
         return made
@@ -68,10 +68,13 @@ class Measurement:
         thresholds, network = self.config.benchmark.exit_thresholds, self.evaluation.network
         if not thresholds or not isinstance(network, Backbone):
             return None
-        counter, rows = ExitCounter(network, thresholds, image), self.rows["test"]
-        for part, labels in self.evaluation.slices(rows, self.labels["test"][rows]):
-            counter.count(counter.logits(self.images.tested(part)), labels)
-        return counter.exits
+        early, labels = ExitMeasurement(network, thresholds), self.labels["test"]
+
+        def leaves(rows: Tensor, images: Tensor) -> Tensor:
+            return early.leaves(early.logits(images), labels[rows].to(images.device))
+
+        of_rows = self.evaluation.by_row(self.sources["test"], self.rows["test"], leaves)
+        return early.exits(of_rows, image)
 
     def check(self, checks: RunChecks, network: nn.Module) -> None:
         """Check the measurements by repeating those of held-out rows, clean and under the last noise."""
@@ -80,8 +83,8 @@ class Measurement:
         def held_out(reverse: bool, at_once: int | None) -> list[Correct]:
             rows = self.rows["validation"]
             rows = rows.flip(0) if reverse else rows
-            measured = partial(self._outcomes, "validation", rows, at_once=at_once)
-            return [Correct(measured(condition).top1, None) for condition in conditions]
+            made = (self._outcomes("validation", rows, c, at_once) for c in conditions)
+            return [Correct(outcomes.top1, None) for outcomes in made]
 
         checks.repeated(network, held_out)
 
@@ -92,10 +95,8 @@ class Measurement:
         condition: Condition | None = None,
         at_once: int | None = None,
     ) -> Outcomes:
-        labels = self.labels[side][rows]
-        return self.evaluation.outcomes(
-            rows, labels, self.readers[side], condition, at_once=at_once
-        )
+        source, labels = self.sources[side], self.labels[side]
+        return self.evaluation.outcomes(source, rows, labels, condition, at_once=at_once)
 
     def _conditions(self) -> list[Condition]:
         spec = self.config.benchmark

@@ -2,10 +2,10 @@
 
 from time import perf_counter
 
+import torch
 from torch import Tensor, nn
 
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
-from acn_bench.benchmarks.run_checkpoints import RunCheckpoints
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.supervised.cost import work
@@ -18,12 +18,15 @@ from acn_bench.benchmarks.supervised.result import SupervisedResult
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
+from acn_bench.benchmarks.training_run import trainer
 from acn_bench.data.generators import preserved_generators
 from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.result import RowCounts, Seconds
-from acn_bench.training.trainer import Step, Trainer, TrainOutput
+from acn_bench.training import distributed
+from acn_bench.training.step import Step
+from acn_bench.training.trainer import TrainOutput
 
 Data = ImageData | ImageFolderData
 
@@ -41,22 +44,24 @@ class SupervisedRun:
     """The parts of one run; `measure` reads as the protocol."""
 
     def __init__(self, run: Run[SupervisedSpec, Data]) -> None:
-        self.config, self.protocol, self.device = run.config, run.config.benchmark, run.device
+        self.run, self.config, self.device = run, run.config, run.device
+        self.protocol = run.config.benchmark
         (self.data,) = run.data
         self.split = split(self.data, self.config)
         self.classes = len(self.split.classes[0])
         self.images = RunImages(self.data, self.protocol, self.config.seeds.data, run.device)
         self.checks = RunChecks()
         self.progress = RunProgress(work(self.config, self.split), run.progress)
-        file = run.checkpoint
-        self.checkpoints = None if file is None else RunCheckpoints(file, self.progress)
         self.network = untrained(self.config, self.classes).to(run.device)
-        self.trained = 0  # images that this process trained on: without those before it resumed
+        rows = self.split.train[0]
+        labels = self.split.position[self.data.train_labels[rows]]
+        self.training_rows = TrainingRows(self.images.train, rows, labels)
+        self.trained = 0  # images since the run resumed
 
     def measure(self) -> RunOutput:
         cost.reset_peak_memory(self.device)
         self._check_start()
-        image = self.images.plain(self.split.train[0][:1])
+        image = torch.zeros(1, *self._image_shape(), device=self.device)
         parameters, flops = cost.by_depth(self.network, nn.Identity(), image)
         training = self._train()
 
@@ -82,7 +87,7 @@ class SupervisedRun:
             test=test.scores,
             noise=noise,
             exits=exits,
-            skipped=self.images.skipped,
+            skipped=measurement.skipped + self._skipped(),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=training.seconds, evaluate=perf_counter() - start),
@@ -95,31 +100,37 @@ class SupervisedRun:
 
     def _train(self) -> TrainOutput:
         """Train; `network` is then the one that is measured."""
-        rows = self.split.train[0]
-        labels = self.split.position[self.data.train_labels[rows]]
-        seed = self.config.seeds.data
-        source = TrainingRows(self.images.train, rows, labels)
-        task = ImageTask(source, self.protocol, self.classes, seed)
+        seed, rows = self.config.seeds.data, self.training_rows
+        task = ImageTask(rows, self.protocol, self.classes, seed)
+        trained = self.protocol.epochs * task.rows
         if not self.protocol.compiled:  # its count would compile each step anew
             self.checks.count_passes(self.network)
-        trainer = Trainer(
+        training = trainer(
+            self.run,
             self.network,
             task,
-            recipe(self.config, len(rows)),
-            seed=seed,
-            device=self.device,
-            checkpoints=self.checkpoints,
+            recipe(self.config, task.rows),
+            share=trained / self.progress.total,
             on_step=self._on_step,
         )
-        output = trainer.fit()
+        output = training.fit()
         self._check_trained(output)
-        self.network = trainer.averaged.to(self.device)
-        self.progress.advance_to(float(output.rows))
+        self.network = training.averaged.to(self.device)
+        self.progress.advance_to(float(trained))
         return output
 
     def _on_step(self, step: Step) -> None:
         self.trained += step.rows
-        self.progress.advance_to(self.protocol.epochs * len(self.split.train[0]) * step.share)
+
+    def _skipped(self) -> int:
+        """Damaged images among those that are trained on, found by any process."""
+        found = self.training_rows.damaged().to(self.device, torch.int64)
+        return int((distributed.current().total(found) > 0).sum())
+
+    def _image_shape(self) -> tuple[int, int, int]:
+        shape = self.protocol.image_shape(self.data.image_shape)
+        assert shape is not None
+        return shape
 
     # ------------------------------------------------------------ guards
 
@@ -131,7 +142,8 @@ class SupervisedRun:
 
     def _check_trained(self, training: TrainOutput) -> None:
         """Check the number of images that this process trained on; later passes with gradients count FLOPs."""
-        if self.protocol.compiled or self.images.skipped:
+        alone = self.run.world_size == 1
+        if self.protocol.compiled or self.training_rows.damage or not alone:
             return
         self.checks.passes.images += training.rows - self.trained  # before it resumed
         self.checks.images(training.rows, self.protocol.epochs * len(self.split.train[0]))

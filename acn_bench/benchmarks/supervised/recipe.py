@@ -25,6 +25,7 @@ def recipe(config: SupervisedConfig, rows: int) -> Recipe:
         ema_decay=spec.ema_decay,
         precision=config.precision,
         compiled=spec.compiled,
+        wrapping=spec.wrapping,
         # blocks that a whole batch leaves out have no gradient
         unused_parameters=spec.scheme in ("layerdrop", "layerskip") or spec.drop_path > 0,
     )

@@ -12,7 +12,7 @@ from acn_bench.wording import each, plural
 # settings that a report names elsewhere, or that none of the training's publications would name
 UNLISTED = frozenset(
     {
-        "name", "validation", "scheme", "branches", "branch_weights", "micro_batch", "compiled", "noise_clip",
+        "name", "validation", "scheme", "branches", "branch_weights", "micro_batch", "compiled", "wrapping", "noise_clip",
         "noise_quantise", "noise_per_value", "exit_thresholds", "momentum", "policy_operations", "policy_magnitude",
         "cutmix_alpha", "mixup_alpha", "crop_scale", "per_class_draw", "decay_norms",
     }

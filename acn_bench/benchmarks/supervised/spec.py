@@ -60,6 +60,7 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     ema_decay: BelowOne | None = None  # then the average is measured and saved; null: the weights
     label_smoothing: BelowOne = 0.0
     compiled: bool = False  # by torch.compile
+    wrapping: Literal["ddp", "fsdp"] = "ddp"  # of several processes
     # ------------------------------------------------------------ images
     # pixels a side of images that lie in folders, and the shorter side before a test image's centre is cropped;
     # images in memory keep their own size
