@@ -101,7 +101,9 @@ class Evaluation:
         """`function(rows (B,), images (B, C, H, W) in [0, 1])` -> (B, …), for all rows (N,): (N, …), on the CPU."""
 
         def of_slice(part: Tensor) -> Tensor:
-            images = source.images(part, None).float().div_(255)
+            with torch.inference_mode(False):  # threads may write into the batch
+                images = source.images(part, None)
+            images = images.float().div_(255)
             self.progress.add(EVALUATED * len(part) * self.processes.size)
             return function(part, images)
 
