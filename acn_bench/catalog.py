@@ -43,6 +43,10 @@ class Published(Struct, frozen=True, kw_only=True):
     metric: str
     mean: float  # in the metric's unit: shares in [0, 1]
     spread: float | None = None  # standard deviation
+    # settings of the protocol that a run must have for this figure to be shown; "none" is null
+    where: dict[str, Any] = {}
+    # settings of this figure alone, beside the card's published_protocol; the report lists where a run differs
+    protocol: dict[str, Any] = {}
 
 
 class Defaults(Struct, frozen=True, kw_only=True):

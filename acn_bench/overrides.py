@@ -89,6 +89,7 @@ class PlannedRun:
     ) -> RunConfig:
         """The config of this run; the arguments are those of `UnresolvedPlan.resolve`."""
         backbone, strategy = self.backbone, self.strategy
+        taken = self.benchmark.image_shape(shape)
         if backbone.function:
             backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
         if strategy and strategy.function:
@@ -96,7 +97,7 @@ class PlannedRun:
         return RunConfig(
             benchmark=self.benchmark,
             strategy=strategy,
-            backbone=backbone.for_images(shape) if shape else backbone,
+            backbone=backbone.for_images(taken) if taken else backbone,
             seeds=self.seeds,
             fingerprint=fingerprint,
             precision=precision[self.precision],

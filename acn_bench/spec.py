@@ -282,6 +282,10 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
         """The share of the training rows that is held out; 0 where none is."""
         return 0.0
 
+    def image_shape(self, loaded: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+        """(C, H, W) of the network's images; `loaded` is that of the data set, None where its images differ."""
+        return loaded
+
     def on(self, data: str) -> "Self":
         """The protocol on the data set `data`. Raises LookupError where it cannot be."""
         raise NotImplementedError

@@ -30,6 +30,8 @@ UNITS: dict[str, Unit] = {
     "M": Unit(1e-6, "M", "M", None),
     "epochs": Unit(1, "epochs", "epochs", 1),
     "images": Unit(1, "images", "images", 0),
+    "images/s": Unit(1, "images/s", "images/s", None),
+    "×": Unit(1, "×", "×", 2),
     "nats": Unit(1, "nats", "nats", 3),
     "score": Unit(1, "score", "score", 3),
 }

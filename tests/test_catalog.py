@@ -8,6 +8,7 @@ from acn_bench import catalog
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.catalog import BenchmarkCard, StrategyCard
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.families.vit import ViTSpec
 from acn_bench.spec import options
 from acn_bench.strategies.si import SiSpec
 
@@ -57,7 +58,8 @@ def test_a_benchmark_card_names_strategies_and_keys_that_exist(name):
     }
     assert set(card.quick) <= known
     assert set(card.published_protocol) <= known
-    assert set(card.published_backbone) <= {f.name for f in msgspec.structs.fields(MixerSpec)}
+    sizes = {f.name for spec in (MixerSpec, ViTSpec) for f in msgspec.structs.fields(spec)}
+    assert set(card.published_backbone) <= sizes
     for strategy, stated in card.published_strategy.items():
         assert set(stated) <= set(options(catalog.strategy(strategy).options))
 

@@ -4,7 +4,7 @@ Where the data set or the stream of experiences differs, published figures are n
 compared: no list of deviations would make them comparable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 from acn_bench import wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, seeds_varied
-from acn_bench.analysis.groups import Cell, Difference, Group, arm_order, kind_of
+from acn_bench.analysis.groups import Cell, Difference, Group, arm_order, arm_title, kind_of
 from acn_bench.catalog import BenchmarkCard, Published
 from acn_bench.record import Record
 from acn_bench.spec import Strategy, options
@@ -84,25 +84,47 @@ def _compared(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
         == (group.strategy, group.family, group.depth)
         and figure.wiring in group.arms
         and figure.metric in group.kind.metrics
+        and _is_of(figure, group)
     ]
     order = list(group.kind.metrics)
     rows.sort(key=lambda row: (order.index(row.published.metric), arm_order(row.published.wiring)))
     if not rows:
         return None
     record = group.records[0]
+    figures = [row.published for row in rows]
     decisive = group.kind.other_experiment
     stream = list(_different(card, record, decisive))
     others = [key for key in card.published_protocol if key not in decisive]
     known = [
         *stream,
         *_different(card, record, others),
+        *dict.fromkeys(_of_figures(figures, record)),
         *_differing(card.published_backbone, record.config.backbone),
         *_differing(card.published_strategy.get(group.strategy, {}), record.config.strategy),
         *_other_deviations(card, group),
     ]
-    return PublishedComparison(
-        group, () if stream else tuple(rows), tuple(known), tuple(_open(card, record)), not stream
+    stated = {key for f in figures for key in (*f.where, *f.protocol)}
+    left_open = tuple(_open(card, record, stated))
+    return PublishedComparison(group, () if stream else tuple(rows), tuple(known), left_open, not stream)  # fmt: skip
+
+
+def _is_of(figure: Published, group: Group) -> bool:
+    """Whether a group has the settings that a figure is of."""
+    values = msgspec.to_builtins(group.config.benchmark)
+    return all(
+        key in values and wording.setting(values[key]) == wording.setting(wanted)
+        for key, wanted in figure.where.items()
     )
+
+
+def _of_figures(figures: Sequence[Published], record: Record) -> Iterator[str]:
+    """The settings of single figures that differ: one publication may train its arms unequally long."""
+    values = msgspec.to_builtins(record.config.benchmark)
+    for figure in figures:
+        for key, published in figure.protocol.items():
+            if key in values and values[key] != published:
+                sentence = wording.instead(key, values[key], published)
+                yield f"{sentence} ({arm_title(figure.wiring)}, {figure.source})"
 
 
 def _different(card: BenchmarkCard, record: Record, keys: Any) -> Iterator[str]:
@@ -153,12 +175,13 @@ def _other_deviations(card: BenchmarkCard, group: Group) -> Iterator[str]:
     yield f"runs: {plural(count, 'seed')} ({seeds_varied(group.records)}); the publication does not say how many"
 
 
-def _open(card: BenchmarkCard, record: Record) -> Iterator[str]:
-    """The values of the settings that the publication does not name."""
+def _open(card: BenchmarkCard, record: Record, stated_by_figures: Container[str]) -> Iterator[str]:
+    """The values of the settings that neither the publication nor its figures name."""
     values, unlisted = msgspec.to_builtins(record.config.benchmark), kind_of(record).unlisted
     tag = record.config.benchmark.__struct_config__.tag_field
     for key, value in values.items():
-        if key not in card.published_protocol and key not in unlisted and key != tag:
+        named = key in card.published_protocol or key in stated_by_figures
+        if not named and key not in unlisted and key != tag:
             yield f"{wording.key(key)} {wording.setting(value)}"
     strategy = record.config.strategy
     if strategy is not None:

@@ -1,12 +1,31 @@
 """A data set and a seed -> the rows to train on, to hold out and to test on."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from acn_bench.data.counter import bits
 from acn_bench.data.images import ImageData
+
+
+class Labelled(Protocol):
+    """A data set whose labels are known, whether its images are in memory or in files."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def origin_known(self) -> bool: ...
+    @property
+    def train_labels(self) -> Tensor:
+        """(N,) int64, 0 … K-1."""
+
+    @property
+    def test_labels(self) -> Tensor:
+        """(M,) int64, 0 … K-1."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ def whole(data: ImageData, share: float, seed: int) -> Split:
     )
 
 
-def hold_out(data: ImageData, label: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def hold_out(data: Labelled, label: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """The rows of a class to train on, (N,), and its held-out rows, (V,); both sorted."""
     rows = (data.train_labels == label).nonzero().squeeze(1)
     held = round(share * len(rows))
@@ -58,6 +77,6 @@ def hold_out(data: ImageData, label: int, share: float, seed: int) -> tuple[Tens
     return ranked[held:].sort().values, ranked[:held].sort().values
 
 
-def class_word(data: ImageData, label: int) -> str:
+def class_word(data: Labelled, label: int) -> str:
     """A class as its data set numbers it: a user's stream may leave numbers out."""
     return str(label) if data.origin_known else data.class_names[label]

@@ -122,9 +122,9 @@ def _seconds_per_image(step: Step, largest: int, deadline: float, end: float) ->
 
 
 def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.device) -> Step:
-    if data.image_shape is None:
+    shape = config.benchmark.image_shape(data.image_shape)
+    if shape is None:
         raise ValueError("a training step is timed on images of one shape alone")
-    shape = data.image_shape
     if config.backbone.trained:
         return _measuring_step(config, shape, device)
     network = untrained(config, cost.classes).to(device)

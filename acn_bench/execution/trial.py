@@ -83,7 +83,8 @@ def _try_network(
     factory: str, config: RunConfig, data: Sequence[DataSet], device: torch.device
 ) -> str | None:
     """Train and measure the network once, as a run does; why it cannot train on one image, None where it can."""
-    shape, classes = data[0].image_shape, estimate.cost_of(config, data).classes
+    shape = config.benchmark.image_shape(data[0].image_shape)
+    classes = estimate.cost_of(config, data).classes
     if shape is None:  # the estimate refuses it
         return None
     network, width = seeded(config, classes)

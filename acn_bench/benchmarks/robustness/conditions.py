@@ -1,41 +1,38 @@
 """The settings of a run -> the conditions of its test images: noise levels, and corruptions by severity."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from acn_bench.backbones.patches import STD
+from acn_bench.benchmarks import noise_conditions as noise_levels
+from acn_bench.benchmarks.noise_conditions import Condition, NoiseOptions
 from acn_bench.benchmarks.robustness.spec import Constants, RobustnessConfig
 from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.corruptions import corrupt
 from acn_bench.data.images import ImageData
-from acn_bench.data.noise import eight_bits
-from acn_bench.registry import CORRUPTIONS
 
-# images (B, C, H, W) in [0, 1] and row numbers (B,) -> the network's input
-Change = Callable[[Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    from acn_bench.benchmarks.noise_conditions import Change
+
 # the clean images, and the files of corrupted ones where they are official
 Data = Sequence[ImageData | CorruptedImages]
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One corruption at one level, as a function of images; the draw of an image depends on its row alone."""
-
-    corruption: str
-    level: float
-    change: Change
-
-
 def noise_conditions(config: RobustnessConfig) -> Iterator[Condition]:
     """The noise levels, in the card's order."""
-    for name, levels in config.benchmark.noise.items():
-        for level in levels:
-            yield Condition(name, level, _noise(config, name, level))
+    p = config.benchmark
+    options = NoiseOptions(
+        seed=config.seeds.noise,
+        clip=p.noise_clip,
+        quantise=p.noise_quantise,
+        per_value=p.noise_per_value,
+        # σ of normalised pixels (x − mean) / std is σ · std of pixels in [0, 1]; std is the same for all channels
+        scale=STD[0] if p.noise_after_normalisation else 1.0,
+    )
+    return noise_levels.noise_conditions(p.noise, options)
 
 
 def common_conditions(
@@ -80,28 +77,11 @@ def _check(name: str, constants: Constants, shape: tuple[int, int, int]) -> None
         raise ValueError(f"corruption {name}: {e}") from e
 
 
-def _noise(config: RobustnessConfig, name: str, level: float) -> Change:
-    p, seed = config.benchmark, config.seeds.noise
-    function: Callable[..., Tensor] = CORRUPTIONS.load(name)
-    options: dict[str, dict[str, Any]] = {
-        "gaussian": {"clip": p.noise_clip},
-        "salt_and_pepper": {"per_value": p.noise_per_value},
-    }
-    # σ of normalised pixels (x − mean) / std is σ · std of pixels in [0, 1]; std is the same for all channels
-    scaled = level * STD[0] if p.noise_after_normalisation else level
-
-    def change(images: Tensor, rows: Tensor) -> Tensor:
-        noisy = function(images, scaled, seed=seed, indices=rows, **options.get(name, {}))
-        return eight_bits(noisy) if p.noise_quantise else noisy
-
-    return change
-
-
-def _common(config: RobustnessConfig, name: str, severity: int) -> Change:
+def _common(config: RobustnessConfig, name: str, severity: int) -> "Change":
     constants, seed = config.benchmark.constants, config.seeds.noise
     return lambda images, rows: corrupt(images, name, severity, constants, seed, rows)
 
 
-def _official(files: CorruptedImages, name: str, severity: int) -> Change:
+def _official(files: CorruptedImages, name: str, severity: int) -> "Change":
     """The file's image of a row stands in place of the clean one."""
     return lambda images, rows: files.pixels(name, severity, rows).to(images).div_(255)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from acn_bench.analysis.image_outcomes import packed
-from acn_bench.benchmarks.robustness.conditions import Condition
+from acn_bench.benchmarks.noise_conditions import Condition
 from acn_bench.benchmarks.robustness.result import CorruptedScores, Reliability, Scores
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from acn_bench.benchmarks.device_data import DeviceData
+from acn_bench.benchmarks.noise_conditions import Condition
 from acn_bench.benchmarks.robustness import conditions, evaluation
-from acn_bench.benchmarks.robustness.conditions import Condition
 from acn_bench.benchmarks.robustness.cost import attack_work, work
 from acn_bench.benchmarks.robustness.evaluation import ReliabilityTable, RobustnessEvaluation
 from acn_bench.benchmarks.robustness.result import (

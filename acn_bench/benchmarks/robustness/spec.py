@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import msgspec
 
 from acn_bench.benchmarks import image_training
+from acn_bench.benchmarks.noise_conditions import NOISE, check_noise, refuse_repeated
 from acn_bench.config import RunConfig
 from acn_bench.errors import shorten
 from acn_bench.evaluation.attack_cost import (
@@ -15,14 +16,13 @@ from acn_bench.evaluation.attack_cost import (
     epsilon_name,
     epsilon_of,
 )
-from acn_bench.registry import COMMON, CORRUPTIONS, EXTRA, OFFICIAL, closest
+from acn_bench.registry import COMMON, EXTRA, OFFICIAL, closest
 from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Share, Strategy
 
 Constants = Literal["cifar_c", "imagenet_c"]
 
 TRAINED_MODULE = "acn_bench.training.trained"  # that a run of a trained network executes
 ATTACK_MODULE = "acn_bench.benchmarks.robustness.attack"  # that a run with an attack executes
-NOISE = tuple(n for n in CORRUPTIONS if n not in (*COMMON, *EXTRA))
 SETS = {"common15": COMMON, "all19": (*COMMON, *EXTRA)}
 
 
@@ -73,15 +73,14 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
             msgspec.structs.force_setattr(self, "corruptions", named)
         for name in named:
             _check_corruption(name)
-        _refuse_repeated("corruptions", named)
-        _refuse_repeated("severities", self.severities)
+        refuse_repeated("corruptions", named)
+        refuse_repeated("severities", self.severities)
         if named and not self.severities:
             raise ValueError("severities is empty: each corruption needs one severity or more")
         for severity in self.severities:
             if severity not in range(1, 6):
                 raise ValueError(f"severities: they are 1, 2, 3, 4 and 5, not {shorten(severity)}")
-        for name, levels in self.noise.items():
-            _check_noise(name, levels)
+        check_noise(self.noise)
         self._check_noise_options()
         self._check_official()
 
@@ -197,26 +196,6 @@ def _check_corruption(name: str) -> None:
         )
     if name not in SETS["all19"]:
         raise ValueError(f"unknown corruption {shorten(name)}. {closest(name, known)}")
-
-
-def _check_noise(name: str, levels: tuple[float, ...]) -> None:
-    if name in SETS["all19"]:
-        raise ValueError(f"noise: {name} has severities, not levels; name it in corruptions")
-    if name not in NOISE:
-        raise ValueError(f"unknown noise {shorten(name)}. {closest(name, NOISE)}")
-    if not levels:
-        raise ValueError(f"noise.{name} is empty: it needs one level or more")
-    _refuse_repeated(f"noise.{name}", levels)
-    for level in levels:
-        wrong = CORRUPTIONS.entry(name).level_error(name, level)
-        if wrong:
-            raise ValueError(wrong)
-
-
-def _refuse_repeated(key: str, values: tuple[object, ...]) -> None:
-    twice = next((value for value in values if values.count(value) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{key} names {shorten(twice)} twice")
 
 
 RobustnessConfig: TypeAlias = RunConfig[RobustnessSpec]

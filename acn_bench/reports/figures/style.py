@@ -31,7 +31,12 @@ LOOKS: dict[str, Look] = {
     "denseformer": Look("#8A6D00", "v", (2.5, 1.5)),
 }
 OTHER = Look("#6B7280", "P", (3, 1, 1, 1))
-SCHEMES = {"aligned": (0.45, "D"), "layerskip": (-0.5, "^"), "layerdrop": (0.7, "v")}
+SCHEMES = {
+    "aligned": (0.45, "D"),
+    "layerskip": (-0.5, "^"),
+    "layerdrop": (0.7, "v"),
+    "branches": (-0.3, "X"),
+}
 
 GREYS = ("#f1f2f3", "#39424f")
 DIVERGING = (  # orange: residual higher; blue: AC higher

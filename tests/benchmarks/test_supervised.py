@@ -1,0 +1,327 @@
+"""A supervised run on a few real digits: what is trained, what is measured, and what is left of it."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+import torch
+from PIL import Image
+
+from acn_bench import backbones, tensor_file
+from acn_bench.backbones import EarlyExit, add_branches
+from acn_bench.backbones.early_exit import entropy
+from acn_bench.backbones.weights_file import Header
+from acn_bench.benchmarks.run import Run
+from acn_bench.benchmarks.supervised import network
+from acn_bench.benchmarks.supervised.evaluation import outcomes
+from acn_bench.benchmarks.supervised.exits import ExitMeasurement
+from acn_bench.benchmarks.supervised.images import TrainingRows
+from acn_bench.benchmarks.supervised.network import RowDropping
+from acn_bench.benchmarks.supervised.protocol import measure
+from acn_bench.benchmarks.supervised.recipe import recipe
+from acn_bench.benchmarks.supervised.spec import SupervisedSpec
+from acn_bench.benchmarks.supervised.split import split
+from acn_bench.benchmarks.supervised.task import ImageTask
+from acn_bench.config import RunConfig, Seeds
+from acn_bench.data import image_folder, images
+from acn_bench.data.image_decoding import DamagedImageError
+from acn_bench.families.mixer import MixerSpec
+from acn_bench.training.resume import ResumeFile
+from acn_bench.training.stopping import Stop
+
+CPU = torch.device("cpu")
+BACKBONE = MixerSpec(
+    wiring="ac", depth=3, patch_size=8, width=16, token_width=8, channel_width=16
+)  # fmt: skip
+SPEC = SupervisedSpec(
+    name="tiny", data="digits10", epochs=2, batch_size=32, learning_rate=5e-3, schedule="cosine", crop_padding=2,
+    flip=False, noise={"gaussian": (0.2,)},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def digits(few):
+    """40 training and 20 test images of each of 5 classes."""
+    return few(images.load("digits10"), 5, 40, 20)
+
+
+@pytest.fixture(scope="module")
+def config():
+    """Makes a config: `config(seed=1, backbone=…, epochs=…)`."""
+
+    def make(*, seed=0, backbone=BACKBONE, precision="fp32", **settings):
+        return RunConfig(
+            benchmark=msgspec.structs.replace(SPEC, **settings),
+            strategy=None,
+            backbone=backbone,
+            seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
+            fingerprint="0123456789ab",
+            precision=precision,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def run(config, digits):
+    """Makes a run: `run(epochs=3)`."""
+
+    def make(images=None, checkpoint=None, **settings):
+        return Run(config(**settings), [images or digits], CPU, checkpoint=checkpoint)
+
+    return make
+
+
+# ---------------------------------------------------------------- which rows
+
+
+def test_fewer_classes_are_among_more_and_each_seed_has_an_order_of_its_own(config, digits):
+    chosen = {n: split(digits, config(classes=n)).classes[0] for n in (2, 3, 5)}
+    assert chosen[3][:2] == chosen[2]
+    assert set(chosen[3]) < set(chosen[5]) == set(range(5))
+    orders = {tuple(split(digits, config(classes=4, seed=s)).classes[0]) for s in range(4)}
+    assert len(orders) > 1
+    assert split(digits, config(classes=2, class_order="natural", seed=7)).classes[0] == [0, 1]
+
+
+def test_labels_number_the_chosen_classes_and_no_other_class_is_tested(config, digits):
+    rows = split(digits, config(classes=2))
+    for labels, chosen in (
+        (digits.train_labels, rows.train[0]),
+        (digits.train_labels, rows.validation[0]),
+        (digits.test_labels, rows.test[0]),
+    ):
+        numbered = rows.position[labels[chosen]]
+        assert set(numbered.tolist()) == {0, 1}
+        assert [rows.classes[0][k] for k in numbered.tolist()] == labels[chosen].tolist()
+    assert len(rows.test[0]) == 40
+
+
+def test_a_few_images_of_each_class_are_drawn_from_rows_that_are_not_held_out(config, digits):
+    every, few, first = (
+        split(digits, config(**settings))
+        for settings in ({}, {"per_class": 7}, {"per_class": 7, "per_class_draw": "first"})
+    )
+    assert torch.equal(every.validation[0], few.validation[0])
+    assert torch.bincount(digits.train_labels[few.train[0]]).tolist() == [7] * 5
+    assert torch.isin(few.train[0], every.train[0]).all()
+    of_class = every.train[0][digits.train_labels[every.train[0]] == 3]
+    assert torch.equal(first.train[0][21:28], of_class[:7])
+    assert not torch.equal(few.train[0], first.train[0])
+
+
+def test_more_classes_or_images_than_there_are_are_refused(config, digits):
+    with pytest.raises(ValueError, match=r"classes is 9, and digits10 has 5"):
+        split(digits, config(classes=9))
+    with pytest.raises(
+        ValueError, match=r"per_class is 50, and class 0 of digits10 has 36 training"
+    ):
+        split(digits, config(per_class=50))
+
+
+def test_held_out_and_test_images_are_never_mixed_into_training_images(config, digits):
+    """CutMix at a share of 1 pastes from the training rows alone: each other row is white here."""
+    spec = config(cutmix=1.0, crop_padding=0).benchmark
+    made = split(digits, config())
+    pixels = torch.full_like(digits.train_images, 255)
+    pixels[made.train[0]] = 0
+
+    class Source:
+        labels, damage = digits.train_labels, {}
+
+        def images(self, rows, _):
+            return pixels[rows]
+
+        def readable(self, rows):
+            return torch.ones(len(rows), dtype=torch.bool)
+
+    labels = digits.train_labels[made.train[0]]
+    task = ImageTask(TrainingRows(Source(), made.train[0], labels), spec, 5, seed=0)
+    batch = task.batch(torch.arange(task.rows), 0)
+    assert batch.inputs[0].max() == 0
+    assert (batch.targets.sum(dim=1) - 1).abs().max() < 1e-6
+    assert ((batch.targets > 0).sum(dim=1) > 1).any()
+
+
+# ---------------------------------------------------------------- how it is trained
+
+
+def test_the_recipe_holds_what_the_released_code_does_otherwise(config):
+    made = recipe(config(clip_norm=1.0, clip_scale=65536, warmup_epochs=1.5), rows=100)
+    assert made.clip_norm == pytest.approx(1 / 65536)
+    assert made.warmup_steps == 6  # of 4 steps an epoch
+
+
+def test_an_image_drops_the_same_blocks_in_every_batch():
+    def drawn(rows):
+        return RowDropping((0.0, 0.3, 0.6), seed=1, step=5, rows=rows).draw(len(rows))
+
+    rows = torch.arange(64)
+    assert torch.equal(drawn(rows)[:, 10:20], drawn(rows[10:20]))
+    assert drawn(rows)[0].all()
+    assert 0 < (~drawn(rows)[2]).sum() < 64
+
+
+def test_micro_batches_change_nothing_but_rounding(run):
+    """Dropped blocks and mixed images included."""
+    settings = {"drop_path": 0.3, "cutmix": 0.5, "epochs": 1}
+    whole, parted = (measure(run(**settings, micro_batch=n)).result.train_loss for n in (None, 8))
+    assert whole == pytest.approx(parted, rel=1e-5)
+
+
+def test_weights_do_not_depend_on_the_scheme_and_the_statistics_are_saved(config):
+    plain, branched = (
+        network.untrained(
+            config(scheme=s, branches=(1,), branch_weights=(0.5,), normalisation=n), 5
+        )
+        for s, n in (("plain", "half"), ("branches", "cifar10"))
+    )
+    others = branched.state_dict()
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, others[name]) != name.startswith("normalise."), name
+    assert others["normalise.mean"].flatten().tolist() == pytest.approx([0.4914, 0.4822, 0.4465])
+
+
+# ---------------------------------------------------------------- what is left
+
+
+def assert_equal(one, other):
+    """Bit for bit, in all but seconds and memory."""
+    for a, b in ((one.weights, other.weights), (one.examples, other.examples)):
+        assert list(a) == list(b)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    results = [msgspec.to_builtins(m.result) for m in (one, other)]
+    for result in results:
+        del result["seconds"], result["peak_memory"]
+    assert results[0] == results[1]
+    assert one.guards == other.guards
+
+
+@pytest.mark.parametrize("settings", [{"ema_decay": 0.9}, {"scheme": "layerskip"}])
+def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(run, tmp_path, settings):
+    """In the middle of an epoch, and in the epoch after it: an epoch has 6 steps."""
+    settings = {**settings, "cutmix": 0.5, "warmup_epochs": 1}
+    expected = measure(run(**settings))
+    notes: list[str] = []
+
+    def resumed(steps):
+        about = {"run": "run", "code": "abc"}
+        file = ResumeFile(tmp_path / "run-abc.safetensors", about, 100.0, notes.append)
+        stop, taken = Stop(), []
+
+        def progress(share):
+            taken.append(share)
+            if len(taken) == steps:
+                stop.request()
+
+        return replace(run(checkpoint=file, **settings), progress=progress, stop=stop)
+
+    for steps in (3, 5):
+        with pytest.raises(SystemExit):
+            measure(resumed(steps))
+    assert_equal(measure(resumed(0)), expected)
+    assert [note.partition(" at ")[0] for note in notes] == 2 * ["resumed from its checkpoint"]
+
+
+def test_the_weights_of_a_run_are_those_that_it_measured(run, digits, tmp_path):
+    """With a moving average and branches; `backbones.load` rebuilds the network, and cuts of it are the record's."""
+    settings = {
+        "ema_decay": 0.8,
+        "scheme": "branches",
+        "branches": (1, 2),
+        "branch_weights": (0.5, 0.5),
+    }
+    begun = run(**settings, exit_thresholds=(1.4,))
+    output = measure(begun)
+    header = Header(begun.config.backbone, 3, "fp32").encoded()
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(tensor_file.encoded(output.weights, header))
+    loaded = backbones.load(path)
+    assert loaded.branches is not None
+    with torch.no_grad():
+        logits = loaded.forward_depths(digits.test_images / 255)
+    result = output.result
+    assert outcomes(logits, digits.test_labels).scores == result.test
+    assert result.weights == "average"
+    assert measure(run(**settings | {"ema_decay": None})).result.test != result.test
+    left = EarlyExit(loaded, 1.4, by="branches")(digits.test_images / 255).depth
+    assert [int((left == k).sum()) for k in result.exits.depths] == result.exits.counts[0].left
+    assert all(guard.passed for guard in output.guards), output.guards
+    examples = output.examples
+    assert examples["test"].sum(dim=1).tolist() == result.test.top1
+    assert examples["test.gaussian.0.2"].shape == (1, 100)
+
+
+@pytest.mark.parametrize("by", ["head", "branches"])
+def test_exits_are_counted_as_early_exit_takes_them(by):
+    torch.manual_seed(0)
+    net = backbones.from_spec(BACKBONE, 4).eval()
+    if by == "branches":
+        add_branches(net, (1, 2))
+    pixels, labels = torch.rand(60, 3, 32, 32), torch.arange(60) % 4
+    with torch.no_grad():
+        middle = entropy(net.forward_depths(pixels)[1]).median().item()
+        early = ExitMeasurement(net, [0.0, middle, 9.0])
+        leaves = early.leaves(early.logits(pixels), labels)
+    exits = early.exits(leaves, pixels[:1])
+    for counts in exits.counts:
+        taken = EarlyExit(net, counts.threshold, by=by)(pixels)
+        right = taken.logits.argmax(dim=1) == labels
+        for k, depth in enumerate(exits.depths):
+            here = taken.depth == depth
+            assert (counts.left[k], counts.correct[k]) == (
+                int(here.sum()),
+                int((here & right).sum()),
+            )
+    assert exits.counts[0].left[-1] == exits.counts[-1].left[0] == 60
+    if by == "head":
+        assert 0 < exits.counts[1].left[0] < 60
+
+
+def test_top5_and_losses_are_those_of_the_logits():
+    logits = torch.randn(2, 50, 8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(50) % 8
+    made = outcomes(logits, labels)
+    expected = torch.nn.functional.cross_entropy(logits[1].double(), labels)
+    assert made.scores.loss[1] == pytest.approx(expected.item(), abs=1e-6)
+    rank = (logits[0] > logits[0].gather(1, labels[:, None])).sum(dim=1)
+    assert torch.equal(made.top5[0], rank < 5)
+    assert torch.equal(made.top1[0], rank == 0)
+    assert outcomes(torch.zeros(1, 3, 2), torch.tensor([0, 1, 1])).scores.top1 == [1]
+
+
+# ---------------------------------------------------------------- folders
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Photographs of two classes: 12 of each to train on, 4 to test."""
+    draw = torch.Generator().manual_seed(0)
+    for side, count in (("train", 12), ("val", 4)):
+        for k, name in enumerate(("dark", "light")):
+            place = tmp_path / "imagenet" / side / name
+            place.mkdir(parents=True)
+            for n in range(count):
+                pixels = torch.randint(120 * k, 120 * k + 120, (40, 48, 3), generator=draw)
+                Image.fromarray(pixels.to(torch.uint8).numpy()).save(place / f"{n}.jpg")
+    return tmp_path
+
+
+def test_photographs_of_any_size_are_trained_on_and_damaged_ones_are_counted(run, folder):
+    for place in ("train/dark/3.jpg", "val/light/1.jpg"):
+        file = folder / "imagenet" / place
+        file.write_bytes(file.read_bytes()[:200])
+    data = image_folder.load("imagenet", folder)
+    settings = {
+        "data": "imagenet", "crop": "resized", "image_size": 32, "resized": 36, "validation": 0.25, "epochs": 2,
+        "mixup": 0.5,
+    }  # fmt: skip
+    with pytest.raises(DamagedImageError, match=r"3\.jpg|1\.jpg"):
+        measure(run(data, **settings))
+    output = measure(run(data, **settings, damaged="skip"))
+    result = output.result
+    assert result.skipped == 2
+    assert result.rows.test == 7
+    assert len(output.examples["test.rows"]) == 7
+    assert result.rows.train + result.rows.validation in (23, 24)
+    assert all(guard.passed for guard in output.guards)
