@@ -1,14 +1,23 @@
 """A backbone and a head -> a model whose input is row numbers: it gathers and augments images on the device."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones import Heads
-from acn_bench.data.batches import Rows
 from acn_bench.data.generators import seed_everything
+
+
+class Images(Protocol):
+    """Images (B, C, H, W), float32 in [0, 1], by row number (B,)."""
+
+    epoch: int  # of the whole training
+    trained: int  # images that took part in a gradient
+
+    def plain(self, rows: Tensor) -> Tensor: ...
+    def augmented(self, rows: Tensor) -> Tensor: ...
 
 
 def view(model: Any, rows: Tensor) -> Tensor:
@@ -25,7 +34,7 @@ def view(model: Any, rows: Tensor) -> Tensor:
 class RowModel(nn.Module):
     """Row numbers (B,) -> logits (B, K) through one head."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, rows: Rows) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, rows: Images) -> None:
         super().__init__()
         backbone.head = nn.Identity()  # the backbone returns features
         self.backbone = backbone

@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from acn_bench import backbones, user_functions
 from acn_bench.backbones import Backbone
 from acn_bench.config import RunConfig
-from acn_bench.data.batches import Rows
 from acn_bench.families import checkpoints
 from acn_bench.families.trained import TrainedSpec
-from acn_bench.training.row_model import RowModel
+from acn_bench.training.row_model import Images, RowModel
 
 
-def row_model(config: RunConfig, rows: Rows) -> RowModel:
+def row_model(config: RunConfig, rows: Images) -> RowModel:
     """The network and its head, whose input is row numbers. Raises as `network`."""
     made = network(config)
     if isinstance(made, Backbone):

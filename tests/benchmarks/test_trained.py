@@ -4,6 +4,7 @@ import msgspec
 import pytest
 import torch
 from msgspec.structs import replace
+from PIL import Image
 from torch import nn
 
 from acn_bench import backbones, catalog, tensor_file
@@ -15,7 +16,7 @@ from acn_bench.benchmarks.robustness.result import validate
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.benchmarks.run import Run
 from acn_bench.config import RunConfig, Seeds
-from acn_bench.data import images
+from acn_bench.data import image_folder, images
 from acn_bench.families.checkpoints import trained
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
@@ -121,7 +122,7 @@ def test_only_a_run_of_a_trained_network_executes_what_loads_it(runs):
         benchmark=PROTOCOL, strategy=None, backbone=MIXER, seeds=Seeds(), fingerprint=""
     )
     more = set(modules(replace(config, backbone=spec))) - set(modules(config))
-    assert more == {"acn_bench.training.trained"}
+    assert more == {"acn_bench.benchmarks.robustness.trained"}
     assert "acn_bench.backbones.mixer" in modules(replace(config, backbone=spec))
 
 
@@ -136,6 +137,48 @@ def test_rows_that_a_network_may_know_choose_no_depth(runs, data):
     model = kind.final_model(record)
     assert len(model.test) == 3
     assert model.validation is None
+
+
+# ---------------------------------------------------------------- photographs in class folders
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Two classes of photographs of several sizes: dark ones and bright ones."""
+    for split, count in (("train", 1), ("val", 6)):
+        for label, name in enumerate(("bright", "dark")):
+            folder = tmp_path / "imagenet" / split / name
+            folder.mkdir(parents=True)
+            for k in range(count):
+                grey = 40 + 120 * (1 - label)
+                Image.new("RGB", (50, 40 + k), (grey, grey, grey)).save(folder / f"{k}.jpg")
+    return image_folder.load("imagenet", tmp_path)
+
+
+def test_photographs_are_measured_as_their_test_view_at_the_size_of_the_card(function, photographs):
+    class Bright(nn.Module):
+        def forward(self, images):
+            assert images.shape[1:] == (3, 32, 32)
+            mean = images.mean(dim=(1, 2, 3))
+            return torch.stack([mean, 0.5 - mean], dim=1)
+
+    spec = replace(PROTOCOL, data="imagenet", image_size=32, resized=36, noise={"gaussian": (3.0,)})
+    config = RunConfig(
+        benchmark=spec, strategy=None, backbone=function(Bright()), seeds=Seeds(), fingerprint=""
+    )
+    cost.check(config, [photographs])
+    result = protocol.measure(Run(config, [photographs], CPU)).result
+    assert result.rows.test == 12
+    assert result.clean.accuracy == [1.0]
+    validate(result, spec)
+
+
+def test_photographs_without_trained_networks_are_refused_with_what_to_run(photographs):
+    config = RunConfig(
+        benchmark=PROTOCOL, strategy=None, backbone=MIXER, seeds=Seeds(), fingerprint=""
+    )
+    with pytest.raises(ValueError, match="acn-bench run imagenet"):
+        cost.check(config, [photographs])
 
 
 # ---------------------------------------------------------------- bad input

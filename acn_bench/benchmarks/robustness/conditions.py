@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import torch
 
@@ -12,13 +12,15 @@ from acn_bench.benchmarks.noise_conditions import Condition, NoiseOptions
 from acn_bench.benchmarks.robustness.spec import Constants, RobustnessConfig
 from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.corruptions import corrupt
-from acn_bench.data.images import ImageData
 
 if TYPE_CHECKING:
     from acn_bench.benchmarks.noise_conditions import Change
+    from acn_bench.data.image_folder import ImageFolderData
+    from acn_bench.data.images import ImageData
 
 # the clean images, and the files of corrupted ones where they are official
-Data = Sequence[ImageData | CorruptedImages]
+Clean: TypeAlias = "ImageData | ImageFolderData"
+Data: TypeAlias = "Sequence[Clean | CorruptedImages]"
 
 
 def noise_conditions(config: RobustnessConfig) -> Iterator[Condition]:
@@ -45,15 +47,14 @@ def common_conditions(
             yield Condition(name, float(severity), change)
 
 
-def clean(data: Data) -> ImageData:
-    """The images that the network is trained on."""
-    (images,) = (one for one in data if isinstance(one, ImageData))
-    return images
+def clean(data: Data) -> Clean:
+    """The clean images."""
+    return cast("Clean", data[0])
 
 
 def official(data: Data) -> CorruptedImages | None:
     """The files of corrupted images, if they are official."""
-    return next((one for one in data if not isinstance(one, ImageData)), None)
+    return cast("CorruptedImages", data[1]) if len(data) > 1 else None
 
 
 def check(config: RobustnessConfig, data: Data) -> None:
@@ -66,7 +67,9 @@ def check(config: RobustnessConfig, data: Data) -> None:
         if files:
             files.require(name)
         else:
-            _check(name, config.benchmark.constants, clean(data).image_shape)
+            shape = config.benchmark.image_shape(clean(data).image_shape)
+            assert shape is not None
+            _check(name, config.benchmark.constants, shape)
 
 
 @lru_cache  # all runs of a plan have the same images

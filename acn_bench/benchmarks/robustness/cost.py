@@ -18,11 +18,17 @@ def check(config: RobustnessConfig, data: Data) -> None:
 
     Raise LookupError where an attack is wanted and pyautoattack is missing.
     """
-    whole(conditions.clean(data), config.benchmark.validation, config.seeds.data)
-    conditions.check(config, data)
+    images = conditions.clean(data)
     if config.backbone.trained:
-        images = conditions.clean(data)
-        import_module(TRAINED_MODULE).check(config, len(images.class_names), images.image_shape)
+        import_module(TRAINED_MODULE).check(config, images)
+    elif images.image_shape is None:
+        raise ValueError(
+            f"{config.benchmark.name} measures trained networks on photographs: train them by a supervised benchmark "
+            "(acn-bench run imagenet), then give --checkpoint runs/imagenet"
+        )
+    else:
+        whole(images, config.benchmark.validation, config.seeds.data)
+    conditions.check(config, data)
     if config.benchmark.linf is not None:
         attack_cost.require_installed()
         attack_cost.targets_of(len(conditions.clean(data).class_names))
@@ -31,7 +37,9 @@ def check(config: RobustnessConfig, data: Data) -> None:
 def cost(config: RobustnessConfig, data: Data) -> Cost:
     """The work of the run, if it is trained for all epochs."""
     protocol, images = config.benchmark, conditions.clean(data)
-    _, height, width = images.image_shape
+    shape = protocol.image_shape(images.image_shape)
+    assert shape is not None
+    _, height, width = shape
     made = 0 if protocol.official else len(protocol.common) * len(protocol.severities)
     corrupted = made * len(images.test_labels)
     return Cost(
@@ -46,7 +54,7 @@ def work(config: RobustnessConfig, data: Data) -> float:
     """Images trained, plus images evaluated at their cost in images trained: clean and under each condition."""
     protocol = config.benchmark
     rows, tests = conditions.clean(data).counts
-    held_out = protocol.validation * rows
+    held_out = 0.0 if config.backbone.trained else protocol.validation * rows
     epochs = 0 if config.backbone.trained else protocol.epochs
     trained = epochs * (rows - held_out)
     checked = epochs * protocol.checks_per_epoch * held_out

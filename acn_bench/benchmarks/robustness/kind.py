@@ -13,13 +13,12 @@ def final_model(record: RobustnessRecord) -> FinalModel:
     """The trained network on clean images."""
     result = record.result
     has_depths = len(result.clean.accuracy) > 1
-    # a network that was trained before may have been trained on these rows
-    held_out = has_depths and not record.config.backbone.trained
+    held_out = result.validation if has_depths else None
     return FinalModel(
         result.clean.accuracy if has_depths else None,
-        result.validation.accuracy if held_out else None,
+        None if held_out is None else held_out.accuracy,
         result.rows.validation,
-        result.changes if held_out else None,
+        None if held_out is None else result.changes,
         measures.chance(record),
     )
 

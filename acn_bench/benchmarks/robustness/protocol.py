@@ -33,8 +33,9 @@ from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
 from acn_bench.training.loop import TrainConfig, train, until
 from acn_bench.training.network import one_head
-from acn_bench.training.row_model import RowModel
 from acn_bench.training.schemes import scheme
+
+REPEATED = 200  # test rows of a trained network that are measured again
 
 
 def measure(run: Run[RobustnessSpec, ImageData | CorruptedImages]) -> RunOutput:
@@ -53,9 +54,17 @@ class RobustnessRun:
         config, data, device = run.config, conditions.clean(run.data), run.device
         self.config, self.protocol, self.device = config, config.benchmark, device
         conditions.check(config, run.data)
+        self.run_data = run.data
         self.official = conditions.official(run.data)
-        self.data = DeviceData(data, self.protocol, config.seeds.data, device)
-        self.model = self._model().to(device)
+        self.data: DeviceData
+        if config.backbone.trained:  # by name: a run that trains executes none of its files
+            module = import_module(TRAINED_MODULE)
+            self.data = module.TestData(data, config, device)
+            self.model = module.row_model(config, self.data).to(device)
+        else:
+            assert isinstance(data, ImageData)  # `cost.check` refuses others
+            self.data = DeviceData(data, self.protocol, config.seeds.data, device)
+            self.model = one_head(config, self.data.classes, self.data.rows).to(device)
         self.checks = RunChecks()
         self.progress = RunProgress(work(config, run.data), run.progress)
         self.evaluation = RobustnessEvaluation(
@@ -64,24 +73,18 @@ class RobustnessRun:
         self.reliability = ReliabilityTable()
         self.examples: dict[str, Tensor] = {}
 
-    def _model(self) -> RowModel:
-        if not self.config.backbone.trained:
-            return one_head(self.config, self.data.classes, self.data.rows)
-        made: RowModel = import_module(TRAINED_MODULE).row_model(self.config, self.data.rows)
-        return made
-
     # ------------------------------------------------------------ the protocol
 
     def measure(self) -> RunOutput:
         cost.reset_peak_memory(self.device)
         start = perf_counter()
         self._check_start()
-        image = self.data.rows.plain(self.data.train[:1])
+        image = self.data.rows.plain(self.data.test[:1])
         parameters, flops = cost.by_depth(self.model.backbone, self.model.head, image)
         self.checks.count_passes(self.model.backbone)
 
         losses, held_out = self._train()
-        validation = self.evaluation.predictions(self.data.validation)
+        validation = self._validation()
         clean = self._test(None)
         noise = [self._corrupted(c) for c in conditions.noise_conditions(self.config)]
         corruptions = [
@@ -90,17 +93,14 @@ class RobustnessRun:
         self._check_end()
         attack = self._attack()  # last: its passes have gradients, and are no training
 
-        self.examples["validation"] = validation.correct.to(torch.uint8)
-        self.examples["validation.rows"] = self.data.split.validation[0]
-        self.examples["test.rows"] = self.data.split.test[0]
         seconds = self.evaluation.seconds
         result = RobustnessResult(
             classes=self.data.classes,
             rows=self.data.counts,
             train_loss=losses,
             held_out=held_out,
-            validation=evaluation.scores(validation),
-            changes=correctness.changes(validation.correct),
+            validation=None if validation is None else evaluation.scores(validation),
+            changes=[] if validation is None else correctness.changes(validation.correct),
             clean=evaluation.scores(clean),
             noise=noise,
             corruptions=corruptions,
@@ -143,6 +143,16 @@ class RobustnessRun:
         self.progress.advance_to(p.epochs * len(data.train))
         return done
 
+    def _validation(self) -> Predictions | None:
+        """Measure the held-out rows; a network that was trained before has none."""
+        if self.config.backbone.trained:
+            return None
+        made = self.evaluation.predictions(self.data.validation)
+        self.examples["validation"] = made.correct.to(torch.uint8)
+        self.examples["validation.rows"] = self.data.split.validation[0]
+        self.examples["test.rows"] = self.data.split.test[0]
+        return made
+
     def _test(self, condition: Condition | None) -> Predictions:
         """Measure the test rows; keep which examples are correct: clean at every depth, else at full depth."""
         made = self.evaluation.predictions(self.data.test, condition, first=self.data.first_test)
@@ -164,7 +174,7 @@ class RobustnessRun:
         if self.protocol.linf is None:
             return None
         rows = self.data.test[: self.protocol.attacked(len(self.data.test))]
-        work = attack_work(self.config, [self.data.images])
+        work = attack_work(self.config, self.run_data)
         with self.checks.unchanged(self.model, by="the attack"), self.evaluation.timed():
             # by name: a run without an attack executes none of its files
             made = import_module(ATTACK_MODULE).measure(
@@ -180,24 +190,31 @@ class RobustnessRun:
 
     def _check_start(self) -> None:
         """Check the split before anything is trained."""
+        if self.config.backbone.trained:
+            return
         self.checks.guards += [
             guards.train_and_validation_disjoint(self.data.split),
             guards.train_and_test_disjoint([self.data.images], self.data.images),
         ]
 
     def _check_end(self) -> None:
-        """Check the measurements by repeating those of held-out rows, clean and under a condition; count images."""
+        """Check the measurements by repeating those of held-out rows, clean and under a condition; count images.
+
+        Of a network that was trained before, repeat those of the first test rows.
+        """
         noise = list(conditions.noise_conditions(self.config))[-1:]
         # official files hold test images alone
         common = [] if self.official else list(conditions.common_conditions(self.config))[-1:]
 
-        def held_out(reverse: bool, at_once: int | None) -> list[Correct]:
-            held_out = self.data.validation
-            rows = held_out.flip(0) if reverse else held_out
+        def repeat(reverse: bool, at_once: int | None) -> list[Correct]:
+            chosen = (
+                self.data.test[:REPEATED] if self.config.backbone.trained else self.data.validation
+            )
+            rows = chosen.flip(0) if reverse else chosen
             return [
                 Correct(self.evaluation.predictions(rows, c, at_once=at_once).correct, None)
                 for c in (None, *noise, *common)
             ]
 
-        self.checks.repeated(self.model, held_out)
+        self.checks.repeated(self.model, repeat)
         self.checks.images(self.data.rows.trained, self.data.rows.trained)

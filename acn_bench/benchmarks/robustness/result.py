@@ -68,7 +68,7 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
         float
     ]  # per check: an epoch, or 1 / checks_per_epoch of one; of a trained network, none
     held_out: list[float]  # accuracy at full depth on the held-out rows, at each check
-    validation: Scores  # on clean held-out rows, at the end
+    validation: Scores | None  # on clean held-out rows, at the end; none of a trained network
     # (L+1, 2) over the held-out rows: how many examples each depth loses and gains against full depth
     changes: list[list[int]]
     clean: Scores  # on clean test images
@@ -83,7 +83,10 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
     depths = len(result.clean.accuracy)
     tests = result.rows.test
     _scores("clean", result.clean, depths, tests)
-    _scores("validation", result.validation, depths, result.rows.validation)
+    if result.validation is not None:
+        _scores("validation", result.validation, depths, result.rows.validation)
+    elif result.images_seen:
+        raise ValueError("result.validation is missing: a training holds rows out")
     noise = [(name, level) for name, levels in spec.noise.items() for level in levels]
     _conditions("noise", result.noise, noise, depths, tests)
     common = [(name, float(s)) for name in spec.common for s in spec.severities]

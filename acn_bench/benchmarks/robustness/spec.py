@@ -21,7 +21,9 @@ from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Sch
 
 Constants = Literal["cifar_c", "imagenet_c"]
 
-TRAINED_MODULE = "acn_bench.training.trained"  # that a run of a trained network executes
+TRAINED_MODULE = (
+    "acn_bench.benchmarks.robustness.trained"  # that a run of a trained network executes
+)
 ATTACK_MODULE = "acn_bench.benchmarks.robustness.attack"  # that a run with an attack executes
 SETS = {"common15": COMMON, "all19": (*COMMON, *EXTRA)}
 
@@ -57,6 +59,10 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
     constants: Constants = "cifar_c"  # of corruptions that are made here
     official: bool = False  # corrupted images are read from the official files, not made here
+    # pixels a side of photographs in class folders, and the shorter side before the centre is cropped; images in
+    # memory keep their own size
+    image_size: Count = 224
+    resized: Count = 256
     attack: Literal["none", "linf"] = "none"  # on clean test images, at full depth
     attack_method: AttackName = "standard"  # apgd: APGD-CE and APGD-T alone, a fifth of the passes
     epsilon: str | float = "8/255"  # of pixels in [0, 1]: a number, or a fraction such as 8/255
@@ -81,6 +87,10 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
             if severity not in range(1, 6):
                 raise ValueError(f"severities: they are 1, 2, 3, 4 and 5, not {shorten(severity)}")
         check_noise(self.noise)
+        if self.image_size > self.resized:
+            raise ValueError(
+                f"image_size is {self.image_size}, larger than resized, {self.resized}, whose centre it is"
+            )
         self._check_noise_options()
         self._check_official()
 
@@ -133,6 +143,9 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     @property
     def datasets(self) -> tuple[str, ...]:
         return (self.data,)
+
+    def image_shape(self, loaded: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+        return loaded or (3, self.image_size, self.image_size)
 
     @property
     def official_files(self) -> tuple[str, ...]:
