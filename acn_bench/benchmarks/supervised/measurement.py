@@ -49,7 +49,7 @@ class Measurement:
             self.skipped += int((~made.readable).sum())
             self.rows[side] = self.rows[side][made.readable]
             made = made.among(made.readable)
-        self.examples[side] = made.top1.to(torch.uint8)
+        self.examples[side] = made.top1.to(torch.uint8).contiguous()
         self.examples[f"{side}.rows"] = self.rows[side]
         return made
 
@@ -59,7 +59,7 @@ class Measurement:
         for condition in self._conditions():
             made = self._outcomes("test", self.rows["test"], condition)
             name = f"test.{condition.corruption}.{condition.level:g}"
-            self.examples[name] = made.top1[-1:].to(torch.uint8)
+            self.examples[name] = made.top1[-1:].to(torch.uint8).contiguous()
             scores.append(made.noise_scores(condition))
         return scores
 
