@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from acn_bench.data.corruptions.division import unit
+from acn_bench.data.corruptions.division import divided, unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.registry import closest
 
@@ -55,7 +55,7 @@ class CommonCorruption(Generic[C]):
             part = slice(begin, begin + at_once)
             draws = Draws((seed, self.name, int(severity)), rows[part].to(device))
             values = self.formula(_eight_bits(images[part].to(device)), c, draws)
-            result[part] = unit(_truncated(values), torch.float32)
+            _fill(result[part], _truncated(values))
         return result
 
     def _of(self, severity: float, constants: str) -> C:
@@ -112,11 +112,19 @@ def _rows(images: Tensor, indices: Tensor | None) -> Tensor:
 
 def _eight_bits(images: Tensor) -> Tensor:
     """[0, 1] -> 0 … 255: exact for multiples of 1/255 of any type, else the nearest."""
-    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int32).to(torch.uint8)
+    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
 
 
 def _truncated(values: Tensor) -> Tensor:
     """As `np.uint8(np.clip(x, 0, 1) * 255)`."""
     if values.dtype == torch.uint8:
         return values
-    return values.clamp_(0, 1).mul_(255).to(torch.int32).to(torch.uint8)  # int32 between: faster
+    return values.clamp_(0, 1).mul_(255).to(torch.int16).to(torch.uint8)  # int16 between: faster
+
+
+def _fill(part: Tensor, pixels: Tensor) -> None:
+    """Write 0 … 255 as [0, 1], rounded in float32."""
+    if part.dtype == torch.float32:
+        divided(part.copy_(pixels), 255)
+    else:
+        part.copy_(unit(pixels, torch.float32))
