@@ -54,6 +54,7 @@ class CommonCorruption(Generic[C]):
         for begin in range(0, len(images), at_once):
             part = slice(begin, begin + at_once)
             draws = Draws((seed, self.name, int(severity)), rows[part].to(device))
+            _check_range(images[part], images)
             values = self.formula(_eight_bits(images[part].to(device)), c, draws)
             _fill(result[part], _truncated(values))
         return result
@@ -83,7 +84,7 @@ def common_corruption(
 
 
 def _check(images: Tensor) -> None:
-    """Raises ValueError where images have another shape, type or range."""
+    """Raises ValueError where images have another shape or type."""
     if images.dim() != 4 or images.shape[1] != 3:
         raise ValueError(f"images are {tuple(images.shape)}: they must be (B, 3, S, S), in colour")
     if images.shape[2] != images.shape[3]:
@@ -92,8 +93,13 @@ def _check(images: Tensor) -> None:
         raise ValueError(f"images are {tuple(images.shape)}: the batch is empty")
     if not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}: they must be floating, in [0, 1]")
-    low, high = (bound.item() for bound in images.aminmax())
+
+
+def _check_range(part: Tensor, images: Tensor) -> None:
+    """Raises ValueError where a part of the images, which is read next, leaves [0, 1]."""
+    low, high = torch.stack(part.aminmax()).tolist()
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # 1e-4: rounding; written so that NaN fails
+        low, high = torch.stack(images.aminmax()).tolist()
         raise ValueError(f"images lie in [{low:.4g}, {high:.4g}]: they must lie in [0, 1]")
 
 
