@@ -22,8 +22,15 @@ ROUNDING = 1e-12  # so that rounding does not move an accuracy that equals a bou
 
 def mean(values: Sequence[float | None]) -> float | None:
     """The mean; `None` where there are no values, or where one was not measured."""
-    present = [v for v in values if v is not None and not isnan(v)]
-    return float(sum(present) / len(present)) if present and len(present) == len(values) else None
+    if not len(values):
+        return None
+    try:  # most have no gap
+        total = float(sum(values) / len(values))  # type: ignore[arg-type]
+    except TypeError:
+        if any(v is None for v in values):
+            return None
+        raise
+    return None if isnan(total) else total
 
 
 def _measured(value: float | None) -> TypeGuard[float]:
@@ -79,17 +86,11 @@ def forgetting(
     `max`: the best of the rows j … T-1, so never negative (mammoth, PyCIL).
     """
     last = len(R) - 1
-    # the earlier accuracy on j is the best of the rows j … stop-1
-    stops = {
-        "first_last": [j + 1 for j in range(last)],
-        "chaudhry": [last] * last,
-        "max": [last + 1] * last,
-    }
-    chosen = _of_kind(kind, stops, "forgetting")
+    rows = {"first_last": 0, "chaudhry": last, "max": last + 1}  # the best of those before
+    stop = _of_kind(kind, rows, "forgetting")
     if kind == "first_last":
         return mean([_minus(R[j][j], R[last][j]) for j in range(last)])
-    drops = [_drop([R[i][j] for i in range(j, stop)], R[last][j]) for j, stop in enumerate(chosen)]
-    return mean(drops)
+    return mean([_drop([R[i][j] for i in range(j, stop)], R[last][j]) for j in range(last)])
 
 
 def relative_forgetting(R: Matrix, chance: float) -> float | None:
@@ -117,9 +118,19 @@ def forgetting_by_depth(
     depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
     if kind == "first_last":  # of the diagonal and the last row alone
         pairs = [(R[j][j], R[-1][j]) for j in range(len(R) - 1)]
-        return [mean([_minus(_cut(a, k), _cut(b, k)) for a, b in pairs]) for k in range(depths)]
+        drops = [_drops(first, final) for first, final in pairs]
+        if not drops or None in drops:
+            return [None] * depths
+        return [mean(at_depth) for at_depth in zip(*drops, strict=True)]
     cut = [[[_cut(curve, k) for curve in row] for row in R] for k in range(depths)]
     return [forgetting(at_depth, kind) for at_depth in cut]
+
+
+def _drops(first: Curve | None, final: Curve | None) -> list[float | None] | None:
+    """What each depth lost; None where one of the curves was not measured."""
+    if first is None or final is None or not len(first) or not len(final):
+        return None
+    return [_minus(a, b) for a, b in zip(first, final, strict=True)]
 
 
 def _cut(curve: Curve | None, k: int) -> float | None:
@@ -128,8 +139,8 @@ def _cut(curve: Curve | None, k: int) -> float | None:
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
-    known = [v for v in earlier if v is not None and not isnan(v)]
-    if not _measured(now) or len(known) != len(earlier):
+    known = [v for v in earlier if v is not None]
+    if not _measured(now) or len(known) != len(earlier) or any(map(isnan, known)):
         return None
     return max(known) - now
 
@@ -194,7 +205,7 @@ def intransigence(
     return mean([_minus(joint[j], R[j][j]) for j in experiences])
 
 
-def _of_kind(kind: str, kinds: dict[str, list[Item]], metric: str) -> list[Item]:
+def _of_kind(kind: str, kinds: dict[str, Item], metric: str) -> Item:
     if kind not in kinds:
         raise ValueError(f"unknown kind of {metric} {shorten(kind)}; known: {', '.join(kinds)}")
     return kinds[kind]

@@ -40,17 +40,34 @@ def json_object(raw: bytes | str) -> dict[str, Any]:
     return value
 
 
+def json_object_and_text(raw: bytes, key: str) -> tuple[dict[str, Any], list[Any], bytes]:
+    """A JSON object less `key`; the key's value, if it is there; the object's text, keys sorted, no spaces.
+
+    Raises as `json_object`.
+    """
+    content: dict[str, Any] = _decoded(raw, dict[str, Any])
+    taken = [content.pop(key)] if key in content else []
+    text = msgspec.json.encode(content, order="sorted")
+    pair = _length(msgspec.json.encode({key: taken[0]})) - 2 + bool(content) if taken else 0
+    _refuse_repeated_keys(raw, _length(text) + pair)
+    return content, taken, text
+
+
 def json_value(raw: bytes | str) -> Any:
     """Any JSON value. Raises as `json_object`."""
     return _json(raw, Any)
 
 
 def _json(raw: bytes | str, of_type: Any) -> Any:
+    text = raw.encode() if isinstance(raw, str) else raw
+    value = _decoded(text, of_type)
+    _refuse_repeated_keys(text, _length(msgspec.json.encode(value)))
+    return value
+
+
+def _decoded(text: bytes, of_type: Any) -> Any:
     try:
-        text = raw.encode() if isinstance(raw, str) else raw
         value = msgspec.json.decode(text, type=of_type)
-        if not _same_length(text, value):
-            json.loads(text, object_pairs_hook=_refuse_repeated)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     if not _surely_shallow(text):
@@ -66,12 +83,19 @@ def _surely_shallow(text: bytes) -> bool:
     return not brackets
 
 
-def _same_length(text: bytes, value: Any) -> bool:
-    """Whether the text without spaces is as long as the value's; a key that is given twice makes it longer.
+def _refuse_repeated_keys(text: bytes, length: int) -> None:
+    """Raise ValueError for a key that is given twice: it makes a text longer than its value's, of `length`.
 
-    Of two values msgspec takes the last. Python's parser sees both, and takes five times as long.
+    Both without spaces. Of two values msgspec takes the last. Python's parser sees both, and takes five times as
+    long.
     """
-    return len(msgspec.json.format(text, indent=-1)) == len(msgspec.json.encode(value))
+    if len(text.translate(None, b" \t\n\r")) != length:
+        json.loads(text, object_pairs_hook=_refuse_repeated)
+
+
+def _length(text: bytes) -> int:
+    """Without spaces; tabs and line breaks are escapes there."""
+    return len(text) - text.count(b" ")
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:

@@ -7,6 +7,7 @@ of a run's code hash: the modules that a run's own names lead to are.
 import difflib
 import importlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -94,7 +95,7 @@ class Registry(Generic[T]):
 def load(target: str) -> Any:
     """`module:object` -> the object."""
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return getattr(sys.modules.get(module) or importlib.import_module(module), name)
 
 
 def on_first_use(package: str, names: dict[str, str]) -> Callable[[str], Any]:

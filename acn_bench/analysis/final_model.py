@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acn_bench.record import Record
-from acn_bench.registry import KINDS
 
 Curve = list[float]  # (L+1,) accuracy after 0 … L blocks
 
@@ -21,20 +20,9 @@ class FinalModel:
     chance: float  # the chance level of its accuracy
 
 
-# the models of a few records, by their ids: twenty metrics of a record ask for its model. It holds the records, too,
-# so that no id is another record's
-_recent: dict[int, tuple[Record, FinalModel]] = {}
-_MOST = 64
-
-
 def final_model(record: Record) -> FinalModel:
     """The final model of a run, as its kind defines it."""
-    if id(record) not in _recent:
-        if len(_recent) >= _MOST:
-            _recent.clear()
-        model = KINDS.load(record.config.benchmark.kind).final_model(record)
-        _recent[id(record)] = record, model
-    return _recent[id(record)][1]
+    return record.final_model
 
 
 def over_experiences(

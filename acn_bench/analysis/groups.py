@@ -139,7 +139,7 @@ class Group:
     code: str
     arms: dict[str, Arm]
 
-    @property
+    @cached_property
     def kind(self) -> "Kind":
         """The kind of its benchmark."""
         return kind_of(self.records[0])

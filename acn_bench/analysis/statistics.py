@@ -1,6 +1,7 @@
 """Paired differences -> how far to believe them: spread, interval, p-value, and Holm's correction."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 
 CONFIDENCE = 0.95
@@ -57,6 +58,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+@lru_cache(64)  # a report asks for it thousands of times, for as many pairs
 def _quantile(degrees: int) -> float:
     """The 97.5 % point of Student's t."""
     from scipy.special import stdtrit  # what scipy.stats.t.ppf calls; a fifth of its import time

@@ -4,7 +4,7 @@ The template, and `_words` for cells, escape every word; only the drawings, whic
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -100,7 +100,7 @@ def _row(columns: Sequence[Column], row: Sequence[Cell]) -> str:
 
 def _words(cell: Cell, between: str) -> str:
     """What stands in a cell, escaped; `between` its text and its detail."""
-    text, detail = (str(escape(printable(words))) for words in (cell.text, cell.detail))
+    text, detail = _escaped(cell.text), _escaped(cell.detail)
     if cell.strip:
         return _strip(cell.strip)
     if cell.style in _BADGES:
@@ -109,6 +109,11 @@ def _words(cell: Cell, between: str) -> str:
         return f'{badge}{BREAK}<span class="quiet{number}">{detail}</span>' if detail else badge
     words = f"<code>{text}</code>" if cell.style == "code" else text.replace("\n", BREAK)
     return f'{words}{between}<span class="quiet">{detail}</span>' if detail else words
+
+
+@lru_cache(4096)  # most cells have no detail, and many share their words
+def _escaped(words: str) -> str:
+    return str(escape(printable(words)))
 
 
 def _several(table: Table) -> bool:

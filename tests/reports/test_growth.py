@@ -3,12 +3,15 @@
 import gc
 from collections import Counter
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from acn_bench import catalog, reports
 from acn_bench import records as record_files
 from acn_bench.analysis import labels
 from acn_bench.analysis.comparison import compare
+from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports import pdf
 
@@ -54,6 +57,15 @@ def test_a_report_computes_each_metric_of_a_run_once(groups, card, monkeypatch):
 
     assert len(computed) > 100
     assert set(computed.values()) == {1}
+
+
+def test_the_final_model_of_a_record_is_made_once_and_is_no_part_of_it(records):
+    first, other = records(("naive",), seeds=(0,))
+
+    assert final_model(first) is final_model(first)
+    assert final_model(first) is not final_model(other)
+    assert "final_model" not in msgspec.to_builtins(first)
+    assert replace(first) == first
 
 
 def test_grouping_flattens_each_record_a_fixed_number_of_times(groups, monkeypatch):

@@ -55,9 +55,7 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     T, held_out = protocol.experiences, result.validation
     validation.long("result.classes", result.classes, T)
     for j, own in enumerate(result.classes):
-        validation.long(f"result.classes[{j}]", own, protocol.classes_per_experience)
-        for k, number in enumerate(own):
-            validation.at_least(f"result.classes[{j}][{k}]", number, 0)
+        validation.count(f"result.classes[{j}]", own, protocol.classes_per_experience, least=0)
     if len({number for own in result.classes for number in own}) < sum(map(len, result.classes)):
         raise ValueError("result.classes has a class in two places")
     validation.count("result.test_counts", result.test_counts, T)

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from acn_bench.data.corruptions.division import unit
+from acn_bench.data.corruptions.division import divided, unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.registry import closest
 
@@ -54,8 +54,9 @@ class CommonCorruption(Generic[C]):
         for begin in range(0, len(images), at_once):
             part = slice(begin, begin + at_once)
             draws = Draws((seed, self.name, int(severity)), rows[part].to(device))
+            _check_range(images[part], images)
             values = self.formula(_eight_bits(images[part].to(device)), c, draws)
-            result[part] = unit(_truncated(values), torch.float32)
+            _fill(result[part], _truncated(values))
         return result
 
     def _of(self, severity: float, constants: str) -> C:
@@ -83,7 +84,7 @@ def common_corruption(
 
 
 def _check(images: Tensor) -> None:
-    """Raises ValueError where images have another shape, type or range."""
+    """Raises ValueError where images have another shape or type."""
     if images.dim() != 4 or images.shape[1] != 3:
         raise ValueError(f"images are {tuple(images.shape)}: they must be (B, 3, S, S), in colour")
     if images.shape[2] != images.shape[3]:
@@ -92,8 +93,13 @@ def _check(images: Tensor) -> None:
         raise ValueError(f"images are {tuple(images.shape)}: the batch is empty")
     if not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}: they must be floating, in [0, 1]")
-    low, high = (bound.item() for bound in images.aminmax())
+
+
+def _check_range(part: Tensor, images: Tensor) -> None:
+    """Raises ValueError where a part of the images, which is read next, leaves [0, 1]."""
+    low, high = torch.stack(part.aminmax()).tolist()
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # 1e-4: rounding; written so that NaN fails
+        low, high = torch.stack(images.aminmax()).tolist()
         raise ValueError(f"images lie in [{low:.4g}, {high:.4g}]: they must lie in [0, 1]")
 
 
@@ -112,11 +118,19 @@ def _rows(images: Tensor, indices: Tensor | None) -> Tensor:
 
 def _eight_bits(images: Tensor) -> Tensor:
     """[0, 1] -> 0 … 255: exact for multiples of 1/255 of any type, else the nearest."""
-    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int32).to(torch.uint8)
+    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
 
 
 def _truncated(values: Tensor) -> Tensor:
     """As `np.uint8(np.clip(x, 0, 1) * 255)`."""
     if values.dtype == torch.uint8:
         return values
-    return values.clamp_(0, 1).mul_(255).to(torch.int32).to(torch.uint8)  # int32 between: faster
+    return values.clamp_(0, 1).mul_(255).to(torch.int16).to(torch.uint8)  # int16 between: faster
+
+
+def _fill(part: Tensor, pixels: Tensor) -> None:
+    """Write 0 … 255 as [0, 1], rounded in float32."""
+    if part.dtype == torch.float32:
+        divided(part.copy_(pixels), 255)
+    else:
+        part.copy_(unit(pixels, torch.float32))

@@ -10,7 +10,6 @@ from acn_bench.data.corruptions.borders import inside
 from acn_bench.data.corruptions.corruption import common_corruption
 from acn_bench.data.corruptions.division import divided
 from acn_bench.data.corruptions.draws import Draws
-from acn_bench.data.corruptions.packed import from_channels, pack, unpack
 from acn_bench.data.corruptions.sampling import sampled
 
 Elastic = tuple[float, float, float]
@@ -50,27 +49,25 @@ def elastic_transform(pixels: Tensor, c: Elastic, draws: Draws) -> Tensor:
 def deformed(pixels: Tensor, c: Elastic, points: Tensor, field: Tensor) -> Tensor:
     """Moves (x, y) of three points in pixels (B, 3, 2), and of each pixel in [-1, 1) (B, 2, S, S)."""
     strength, sigma, _ = c
-    whole = pack(pixels).view(len(pixels), *pixels.shape[2:])
-    warped = sampled(whole, *_affine(pixels.shape[-1], points), "mirror")
-    warped = divided(warped, 255).view(torch.complex128).squeeze(-1)
+    warped = divided(sampled(pixels, *_affine(pixels.shape[-1], points), "mirror"), 255)
     moves = _smoothed(field, sigma).mul_(strength)
     moves = moves.to(torch.float32).to(torch.float64)
     place = torch.arange(pixels.shape[-1], device=pixels.device)
     rows, columns = moves[:, 1] + place.view(-1, 1), moves[:, 0] + place
-    moved = sampled(warped, rows, columns, "symmetric").clamp_(0, 1).mul_(255)
-    return unpack(from_channels(moved.flatten(1, 2))).view(pixels.shape)
+    return sampled(warped, rows, columns, "symmetric")
 
 
 def _smoothed(field: Tensor, sigma: float) -> Tensor:
     """(B, 2, S, S) in [-1, 1) under a Gaussian, along the rows, then along the columns.
 
-    Field, weights and result are multiples of 2^-26: float64 holds each sum of their products exactly, in any order.
+    The field is drawn in multiples of 2^-16, weights and sums are rounded to multiples of 2^-26: float64 holds each
+    sum of their products exactly, in any order.
     """
     if not sigma:
         return field
     weights = _gaussian(field.shape[-1], sigma, field.device)
-    field = (field * STEPS).round_().mul_(1 / STEPS) @ weights
-    return weights.T @ field.mul_(STEPS).round_().mul_(1 / STEPS)
+    across = (field @ weights).mul_(STEPS).round_().mul_(1 / STEPS)
+    return weights.T @ across
 
 
 @lru_cache

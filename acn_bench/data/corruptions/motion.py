@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from acn_bench.data.corruptions.packed import channels, from_channels, pack, unpack
-
 
 def motion_blur(pixels: Tensor, radius: int, sigma: float, degrees: Tensor) -> Tensor:
     """Blur pixels (B, C, H, W) uint8 along degrees (B,) -> the same, rounded.
@@ -20,16 +18,38 @@ def motion_blur(pixels: Tensor, radius: int, sigma: float, degrees: Tensor) -> T
     rows, columns = _offsets(len(line), degrees)  # (B, taps)
     ended = ((rows.abs() >= height) | (columns.abs() >= width)).cumsum(1) > 0
     weights = torch.tensor(line, device=pixels.device).expand_as(ended).masked_fill(ended, 0)
-    place = torch.arange(max(height, width), dtype=torch.int32, device=pixels.device)
-    row = (rows.unsqueeze(-1) + place[:height]).clamp_(0, height - 1).mul_(width)
-    column = (columns.unsqueeze(-1) + place[:width]).clamp_(0, width - 1)
-    packed = pack(pixels)
-    total = torch.zeros_like(channels(packed), dtype=torch.float32)
-    for i in range(weights.shape[1]):
-        places = (row[:, i].unsqueeze(2) + column[:, i].unsqueeze(1)).flatten(1).long()
-        moved = channels(packed.gather(1, places)).to(torch.float32)
-        total += moved.mul_(weights[:, i].view(-1, 1, 1))
-    return unpack(from_channels(total.round_())).view(pixels.shape)
+    moved_rows = _Rows(pixels, min(len(line), width) - 1)
+    total = torch.zeros(pixels.shape, dtype=torch.float32, device=pixels.device)
+    for weight, begins in zip(weights.unbind(1), moved_rows.begins(rows, columns), strict=True):
+        total += moved_rows.at(begins).mul_(weight.view(-1, 1, 1, 1))
+    return total.round_().to(torch.int16).to(torch.uint8)
+
+
+class _Rows:
+    """Rows of images, moved: each a stretch of memory, copied as a whole."""
+
+    def __init__(self, pixels: Tensor, reach: int) -> None:
+        self.shape, self.reach = pixels.shape, reach
+        left = pixels[..., :1].expand(*pixels.shape[:-1], reach)
+        right = pixels[..., -1:].expand(*pixels.shape[:-1], reach)
+        flat = torch.cat((left, pixels, right), dim=-1).flatten()
+        width = pixels.shape[3]
+        self.stretches = flat.as_strided((len(flat) - width + 1, width), (1, 1))  # they overlap
+
+    def begins(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Moves (B, taps) in pixels -> where the moved rows begin in memory, (taps, B·C·H)."""
+        images, channels, height, width = self.shape
+        place = torch.arange(height, dtype=torch.int32, device=rows.device)
+        plane = torch.arange(images * channels, dtype=torch.int32, device=rows.device) * height
+        row = (rows.T.unsqueeze(-1) + place).clamp_(0, height - 1)  # (taps, B, H)
+        column = columns.T.clamp(-self.reach, self.reach).add_(self.reach).unsqueeze(-1)
+        begin = row.mul_(width + 2 * self.reach).add_(column).unsqueeze(2)
+        plane = plane.mul_(width + 2 * self.reach).view(images, channels, 1)
+        return (begin + plane).flatten(1)
+
+    def at(self, begins: Tensor) -> Tensor:
+        """(B·C·H,) -> (B, C, H, W) float32."""
+        return self.stretches.index_select(0, begins).to(torch.float32).view(self.shape)
 
 
 def _offsets(taps: int, degrees: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,7 @@ class Axes:
         """Several lines of one look: one element of the drawing."""
 
         def mark(frame: Frame) -> str:
-            d = "".join(svg.polyline([(frame.x(a), frame.y(b)) for a, b in one]) for one in lines)
+            d = "".join(svg.polyline(frame.points(one)) for one in lines)
             dashes = " ".join(str(units(width * part)) for part in dash) or None
             return svg.path(
                 d, fill="none", stroke=colour, stroke_width=units(width), stroke_dasharray=dashes, opacity=opacity
@@ -71,7 +71,7 @@ class Axes:
 
         def mark(frame: Frame) -> str:
             there, back = clipped(x, high, frame.y_limits), clipped(x, low, frame.y_limits)
-            d = svg.polyline([(frame.x(a), frame.y(b)) for a, b in (*there, *back[::-1])])
+            d = svg.polyline(frame.points((*there, *back[::-1])))
             return svg.path(f"{d}z" if d else "", fill=colour, fill_opacity=0.16)
 
         self.add(mark, x, [*low, *high], behind=True)
@@ -92,7 +92,7 @@ class Axes:
         """A marker at each point; `size` in points. `fill` is `colour` by default."""
 
         def mark(frame: Frame) -> str:
-            places = dict.fromkeys((frame.x(a), frame.y(b)) for a, b in zip(x, y, strict=True))
+            places = dict.fromkeys(frame.points(zip(x, y, strict=True)))
             d = "".join(svg.marker(shape, a, b, units(size)) for a, b in places)
             line = {"stroke": edge, "stroke_width": units(edge_width)} if edge_width else {}
             return svg.path(d, fill=fill or colour, **line, opacity=opacity)
@@ -199,14 +199,12 @@ class Axes:
             d += f"M{frame.left} {frame.bottom}h{frame.width}"
         if self.y.lined:
             d += f"M{frame.left} {frame.top}v{frame.height}"
-        for value, words in self.x.all_ticks:
-            if within(value, self.x.limits):
-                d += f"M{frame.x(value)} {frame.bottom}v30" if self.x.lined else ""
-                across += svg.text(frame.x(value), frame.bottom + 115, words)
-        for value, words in self.y.all_ticks:
-            if within(value, self.y.limits):
-                d += f"M{frame.left} {frame.y(value)}h-30" if self.y.lined else ""
-                beside += _lines(frame.left - 50, frame.y(value), words) if self.y.shown else ""
+        for value, words in within(self.x.all_ticks, frame.x_limits):
+            d += f"M{frame.x(value)} {frame.bottom}v30" if self.x.lined else ""
+            across += svg.text(frame.x(value), frame.bottom + 115, words)
+        for value, words in within(self.y.all_ticks, frame.y_limits):
+            d += f"M{frame.left} {frame.y(value)}h-30" if self.y.lined else ""
+            beside += _lines(frame.left - 50, frame.y(value), words) if self.y.shown else ""
         return (
             svg.path(d, fill="none", stroke=QUIET, stroke_width=7)
             + svg.group(across, text_anchor="middle")

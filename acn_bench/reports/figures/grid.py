@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from acn_bench.analysis.groups import arm_title
 from acn_bench.reports.figures import svg
@@ -149,11 +150,17 @@ def _scales(scales: Sequence[Scale], top: int) -> str:
     for scale in scales:
         low, high = (number(end, 0, sign=scale.limits[0] < 0) for end in scale.limits)
         body += svg.text(x, top + 125, low, text_anchor="end")
-        colours = [between(scale.colours, k / 31) for k in range(32)]
-        body += svg.image(x + units(4), top + units(6), bar, units(7), [colours])
+        picture = _bar(tuple(scale.colours))
+        body += svg.placed(x + units(4), top + units(6), bar, units(7), picture)
         body += svg.text(x + bar + units(8), top + 125, f"{high}   {scale.words}")
         x += bar + units(170)
     return body
+
+
+@cache
+def _bar(colours: tuple[str, ...]) -> str:
+    """A scale of colours as a picture, from its first to its last."""
+    return svg.picture([[between(colours, k / 31) for k in range(32)]])
 
 
 def from_zero(axes: Sequence[Axes]) -> None:

@@ -66,10 +66,9 @@ def line(
     """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
     at, columns = [], []
     for k, column in enumerate(zip(*rows, strict=False)):
-        measured = [scale * v for v in column if v is not None]
-        if len(measured) == len(rows):
+        if None not in column:
             at.append(k)
-            columns.append(measured)
+            columns.append([scale * v for v in column])
     look, xs = style.look(arm), [x[k] for k in at]
     if shade and len(rows) > 1:
         ax.band(xs, [min(c) for c in columns], [max(c) for c in columns], look.colour)

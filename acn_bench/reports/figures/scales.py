@@ -1,6 +1,6 @@
 """A panel's scales: from the data to the drawing, and what stands at the ticks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -32,6 +32,14 @@ class Frame:
     def y(self, value: float) -> int:
         """From the data to the drawing."""
         return round(self.top + self._down * (self.y_limits[1] - value))
+
+    def points(self, points: Iterable[tuple[float, float]]) -> list[tuple[int, int]]:
+        """`x` and `y` of many points: a report has a hundred thousand."""
+        left, across, start = self.left, self._across, self.x_limits[0]
+        top, down, end = self.top, self._down, self.y_limits[1]
+        return [
+            (round(left + across * (a - start)), round(top + down * (end - b))) for a, b in points
+        ]
 
     @cached_property
     def _across(self) -> float:
@@ -86,11 +94,12 @@ class Axis:
         return ticks(*self.limits, self.most, self.whole) if self.ticks is None else self.ticks
 
 
-def within(value: float, limits: Limits) -> bool:
-    """Whether a value lies between the limits, or on one of them."""
+def within(ticks: Iterable[Tick], limits: Limits) -> list[Tick]:
+    """The ticks between the limits, or on one of them."""
     low, high = sorted(limits)
     rounding = 1e-9 * (high - low)
-    return isfinite(value) and low - rounding <= value <= high + rounding
+    low, high = low - rounding, high + rounding
+    return [tick for tick in ticks if isfinite(tick[0]) and low <= tick[0] <= high]
 
 
 def clipped(x: Values, y: Values, limits: Limits) -> list[tuple[float, float]]:

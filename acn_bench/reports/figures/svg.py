@@ -53,16 +53,29 @@ def group(body: str, **attributes: object) -> str:
 
 def text(x: float, y: float, words: str, **attributes: object) -> str:
     """Words on a baseline, in one line without control characters."""
-    shown = escape(one_line(words), quote=False)
-    return f'<text x="{round(x)}" y="{round(y)}"{_attributes(attributes)}>{shown}</text>'
+    return f'<text x="{round(x)}" y="{round(y)}"{_attributes(attributes)}>{_shown(words)}</text>'
+
+
+@lru_cache(4096)  # the words of ticks stand in a thousand panels
+def _shown(words: str) -> str:
+    return escape(one_line(words), quote=False)
 
 
 def image(left: int, top: int, width: int, height: int, cells: Cells) -> str:
     """A grid of colours, stretched over the rectangle without smoothing: a pixel a cell."""
-    data = base64.b64encode(_png(cells)).decode()
+    return placed(left, top, width, height, picture(cells))
+
+
+def picture(cells: Cells) -> str:
+    """A grid of colours as the address of a picture, for `placed`: a pixel a cell."""
+    return f"data:image/png;base64,{base64.b64encode(_png(cells)).decode()}"
+
+
+def placed(left: int, top: int, width: int, height: int, picture: str) -> str:
+    """A picture, stretched over the rectangle without smoothing."""
     return (
         f'<image x="{left}" y="{top}" width="{width}" height="{height}" preserveAspectRatio="none" '
-        f'image-rendering="pixelated" href="data:image/png;base64,{data}"/>'
+        f'image-rendering="pixelated" href="{picture}"/>'
     )
 
 
@@ -82,10 +95,7 @@ def polyline(points: Sequence[Point]) -> str:
     """The `d` of a line through points: absolute at first, then relative."""
     if not points:
         return ""
-    (x, y), steps = points[0], []
-    for next_x, next_y in points[1:]:
-        steps.append(f"{next_x - x} {next_y - y}")
-        x, y = next_x, next_y
+    steps = [f"{c - a} {d - b}" for (a, b), (c, d) in pairwise(points)]
     line = f"l{' '.join(steps)}" if steps else ""
     return f"M{points[0][0]} {points[0][1]}{line}".replace(" -", "-")
 

@@ -1,6 +1,7 @@
 """Limits of an axis -> its ticks, at round numbers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, floor, log10
 
 from acn_bench.wording import number
@@ -9,14 +10,15 @@ Tick = tuple[float, str]
 _STEPS = (1, 2, 5, 10)  # times a power of ten; and 25, whose quarters people know
 
 
-def ticks(low: float, high: float, most: int, whole: bool = False) -> list[Tick]:
+@lru_cache(1024)  # panels share their scales
+def ticks(low: float, high: float, most: int, whole: bool = False) -> tuple[Tick, ...]:
     """At most `most` + 1 round values between the limits, with their words; whole numbers alone where asked."""
     if not high > low:
-        return []
+        return ()
     step = _step((high - low) / most, whole)
     places = max(0, -floor(log10(step) + 1e-9))
     first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
-    return [(k * step, number(k * step, places)) for k in range(first, last + 1)]
+    return tuple((k * step, number(k * step, places)) for k in range(first, last + 1))
 
 
 def _step(at_least: float, whole: bool) -> float:

@@ -155,7 +155,7 @@ def _streams(arm: Arm) -> Streams:
     for i, rows in enumerate(zip(*matrices, strict=True)):
         for j, values in enumerate(zip(*rows, strict=True)):
             if j <= i and None not in values:
-                streams[j].append((i + 1, metrics.mean(values) or 0.0))
+                streams[j].append((i + 1, sum(values) / len(values)))
     return [s for s in streams if len(s) > 1]
 
 

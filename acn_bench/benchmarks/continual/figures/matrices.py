@@ -1,6 +1,5 @@
 """Comparison -> accuracy matrices as heat maps: AC, residual, and AC less residual."""
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -9,7 +8,6 @@ from numpy.typing import NDArray
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.continual.definitions import highest_accuracy, learned_in_turn
-from acn_bench.record import Record
 from acn_bench.reports.figures import grid, style
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.grid import Scale
@@ -36,17 +34,19 @@ _CAPTION = (
 def draw(comparison: Comparison) -> Figure | None:
     """One row of heat maps a group; None where no matrix has more than one row."""
     groups = [g for g in comparison.groups if any(learned_in_turn(r) for r in g.records)]
-    gaps = [_gap(g) for g in groups]
+    means = [_means(g) for g in groups]
     top = max((highest_accuracy(r) for g in groups for r in g.records), default=0.0)
-    reach = max([1.0, *(float(np.nanmax(np.abs(gap))) for gap in gaps if gap is not None)])
+    reach = max([1.0, *(float(np.nanmax(np.abs(gap))) for _, gap in means if gap is not None)])
     parts = tuple(
-        _part(group, gap, 100 * top, reach) for group, gap in zip(groups, gaps, strict=True)
+        _part(group, maps, gap, 100 * top, reach)
+        for group, (maps, gap) in zip(groups, means, strict=True)
     )
     return Figure("matrices", "Accuracy matrices", _CAPTION, parts) if parts else None
 
 
-def _part(group: Group, gap: Array | None, top: float, reach: float) -> Drawing:
-    maps = {arm.title: 100 * _mean(arm.records) for arm in group.arms.values()}
+def _part(
+    group: Group, maps: dict[str, Array], gap: Array | None, top: float, reach: float
+) -> Drawing:
     axes = [_heat(title, values, GREYS, (0.0, top)) for title, values in maps.items()]
     scales = [Scale("accuracy, %", GREYS, (0.0, top))]
     if gap is not None:
@@ -59,18 +59,25 @@ def _part(group: Group, gap: Array | None, top: float, reach: float) -> Drawing:
     return Drawing(group.label, svg, _alt(group, maps, gap))
 
 
-def _mean(records: Sequence[Record]) -> Array:
-    """(T, T) mean over seeds; NaN where a cell was not measured in every one."""
-    stack = np.array([r.result.accuracy for r in records], dtype=np.float64)  # None becomes NaN
-    return np.asarray(stack.mean(axis=0))
+def _means(group: Group) -> tuple[dict[str, Array], Array | None]:
+    """(T, T) mean of each arm in %, and of AC - residual in points over the seeds that both arms have.
 
-
-def _gap(group: Group) -> Array | None:
-    """(T, T) mean of AC - residual in points over the seeds that both arms have."""
-    if not group.pairs:
-        return None
-    ac, residual = (_mean(records) for records in zip(*group.pairs, strict=True))
-    return 100 * (ac - residual)
+    NaN where a cell was not measured in every one.
+    """
+    stacks = {
+        name: np.array([r.result.accuracy for r in arm.records], dtype=np.float64)  # None: NaN
+        for name, arm in group.arms.items()
+    }
+    maps = {group.arms[name].title: 100 * stack.mean(axis=0) for name, stack in stacks.items()}
+    if not {"ac", "residual"} <= stacks.keys():
+        return maps, None
+    ac, residual = (group.arms[name].seeds for name in ("ac", "residual"))
+    both = [(ac.index(s), residual.index(s)) for s in ac if s in residual]
+    if not both:
+        return maps, None
+    rows = zip(("ac", "residual"), zip(*both, strict=True), strict=True)
+    means = [stacks[name][list(places)].mean(axis=0) for name, places in rows]
+    return maps, np.asarray(100 * (means[0] - means[1]))
 
 
 def _heat(title: str, values: Array, colours: tuple[str, ...], limits: Limits) -> Axes:
@@ -96,7 +103,8 @@ def _coloured(values: Array, colours: tuple[str, ...], limits: Limits) -> list[l
     low, high = limits
     steps = np.rint(STEPS * (values - low) / (high - low))
     places = np.where(np.isnan(steps), -1, steps).astype(int).tolist()
-    return [[_steps(colours)[k] if k >= 0 else "" for k in row] for row in places]
+    coloured = [*_steps(colours), ""]  # the last, of place -1
+    return [[coloured[k] for k in row] for row in places]
 
 
 @cache
