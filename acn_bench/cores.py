@@ -17,6 +17,15 @@ def cores() -> int:
     return max(1, min([affine or 1, *limits]))
 
 
+def process_share() -> int:
+    """The threads of this process: its share of the cores where a launcher started several; at least 1.
+
+    torchrun and accelerate set LOCAL_WORLD_SIZE, the number of processes on this machine.
+    """
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, cores() // max(1, int(processes))) if processes.isdecimal() else cores()
+
+
 def quotas(cgroups: Path, membership: Path) -> list[float]:
     """The quotas, in cores, of this process's cgroups and of those above them, in versions 1 and 2.
 

@@ -173,6 +173,9 @@ DATA: "Registry[DataSetInfo]" = Registry(
     {
         "cifar100": Entry("acn_bench.data.sets.cifar100:CIFAR100"),
         "cifar10": Entry("acn_bench.data.sets.cifar10:CIFAR10"),
+        "imagenet": Entry("acn_bench.data.sets.imagenet:IMAGENET"),
+        "imagenette": Entry("acn_bench.data.sets.imagenette:IMAGENETTE"),
+        "imagefolder10": Entry("acn_bench.data.sets.imagefolder10:IMAGEFOLDER10"),
         "digits100": Entry("acn_bench.data.sets.digits100:DIGITS100"),
         "digits10": Entry("acn_bench.data.sets.digits10:DIGITS10"),
     },

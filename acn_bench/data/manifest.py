@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from filelock import FileLock
 
 from acn_bench.run_folder import atomic
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]  # bytes hashed so far, bytes to hash
 
 FOLDER = ".acn_bench"  # below the data root
@@ -82,11 +83,11 @@ class ManifestStore:
         is not stored. A damaged manifest is replaced. A second process that wants the same one waits for the
         first. Raises OSError where a file cannot be read.
         """
-        with _locked(self.places) as place:
+        with locked_place(self.places) as place:
             stored = [m for m in map(_read, self.places) if m is not None]
             manifest = _hashed(self.folder, list(dict.fromkeys(files)), stored, place, progress)
             if manifest not in stored:
-                _write(manifest, place)
+                write_stored(manifest, place)
             return manifest
 
     def derive(
@@ -100,8 +101,8 @@ class ManifestStore:
             return manifest.derived
         derived = compute()
         if all(file.matches((self.folder / file.name).stat()) for file in manifest.files):
-            with _locked(self.places) as place:
-                _write(msgspec.structs.replace(manifest, derived=derived), place)
+            with locked_place(self.places) as place:
+                write_stored(msgspec.structs.replace(manifest, derived=derived), place)
         return derived
 
     @property
@@ -177,7 +178,7 @@ def _hashed(
     for name in names:
         files[name] = files[name] or _hash(folder, name, counter)
         if time.monotonic() - saved > SAVE_INTERVAL:
-            _write(_manifest(files, stored), place)
+            write_stored(_manifest(files, stored), place)
             saved = time.monotonic()
     return _manifest(files, stored)
 
@@ -206,7 +207,7 @@ def _hash(folder: Path, name: str, counter: _ByteCounter) -> File:
 
 
 @contextmanager
-def _locked(places: Sequence[Path]) -> Iterator[Path | None]:
+def locked_place(places: Sequence[Path]) -> Iterator[Path | None]:
     """The first place that can be written, locked against other processes; None where none can."""
     for place in places:
         lock = FileLock(place.with_suffix(".lock"))
@@ -225,17 +226,20 @@ def _locked(places: Sequence[Path]) -> Iterator[Path | None]:
 
 def _read(path: Path) -> Manifest | None:
     """A stored manifest; None where there is none, or where it is damaged or of another version."""
+    manifest = read_stored(path, Manifest)
+    return manifest if manifest is not None and manifest.version == VERSION else None
+
+
+def read_stored(path: Path, of: type[T]) -> T | None:
+    """What `write_stored` stored; None where there is nothing, or where it is damaged."""
     try:
-        if not path.is_file():
-            return None
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return msgspec.json.decode(path.read_bytes(), type=of) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return None
-    return manifest if manifest.version == VERSION else None
 
 
-def _write(manifest: Manifest, place: Path | None) -> None:
-    """Store it, whole or not at all. On a full disk it is not stored: the next start hashes again."""
+def write_stored(value: msgspec.Struct, place: Path | None) -> None:
+    """Store it as JSON, whole or not at all. On a full disk it is not stored: the next start makes it again."""
     if place is None:
         return
     with suppress(OSError, UnicodeEncodeError):
@@ -243,4 +247,4 @@ def _write(manifest: Manifest, place: Path | None) -> None:
         for stale in place.parent.glob(f".{place.name}.*.part"):
             stale.unlink(missing_ok=True)
         with atomic(place) as part:
-            part.write_bytes(msgspec.json.encode(manifest))
+            part.write_bytes(msgspec.json.encode(value))

@@ -1,0 +1,12 @@
+"""ImageNet-1K (Russakovsky et al. 2015), or any photographs in class folders."""
+
+from acn_bench.data.sets.info import DataSetInfo
+
+IMAGENET = DataSetInfo(
+    name="imagenet",
+    title="ImageNet",
+    description="ImageNet-1K, or any image files in imagenet/{train,val}/<class>/; never downloaded",
+    reader="acn_bench.data.image_folder:load",
+    flips=True,
+    embedded="digits100",
+)
