@@ -15,7 +15,6 @@ from acn_bench.cores import process_share
 from acn_bench.data.image_decoding import DamagedImageError
 from acn_bench.data.image_view import View
 
-
 Fill = Callable[[Sequence[int]], dict[int, DamagedImageError]]
 
 
@@ -51,13 +50,13 @@ class FileSource:
         self.damage: dict[int, str] = {}  # row -> what is wrong with its file
 
     def images(self, rows: Tensor, epoch: int | None) -> Tensor:
-        """Rows (B,) -> (B, 3, size, size) uint8 on the device, channels innermost in memory; epoch None: test view.
+        """Rows (B,) -> (B, 3, size, size) uint8 on the device; epoch None: the test view.
 
         Raises DamagedImageError for the first damaged file of the batch, unless damaged files are skipped.
         """
         size, numbers = self.view.size, rows.tolist()
         pin = self.device.type == "cuda"
-        batch = torch.zeros(len(numbers), size, size, 3, dtype=torch.uint8, pin_memory=pin)
+        batch = torch.zeros(len(numbers), 3, size, size, dtype=torch.uint8, pin_memory=pin)
         draws = None if epoch is None else self.view.draws(self.seed, epoch, rows)
 
         def fill(places: Sequence[int]) -> dict[int, DamagedImageError]:
@@ -73,11 +72,11 @@ class FileSource:
                 image = (
                     view.test(photograph) if draws is None else view.train(photograph, draws[place])
                 )
-                batch[place] = image.permute(1, 2, 0)
+                batch[place] = image
             return failed
 
         self._note(numbers, self._filled(fill, len(numbers)))
-        return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
+        return batch.to(self.device, non_blocking=True)
 
     def readable(self, rows: Tensor) -> Tensor:
         """Rows (B,) that `images` returned -> (B,) bool: False where the file is damaged."""

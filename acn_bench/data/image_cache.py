@@ -11,7 +11,7 @@ import os
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def open_cache(
     place = folder / f"{split.folder.parent.name}-{split.folder.name}-{side}-{split.digest[:12]}"
     place.mkdir(parents=True, exist_ok=True)
     wanted = Header(VERSION, split.digest, len(split), side, [])
-    report = progress or (lambda done, total: None)
+    report = progress or _unreported
     header = _whole(place, wanted)
     if header is None:
         with _alone(place, wanted, report):
@@ -90,6 +90,10 @@ def open_cache(
                 workers or process_share()
             )
     return ImageCache(split.labels, _mapped(place, wanted), header.damage)
+
+
+def _unreported(done: int, total: int) -> None:
+    """Report nothing."""
 
 
 # ---------------------------------------------------------------- open

@@ -33,8 +33,8 @@ class ImageSource(Protocol):
     def images(self, rows: Tensor, epoch: int | None) -> Tensor:
         """Rows (B,) -> (B, C, size, size) uint8 on the device; epoch None: the test view.
 
-        The channels may be the innermost dimension in memory. Raises DamagedImageError where a file is damaged
-        and damaged files stop the run; where they are skipped, such an image is black and `readable` is False.
+        Raises DamagedImageError where a file is damaged and damaged files stop the run; where they are skipped, such
+        an image is black, and `readable` is False for its row.
         """
 
     def readable(self, rows: Tensor) -> Tensor:

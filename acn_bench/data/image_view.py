@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
+from torchvision.transforms.v2.functional import resize
 
 from acn_bench.data.counter import uniform
 
@@ -103,5 +103,5 @@ def _centre(image: Tensor, side: int) -> Tensor:
 def _resized(image: Tensor, height: int, width: int) -> Tensor:
     if image.shape[1:] == (height, width):
         return image
-    resized: Tensor = F.resize(image, [height, width], antialias=True)
+    resized: Tensor = resize(image, [height, width], antialias=True)
     return resized
