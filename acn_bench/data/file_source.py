@@ -21,7 +21,9 @@ Fill = Callable[[Sequence[int]], dict[int, DamagedImageError]]
 class Photographs(Protocol):
     """Decoded photographs by row: the files of a split, or its cache."""
 
-    labels: Tensor  # (N,) int64
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
 
     def photograph(self, row: int) -> Tensor:
         """(3, H, W) uint8. Raises DamagedImageError."""

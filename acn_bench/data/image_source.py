@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from acn_bench.data.data_set import DataSet
-from acn_bench.data.file_source import FileSource
+from acn_bench.data.file_source import FileSource, Photographs
 from acn_bench.data.image_cache import open_cache
 from acn_bench.data.image_folder import FolderSplit, ImageFolderData
 from acn_bench.data.image_view import View
@@ -72,7 +72,7 @@ def open_sources(
     shape = view or View(flip=data.flips)
 
     def source(split: FolderSplit) -> FileSource:
-        pixels = split
+        pixels: Photographs = split
         if cache is not None:
             pixels = open_cache(split, cache, shape.resized, damaged, progress, workers)
         return FileSource(pixels, shape, seed=seed, device=device, damaged=damaged, workers=workers)
