@@ -61,6 +61,11 @@ class FileSource:
         batch = torch.zeros(len(numbers), 3, size, size, dtype=torch.uint8, pin_memory=pin)
         draws = None if epoch is None else self.view.draws(self.seed, epoch, rows)
 
+        pixels, view = (
+            batch.numpy(),
+            self.view,
+        )  # NumPy copies on the thread that asks it to, torch on many
+
         def fill(places: Sequence[int]) -> dict[int, DamagedImageError]:
             """Write these images into the batch; returns what was damaged, by place."""
             failed = {}
@@ -70,11 +75,11 @@ class FileSource:
                 except DamagedImageError as e:
                     failed[place] = e
                     continue
-                view = self.view
-                image = (
-                    view.test(photograph) if draws is None else view.train(photograph, draws[place])
-                )
-                batch[place] = image
+                if draws is None:
+                    pixels[place] = view.test(photograph).numpy()
+                else:
+                    image = view.train(photograph, draws[place]).numpy()
+                    pixels[place] = image[..., ::-1] if view.mirrors(draws[place]) else image
             return failed
 
         self._note(numbers, self._filled(fill, len(numbers)))

@@ -223,7 +223,7 @@ class _Maker:
             path.unlink(missing_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            os.posix_fallocate(file, 0, _bytes(self.wanted))
+            _reserve(file, _bytes(self.wanted))
             yield file
         except OSError as e:
             if e.errno and e.filename is None:
@@ -255,6 +255,14 @@ class _Maker:
             os.fsync(file)
             _write(self.place / "progress.json", done)
             self.saved = time.monotonic()
+
+
+def _reserve(file: int, size: int) -> None:
+    """Give the file its size, and where the system can, its place on the disk: a full one is told at once."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:  # macOS
+        os.ftruncate(file, size)
 
 
 def _write(path: Path, header: Header) -> None:

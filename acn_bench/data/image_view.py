@@ -57,11 +57,14 @@ class View:
         return numbers
 
     def train(self, photograph: Tensor, draws: list[float]) -> Tensor:
-        """(C, H, W) uint8 -> (C, size, size) uint8: the crop of one row of `draws`, mirrored where it says so."""
+        """(C, H, W) uint8 -> (C, size, size) uint8: the crop that one row of `draws` says, not yet mirrored."""
         top, left, height, width = self.box(photograph.shape[1], photograph.shape[2], draws)
         crop = photograph[:, top : top + height, left : left + width]
-        image = _resized(crop, self.size, self.size)
-        return image.flip(-1) if self.flip and draws[-1] < 0.5 else image
+        return _resized(crop, self.size, self.size)
+
+    def mirrors(self, draws: list[float]) -> bool:
+        """Whether one row of `draws` says to mirror the crop."""
+        return self.flip and draws[-1] < 0.5
 
     def test(self, photograph: Tensor) -> Tensor:
         """(C, H, W) uint8 -> (C, size, size) uint8, without chance."""

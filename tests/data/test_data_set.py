@@ -18,7 +18,7 @@ from acn_bench.data import images, loading
 from acn_bench.data.data_set import Counts, DataSet, describe_counts, joint_fingerprint
 from acn_bench.data.manifest import Manifest, ManifestStore, fingerprint, list_files
 from acn_bench.data.sets.info import DataSetInfo
-from acn_bench.execution import plan_summary, provenance
+from acn_bench.execution import plan_summary, provenance, session
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.registry import DATA, Entry
 from acn_bench.result import DataProvenance
@@ -117,6 +117,16 @@ def test_a_folder_of_images_is_a_data_set(image_folder: ImageFolder, config: Run
     assert plan_summary._data(data) == (
         f"tiny_folder, 6 training and 2 test images, not the full original set ({data.fingerprint})"
     )
+
+
+def test_a_kind_that_takes_images_in_memory_refuses_a_folder(
+    image_folder: ImageFolder, config: RunConfig
+) -> None:
+    message = (
+        "tiny_folder is a folder of image files, and a continual benchmark takes images in memory"
+    )
+    with pytest.raises(ValueError, match=message):
+        session._check([config], [image_folder], 1)
 
 
 def test_a_table_of_texts_is_a_data_set(text_table: TextTable, config: RunConfig) -> None:

@@ -34,6 +34,7 @@ KIND = Kind(
     spec=RobustnessSpec,
     result=RobustnessResult,
     inputs="image",
+    reads_folders=True,  # of networks that were trained before
     planning="acn_bench.benchmarks.robustness.cost",
     protocol="acn_bench.benchmarks.robustness.protocol",
     sections="acn_bench.benchmarks.robustness.report_sections:SECTIONS",
