@@ -145,8 +145,11 @@ def _load(plan: UnresolvedPlan, root: Path | None) -> Data:
 
 
 def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
-    """Raise ValueError now, not in each run: too few classes or rows, too many processes."""
-    distinct = {msgspec.json.encode((c.benchmark, c.seeds)): c for c in configs}
+    """Raise ValueError now, not in each run: too few classes or rows, too many processes, another network."""
+    trained = {c.run_id: c.backbone for c in configs if c.backbone.trained}
+    distinct = {
+        msgspec.json.encode((c.benchmark, c.seeds, trained.get(c.run_id))): c for c in configs
+    }
     for config in distinct.values():
         kind = KINDS.load(config.benchmark.kind)
         if world_size > 1 and not kind.distributed:
