@@ -71,7 +71,7 @@ def _lines(section: Section, block: Block) -> Iterator[tuple[str, ...]]:
     """(table, part, row, column, value, detail) of all that a block has in words."""
     match block:
         case Table():
-            yield from _table(block, block.title or section.title)
+            yield from _table(block, block.title or section.title or section.name)
         case Terms():
             yield from (("", "", word, "", sentence, "") for word, sentence in block.entries)
         case Bullets():

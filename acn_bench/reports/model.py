@@ -11,7 +11,7 @@ from typing import Literal
 ColumnKind = Literal["number", "label", "text", "strip"]
 # an arm's colour, a verdict's badge, or a name that is code
 Style = Literal["", "ac", "residual", "holds", "reversed", "undecided", "no verdict", "code"]
-Look = Literal["", "claim", "quality", "narrow", "small"]  # of a table
+Look = Literal["", "answer", "claim", "quality", "narrow", "small"]  # of a table
 
 
 @dataclass(frozen=True)

@@ -9,5 +9,5 @@ SECTIONS = (
     *SHARED,
     FAIRNESS,
     DEFINITION_TABLE,
-    figures("acn_bench.benchmarks.continual.figures"),
+    *figures("acn_bench.benchmarks.continual.figures"),
 )
