@@ -219,17 +219,18 @@ def report(
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
     first = paths[0] if paths[0].is_dir() else paths[0].parent
-    for name in names:
-        folder = out_folder or first
-        folder = folder / name if len(names) > 1 else folder
-        card = _card(paths, name)
-        of_benchmark = [r for r in loaded if r.config.benchmark.name == name]
-        with err.status(f"writing the report on {name}") as status:
-            written = reports.write(of_benchmark, card, folder, _words(formats), status.update)
-        for note in written.notes:
-            err.print(note, soft_wrap=True, markup=False)
-        for path in written.paths:
-            out.print(str(path), soft_wrap=True, markup=False)
+    benchmarks = [
+        ([r for r in loaded if r.config.benchmark.name == name], _card(paths, name))
+        for name in names
+    ]
+    with err.status("writing the report") as status:
+        written = reports.write_several(
+            benchmarks, out_folder or first, _words(formats), status.update
+        )
+    for note in written.notes:
+        err.print(note, soft_wrap=True, markup=False)
+    for path in written.paths:
+        out.print(str(path), soft_wrap=True, markup=False)
 
 
 def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
