@@ -46,7 +46,7 @@ class Verdict:
         """Whether Holm's correction leaves a verdict decided."""
         return self.adjusted is not None and self.adjusted < 1 - statistics.CONFIDENCE
 
-    @property
+    @cached_property
     def seeds_to_decide(self) -> int | None:
         """How many seeds would decide an undecided verdict at the effect seen; None for another, or for too many."""
         if self.outcome != "undecided" or self.difference is None:
