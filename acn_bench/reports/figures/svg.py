@@ -59,7 +59,12 @@ def text(x: float, y: float, words: str, **attributes: object) -> str:
 
 def image(left: int, top: int, width: int, height: int, cells: Cells) -> str:
     """A grid of colours, stretched over the rectangle without smoothing: a pixel a cell."""
-    data = base64.b64encode(_png(cells)).decode()
+    return png(left, top, width, height, _png(cells))
+
+
+def png(left: int, top: int, width: int, height: int, file: bytes) -> str:
+    """A picture, stretched over the rectangle without smoothing."""
+    data = base64.b64encode(file).decode()
     return (
         f'<image x="{left}" y="{top}" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'image-rendering="pixelated" href="data:image/png;base64,{data}"/>'
