@@ -102,7 +102,7 @@ def _check(images: Tensor) -> None:
 
 def _check_range(part: Tensor, images: Tensor) -> None:
     """Raises ValueError where a part of the images, which is read next, leaves [0, 1]."""
-    low, high = torch.stack(part.aminmax()).tolist()
+    low, high = torch.stack((part.amin(), part.amax())).tolist()
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # 1e-4: rounding; written so that NaN fails
         low, high = torch.stack(images.aminmax()).tolist()
         raise ValueError(f"images lie in [{low:.4g}, {high:.4g}]: they must lie in [0, 1]")
