@@ -122,8 +122,9 @@ def _rows(images: Tensor, indices: Tensor | None) -> Tensor:
 
 
 def _eight_bits(images: Tensor) -> Tensor:
-    """[0, 1] -> 0 … 255: exact for multiples of 1/255 of any type, else the nearest."""
-    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
+    """[0, 1] -> 0 … 255, contiguous: exact for multiples of 1/255 of any type, else the nearest."""
+    pixels = (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
+    return pixels.contiguous()  # formulas mix it with draws, plane by plane
 
 
 def _truncated(values: Tensor) -> Tensor:

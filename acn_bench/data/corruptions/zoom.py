@@ -17,13 +17,13 @@ def cut(size: int, factor: float) -> Cut:
 
 def enlarged(x: Tensor, cut: Cut) -> Tensor:
     """(S, S, N) float64, contiguous, images last -> the same: so a row and a column are a stretch of memory each."""
-    if cut == (len(x), len(x)):
+    size = x.shape[0]
+    if cut == (size, size):
         return x
-    pixels, shares = _places(len(x), cut, x.device)
-    tall = x.index_select(0, pixels).mul_(shares.unsqueeze(1))
-    tall = tall[: len(x)].add_(tall[len(x) :])
-    wide = tall.index_select(1, pixels).mul_(shares)
-    return wide[:, : len(x)] + wide[:, len(x) :]
+    pixels, shares = _places(size, cut, x.device)
+    low, high = x.index_select(0, pixels).mul_(shares.unsqueeze(1)).split(size)
+    low, high = low.add_(high).index_select(1, pixels).mul_(shares).split(size, dim=1)
+    return low + high
 
 
 @lru_cache(maxsize=128)
