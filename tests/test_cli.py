@@ -172,7 +172,9 @@ def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
 def test_an_attack_on_a_benchmark_without_attacks_names_one_that_has_them(option):
     refused = call("run", "split_cifar100", option)
     assert refused.exit_code != 0
-    sentence = f"{option.partition('=')[0]} is of robustness benchmarks, and split_cifar100 is not one"
+    sentence = (
+        f"{option.partition('=')[0]} is of robustness benchmarks, and split_cifar100 is not one"
+    )
     assert f"{sentence}: try noise_cifar10" in " ".join(refused.output.split())
 
 
