@@ -144,7 +144,7 @@ def run(
         checkpoints=tuple(checkpoint or ()),
         seeds=numbers(seeds) if seeds else (),
         data=data,
-        settings=(*_attack(attack, epsilon), *(settings or ())),
+        settings=(*_attack(card, attack, epsilon), *(settings or ())),
         quick=quick,
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
@@ -175,11 +175,16 @@ def run(
         raise typer.Exit(FAILED)
 
 
-def _attack(attack: str | None, epsilon: str | None) -> Iterator[str]:
-    """The settings that `--attack` and `--epsilon` stand for."""
+def _attack(card: catalog.BenchmarkCard, attack: str | None, epsilon: str | None) -> Iterator[str]:
+    """The settings that `--attack` and `--epsilon` stand for. Raises LookupError for a benchmark without attacks."""
     for key, value in (("attack", attack), ("epsilon", epsilon)):
-        if value is not None:
-            yield f"{key}={value}"
+        if value is None:
+            continue
+        if not hasattr(card.protocol, key):
+            raise LookupError(
+                f"--{key} is of robustness benchmarks, and {card.name} is not one: try noise_cifar10"
+            )
+        yield f"{key}={value}"
 
 
 def _with_data(words: list[str], name: str) -> str:
