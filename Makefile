@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY := PASSIVE
 KEEP_MEMORY := MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test attack check bench wheel clean
+.PHONY: help setup demo test attack check bench index wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -44,6 +44,9 @@ bench: setup ## speed, side by side, whether accuracies agree with stock Avalanc
 	$(PY) tools/bench_images.py
 	$(PY) tools/compare_accuracy.py
 	$(PY) tools/bench_report.py
+
+index: setup ## reports/index.html over all published records
+	$(PY) tools/make_index.py
 
 wheel: setup ## the wheel and the source distribution, into dist/
 	$(PY) -m build

@@ -155,7 +155,7 @@ def run(
         checkpoints=tuple(checkpoint or ()),
         seeds=numbers(seeds) if seeds else (),
         data=data,
-        settings=(*_attack(attack, epsilon), *(settings or ())),
+        settings=(*_attack(card, attack, epsilon), *(settings or ())),
         quick=quick,
     )
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
@@ -213,11 +213,16 @@ def _report(prepared: "Session", failures: list[str], no_report: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-def _attack(attack: str | None, epsilon: str | None) -> Iterator[str]:
-    """The settings that `--attack` and `--epsilon` stand for."""
+def _attack(card: catalog.BenchmarkCard, attack: str | None, epsilon: str | None) -> Iterator[str]:
+    """The settings that `--attack` and `--epsilon` stand for. Raises LookupError for a benchmark without attacks."""
     for key, value in (("attack", attack), ("epsilon", epsilon)):
-        if value is not None:
-            yield f"{key}={value}"
+        if value is None:
+            continue
+        if not hasattr(card.protocol, key):
+            raise LookupError(
+                f"--{key} is of robustness benchmarks, and {card.name} is not one: try noise_cifar10"
+            )
+        yield f"{key}={value}"
 
 
 def _with_data(words: list[str], name: str) -> str:
@@ -257,17 +262,18 @@ def report(
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
     first = paths[0] if paths[0].is_dir() else paths[0].parent
-    for name in names:
-        folder = out_folder or first
-        folder = folder / name if len(names) > 1 else folder
-        card = _card(paths, name)
-        of_benchmark = [r for r in loaded if r.config.benchmark.name == name]
-        with err.status(f"writing the report on {name}") as status:
-            written = reports.write(of_benchmark, card, folder, _words(formats), status.update)
-        for note in written.notes:
-            err.print(note, soft_wrap=True, markup=False)
-        for path in written.paths:
-            out.print(str(path), soft_wrap=True, markup=False)
+    benchmarks = [
+        ([r for r in loaded if r.config.benchmark.name == name], _card(paths, name))
+        for name in names
+    ]
+    with err.status("writing the report") as status:
+        written = reports.write_several(
+            benchmarks, out_folder or first, _words(formats), status.update
+        )
+    for note in written.notes:
+        err.print(note, soft_wrap=True, markup=False)
+    for path in written.paths:
+        out.print(str(path), soft_wrap=True, markup=False)
 
 
 def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:

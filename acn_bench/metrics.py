@@ -5,6 +5,7 @@ measured. A metric that needs such a cell is `None`. Lists, arrays and tensors s
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import isnan, sqrt
 from operator import index
 from typing import Literal, TypeGuard, TypeVar
@@ -70,7 +71,7 @@ def anytime_accuracy(R: Matrix) -> float | None:
 
     The average of averages of Caccia et al. 2022 is `average_incremental_accuracy`.
     """
-    return mean([R[i][j] for i in range(len(R)) for j in range(i + 1)])
+    return mean([value for i in range(len(R)) for value in R[i][: i + 1]])
 
 
 # ---------------------------------------------------------------- forgetting and transfer
@@ -154,7 +155,7 @@ def backward_transfer(R: Matrix, kind: Literal["gem", "diaz_rodriguez"] = "gem")
     T = len(R)
     cells = {
         "gem": [(T - 1, j) for j in range(T - 1)],
-        "diaz_rodriguez": [(i, j) for i in range(T) for j in range(i)],
+        "diaz_rodriguez": _below_diagonal(T),
     }
     return mean([_minus(R[i][j], R[j][j]) for i, j in _of_kind(kind, cells, "backward transfer")])
 
@@ -179,7 +180,7 @@ def forward_transfer(
     cells = {
         "gem": next_one,
         "no_initial": next_one,
-        "diaz_rodriguez": [(i, j) for j in range(T) for i in range(j)],
+        "diaz_rodriguez": _above_diagonal(T),
     }
     chosen = _of_kind(kind, cells, "forward transfer")
     if kind == "gem":
@@ -209,6 +210,16 @@ def _of_kind(kind: str, kinds: dict[str, Item], metric: str) -> Item:
     if kind not in kinds:
         raise ValueError(f"unknown kind of {metric} {shorten(kind)}; known: {', '.join(kinds)}")
     return kinds[kind]
+
+
+@lru_cache(8)
+def _below_diagonal(T: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(T) for j in range(i)]
+
+
+@lru_cache(8)
+def _above_diagonal(T: int) -> list[tuple[int, int]]:
+    return [(i, j) for j in range(T) for i in range(j)]
 
 
 def _minus(a: float | None, b: float | None) -> float | None:

@@ -168,6 +168,16 @@ def test_a_plan_names_the_run_that_resumes_from_a_checkpoint(line):
     assert "2 runs: 0 finished, 2 to do in about" in dry.stdout
 
 
+@pytest.mark.parametrize("option", ["--attack=linf", "--epsilon=4/255"])
+def test_an_attack_on_a_benchmark_without_attacks_names_one_that_has_them(option):
+    refused = call("run", "split_cifar100", option)
+    assert refused.exit_code != 0
+    sentence = (
+        f"{option.partition('=')[0]} is of robustness benchmarks, and split_cifar100 is not one"
+    )
+    assert f"{sentence}: try noise_cifar10" in " ".join(refused.output.split())
+
+
 def test_bf16_is_refused_at_once_where_it_is_slow_and_planned_where_it_is_asked_for(card, monkeypatch):  # fmt: skip
     monkeypatch.delenv(device.SLOW_BF16, raising=False)
     monkeypatch.setattr(device, "has_bf16", lambda _: False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from acn_bench import catalog, wording
-from acn_bench.analysis import statistics
+from acn_bench.analysis import power, statistics
 from acn_bench.analysis.groups import Difference, Group, arm_order, arm_title, grouped, repeats
 from acn_bench.analysis.metric import Metric
 from acn_bench.catalog import BenchmarkCard, Claim
@@ -45,6 +45,13 @@ class Verdict:
     def survives(self) -> bool:
         """Whether Holm's correction leaves a verdict decided."""
         return self.adjusted is not None and self.adjusted < 1 - statistics.CONFIDENCE
+
+    @cached_property
+    def seeds_to_decide(self) -> int | None:
+        """How many seeds would decide an undecided verdict at the effect seen; None for another, or for too many."""
+        if self.outcome != "undecided" or self.difference is None:
+            return None
+        return power.seeds_to_decide(list(self.difference.values.values()))
 
     @property
     def metric(self) -> Metric:

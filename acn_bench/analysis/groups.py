@@ -149,6 +149,11 @@ class Group:
         """All that its records share, other than the code that made them."""
         return _identity(self.records[0], but="code")
 
+    @cached_property
+    def but_strategy(self) -> bytes:
+        """All that its records share, other than the strategy and the code, of which each strategy has its own."""
+        return _but_strategy(self.records[0])
+
     @property
     def but_budget(self) -> bytes:
         """All that its records share, other than the budget of an experience."""

@@ -25,7 +25,7 @@ def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
     middle = sum(values) / len(values)
     if spread < ROUNDING:
         return (middle, middle)
-    half = _quantile(len(values) - 1) * spread / sqrt(len(values))
+    half = quantile(len(values) - 1) * spread / sqrt(len(values))
     return (middle - half, middle + half)
 
 
@@ -59,8 +59,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 @lru_cache(64)  # a report asks for it thousands of times, for as many pairs
-def _quantile(degrees: int) -> float:
-    """The 97.5 % point of Student's t."""
+def quantile(degrees: int) -> float:
+    """The 97.5 % point of Student's t, with so many degrees of freedom."""
     from scipy.special import stdtrit  # what scipy.stats.t.ppf calls; a fifth of its import time
 
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))

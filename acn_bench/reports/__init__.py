@@ -1,4 +1,4 @@
-"""[Record] -> report.html, report.pdf and tables of one benchmark. Never loads torch."""
+"""[Record] -> report.html, report.pdf and tables of one benchmark, or of several. Never loads torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from acn_bench.catalog import BenchmarkCard
 from acn_bench.errors import shorten
 from acn_bench.record import Record
 from acn_bench.registry import closest
+from acn_bench.reports.combined import Part, combined
 from acn_bench.reports.model import Report
 from acn_bench.reports.sections.section import ReportSection
 from acn_bench.run_folder import atomic, remove_parts
@@ -55,12 +56,24 @@ def write(
     Each file is whole or absent. Raises ValueError for an unknown format, and what `compare` raises;
     a PDF that nothing here can render is a note, not an error.
     """
+    return write_several([(records, card)], out, formats, progress)
+
+
+def write_several(
+    benchmarks: Sequence[tuple[Sequence[Record], BenchmarkCard | None]],
+    out: Path,
+    formats: Sequence[str] = ("html", "pdf"),
+    progress: Progress = _silent,
+) -> Written:
+    """Write one report of several benchmarks: a summary, then a part for each. Otherwise as `write`."""
     for name in formats:
         if name not in FORMATS:
             raise ValueError(f"unknown format {shorten(name)}. {closest(name, FORMATS)}")
-    progress(f"comparing {plural(len(records), 'record')}")
-    comparison = compare(records, card)
-    page = render(comparison, "html", progress) if {"html", "pdf"} & set(formats) else ""
+    comparisons = []
+    for records, card in benchmarks:
+        progress(f"comparing {plural(len(records), 'record')}")
+        comparisons.append(compare(records, card))
+    page = _rendered(comparisons, "html", progress) if {"html", "pdf"} & set(formats) else ""
     remove_parts(out, "report")
     paths: list[Path] = []
     notes: list[str] = []
@@ -70,7 +83,7 @@ def write(
             paths += [] if note else [out / "report.pdf"]
             notes += [note] if note else []
             continue
-        for file, text in _texts(comparison, name, page, progress).items():
+        for file, text in _texts(comparisons, name, page, progress).items():
             with atomic(out / file) as part:
                 part.write_text(text, encoding="utf-8")
             paths.append(out / file)
@@ -79,8 +92,24 @@ def write(
 
 def render(comparison: Comparison, name: str, progress: Progress = _silent) -> str:
     """The report in the format html, md, latex or csv (of which it is the tables)."""
-    made = report(comparison, name == "html", lambda words: progress(f"{name}: {words}"))
-    text: str = import_module(_RENDERERS[name]).render(made)
+    return _rendered([comparison], name, progress)
+
+
+def _rendered(comparisons: Sequence[Comparison], name: str, progress: Progress) -> str:
+    def made(comparison: Comparison) -> Report:
+        about = f"{name}: {comparison.benchmark}: " if len(comparisons) > 1 else f"{name}: "
+        return report(comparison, name == "html", lambda words: progress(f"{about}{words}"))
+
+    if len(comparisons) == 1:
+        whole = made(comparisons[0])
+    else:
+        whole = combined([Part(c.benchmark, c) for c in comparisons], made)
+    return as_text(whole, name)
+
+
+def as_text(report: Report, name: str) -> str:
+    """A report in the format html, md, latex or csv."""
+    text: str = import_module(_RENDERERS[name]).render(report)
     return text
 
 
@@ -97,15 +126,17 @@ def report(comparison: Comparison, drawings: bool = True, progress: Progress = _
     return Report(comparison.benchmark, title, tuple(s for s in built if s is not None))
 
 
-def _texts(comparison: Comparison, name: str, page: str, progress: Progress) -> dict[str, str]:
+def _texts(
+    comparisons: Sequence[Comparison], name: str, page: str, progress: Progress
+) -> dict[str, str]:
     """File name -> its text."""
     if name == "html":
         return {"report.html": page}
-    text = render(comparison, name, progress)
+    text = _rendered(comparisons, name, progress)
     if name == "csv":
         from acn_bench.reports import csv
 
-        return {"report.csv": csv.runs(comparison), "report_tables.csv": text}
+        return {"report.csv": csv.runs(*comparisons), "report_tables.csv": text}
     return {f"report.{'tex' if name == 'latex' else name}": text}
 
 

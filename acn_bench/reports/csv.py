@@ -41,10 +41,11 @@ def render(report: Report) -> str:
     return _written([TABLE_COLUMNS, *lines])
 
 
-def runs(comparison: Comparison) -> str:
+def runs(*comparisons: Comparison) -> str:
     """Every metric of every run."""
     lines = (
         line
+        for comparison in comparisons
         for group in comparison.groups
         for arm in group.arms.values()
         for record in arm.records
@@ -71,7 +72,7 @@ def _lines(section: Section, block: Block) -> Iterator[tuple[str, ...]]:
     """(table, part, row, column, value, detail) of all that a block has in words."""
     match block:
         case Table():
-            yield from _table(block, block.title or section.title)
+            yield from _table(block, block.title or section.title or section.name)
         case Terms():
             yield from (("", "", word, "", sentence, "") for word, sentence in block.entries)
         case Bullets():
@@ -79,7 +80,7 @@ def _lines(section: Section, block: Block) -> Iterator[tuple[str, ...]]:
                 yield (block.title, "", "", "caption", block.caption, "")
             yield from ((block.title, "", "", "", sentence, "") for sentence in block.items)
         case Note():
-            yield ("", "", "", "note", block.text, "")
+            yield ("", "", "", "note", block.text, block.link)
 
 
 def _table(table: Table, title: str) -> Iterator[tuple[str, ...]]:

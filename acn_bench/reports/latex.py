@@ -109,7 +109,7 @@ def _list(environment: str, items: list[str], item: str = r"\item ") -> Iterator
 
 def _note(note: Note) -> str:
     badge = rf"\emph{{{escaped(note.badge)}}} " if note.badge else ""
-    text = escaped(note.text)
+    text = escaped(f"{note.text}: {note.link}" if note.link else note.text)
     return rf"\textbf{{{text}}}" if note.tone == "warning" else f"{badge}{text}"
 
 

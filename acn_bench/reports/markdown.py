@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from acn_bench.printable import one_line
 from acn_bench.reports.model import (
@@ -71,6 +72,7 @@ def _bullets(block: Bullets) -> Iterator[str]:
 
 def _note(note: Note) -> str:
     text = escaped(note.text)
+    text = f"[{text}](<{quote(note.link)}>)" if note.link else text
     badge = f"**{escaped(note.badge)}** " if note.badge else ""
     return f"**{text}**" if note.tone == "warning" else f"{badge}{text}"
 

@@ -11,7 +11,7 @@ from typing import Literal
 ColumnKind = Literal["number", "label", "text", "strip"]
 # an arm's colour, a verdict's badge, or a name that is code
 Style = Literal["", "ac", "residual", "holds", "reversed", "undecided", "no verdict", "code"]
-Look = Literal["", "claim", "quality", "narrow", "small"]  # of a table
+Look = Literal["", "answer", "matrix", "claim", "quality", "narrow", "small"]  # of a table
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Note:
     text: str
     tone: Literal["", "how", "warning"] = ""  # how: how to read what follows
     badge: Style = ""  # a verdict, before the text
+    link: str = ""  # the address that the text leads to, below the report's own folder
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
     link: str = ""  # a shorter title for the contents
+    listed: bool = True  # in the contents
 
     @property
     def tables(self) -> list[Table]:
@@ -167,8 +169,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The report of one benchmark."""
+    """The report of one benchmark, or of several."""
 
-    benchmark: str
+    benchmark: str  # its name, or theirs
     title: str  # the question
     sections: tuple[Section, ...]

@@ -171,9 +171,11 @@ def sentence(verdict: Verdict) -> str:
         known = f" ({change(verdict.metric.unit, d)} {unit})" if d else ""
         return f"no verdict: {verdict.reason.removesuffix(': no verdict')}{known}"
     interval = wording.bracket(verdict.metric.unit, d.mean, d.interval)
+    seeds = verdict.seeds_to_decide
+    would = f"; at this effect {seeds:,} seeds would decide" if seeds else ""
     return (
         f"{verdict.outcome}: {change(verdict.metric.unit, d)} {unit}, 95 % interval {interval}, "
-        f"n = {d.n}, AC better in {wins(d)}{_tested(verdict)}"
+        f"n = {d.n}, AC better in {wins(d)}{_tested(verdict)}{would}"
     )
 
 

@@ -94,6 +94,16 @@ def test_the_scores_of_a_record_are_of_the_examples_beside_it(measure):
     validate(result, PROTOCOL)
 
 
+def test_a_record_has_the_first_test_image_under_its_conditions_the_same_for_both_arms(
+    measure, data
+):
+    result = measure().result
+    validate(result, PROTOCOL)
+    assert len(result.example_images) == 1 + PROTOCOL.conditions
+    other = measure(wiring="residual").result
+    assert other.example_images == result.example_images
+
+
 def test_the_bins_of_a_diagram_hold_every_prediction_at_full_depth(measure):
     result = measure().result
     assert [bins.severity for bins in result.reliability] == [0, 1, 5]

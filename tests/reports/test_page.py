@@ -91,10 +91,12 @@ def test_the_page_speaks_in_its_order(html, card):
     text = read(html).text
     order = [
         card.intent,
+        "AC is an auto-compressing network",
+        "Forgetting, seed by seed",
+        "What was run Data",
         "Verdicts",
         "Caveats",
         "AC compared with residual Mean ±",
-        "Forgetting, seed by seed",
         "Published and measured figures",
         "Cost Mean ±",
         "Metrics T experiences",

@@ -1,5 +1,7 @@
 """The report of a robustness benchmark: its metrics by hand, its tables, verdicts and caveats."""
 
+from base64 import b64encode
+
 import msgspec
 import pytest
 
@@ -11,7 +13,7 @@ from acn_bench.analysis.robustbench import leaderboard
 from acn_bench.benchmarks.robustness import report
 from acn_bench.benchmarks.robustness.condition_table import CONDITION_TABLE
 from acn_bench.benchmarks.robustness.example import example_record
-from acn_bench.benchmarks.robustness.figures import clean, corruptions
+from acn_bench.benchmarks.robustness.figures import clean, corruptions, examples
 from acn_bench.benchmarks.robustness.kind import KIND
 from acn_bench.benchmarks.robustness.result import validate
 from acn_bench.record import decode, encode
@@ -154,7 +156,52 @@ def test_a_score_that_cannot_be_is_refused_by_its_place(name, bad):
         validate(changed(record, result={"clean": clean}).result, record.config.benchmark)
 
 
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"png": '"/><script>'}, r"example_images\[0\]\.png is no base64"),
+        ({"png": b64encode(b"GIF89a" * 9).decode()}, r"\.png is no PNG file"),
+        ({"png": b64encode(PNG + b"\0\0\xff\xff" * 2).decode()}, r"65535 × 65535 px: at most 64 px"),
+        ({"png": b64encode(PNG + b"\0\0\0\1" * 2 + bytes(40_000)).decode()}, r"40,024 bytes: .* fewer"),
+        ({"corruption": "rain"}, r"is of a condition that the settings do not have"),
+    ],
+)  # fmt: skip
+def test_a_picture_that_is_no_small_png_of_a_condition_is_refused(change, message):
+    record = example_record()
+    image = msgspec.structs.replace(record.result.example_images[0], **change)
+    with pytest.raises(ValueError, match=message):
+        validate(
+            changed(record, result={"example_images": [image]}).result, record.config.benchmark
+        )
+
+
+def test_too_many_pictures_are_refused():
+    record = example_record()
+    wide = b64encode(PNG + b"\0\0\0\x40" * 2).decode()
+    image = msgspec.structs.replace(record.result.example_images[0], png=wide)
+    with pytest.raises(ValueError, match="36,864 pixels: at most 32,768 are kept"):
+        validate(
+            changed(record, result={"example_images": [image] * 9}).result, record.config.benchmark
+        )
+
+
 # ---------------------------------------------------------------- the report
+
+
+def test_a_report_has_one_strip_of_images_for_all_arms_and_seeds(made, comparison):
+    figure = examples.draw(comparison)
+    (part,) = figure.parts
+    assert part.svg.count("<image") == len(made[0].result.example_images) == 3
+    assert "clean, gaussian, contrast" in part.alt
+    assert "noise seed 0" in figure.caption
+
+
+def test_older_records_have_no_strip(made, card):
+    older = [changed(r, result={"example_images": []}) for r in made]
+    assert examples.draw(compare(older, card)) is None
 
 
 def test_each_claim_has_a_verdict(comparison):

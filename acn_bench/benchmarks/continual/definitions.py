@@ -4,6 +4,7 @@ All are computed from one matrix: R[i][j], the test accuracy on experience j aft
 `printed_by` lists the names by which Avalanche, mammoth, PyCIL and FACIL print the same number.
 """
 
+from itertools import chain
 from typing import Literal
 
 from acn_bench import metrics
@@ -51,12 +52,12 @@ def chance(record: ContinualRecord) -> float:
 
 def learned_in_turn(record: ContinualRecord) -> bool:
     """Whether the accuracy was measured more than once along the stream; joint training has one row."""
-    return sum(any(v is not None for v in row) for row in record.result.accuracy) > 1
+    return sum(row.count(None) < len(row) for row in record.result.accuracy) > 1
 
 
 def highest_accuracy(record: ContinualRecord) -> float:
     """The highest accuracy of the matrix: the top of a scale that figures share."""
-    return max(v for row in record.result.accuracy for v in row if v is not None)
+    return max(filter(None, chain.from_iterable(record.result.accuracy)), default=0.0)
 
 
 def forgetting(

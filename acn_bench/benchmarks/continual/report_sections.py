@@ -2,6 +2,7 @@
 
 from acn_bench.benchmarks.continual.definition_table import DEFINITION_TABLE
 from acn_bench.benchmarks.continual.fairness import FAIRNESS
+from acn_bench.benchmarks.continual.tie_table import TIES
 from acn_bench.reports.sections.figures import figures
 from acn_bench.reports.sections.shared import SHARED
 
@@ -9,5 +10,6 @@ SECTIONS = (
     *SHARED,
     FAIRNESS,
     DEFINITION_TABLE,
-    figures("acn_bench.benchmarks.continual.figures"),
+    TIES,
+    *figures("acn_bench.benchmarks.continual.figures"),
 )

@@ -7,6 +7,7 @@ from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import (
     BINS,
     CorruptedScores,
+    ExampleImage,
     Reliability,
     RobustnessResult,
     Scores,
@@ -50,6 +51,9 @@ source = "none"
 NOISE: dict[str, tuple[float, ...]] = {"gaussian": (0.2,), "salt_and_pepper": (0.05,)}
 CORRUPTIONS = ("contrast", "pixelate")
 SEVERITIES = (1, 5)
+GREY_PIXEL = (  # a PNG of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+)
 LOST = {1: 0.1, 5: 0.4}  # accuracy, by severity
 
 
@@ -92,6 +96,10 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> RobustnessRecord:
                 for severity in SEVERITIES
             ],
             reliability=[_reliability(0, 446), *(_reliability(s, 892) for s in SEVERITIES)],
+            example_images=[
+                ExampleImage(corruption=name, level=level, png=GREY_PIXEL)
+                for name, level in (("", 0.0), ("gaussian", 0.2), ("contrast", 5.0))
+            ],
             parameters=[1_000, 2_000],
             flops=[10_000, 20_000],
             seconds=Seconds(train=2.0, evaluate=0.5),

@@ -11,9 +11,11 @@ from acn_bench.benchmarks.noise_conditions import Condition
 from acn_bench.benchmarks.robustness import conditions, evaluation
 from acn_bench.benchmarks.robustness.cost import attack_work, work
 from acn_bench.benchmarks.robustness.evaluation import ReliabilityTable, RobustnessEvaluation
+from acn_bench.benchmarks.robustness.example_images import example_images
 from acn_bench.benchmarks.robustness.result import (
     AttackScores,
     CorruptedScores,
+    ExampleImage,
     RobustnessResult,
 )
 from acn_bench.benchmarks.robustness.spec import (
@@ -106,6 +108,7 @@ class RobustnessRun:
             corruptions=corruptions,
             reliability=self.reliability.rows,
             attack=attack,
+            example_images=self._example_images(),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=perf_counter() - start - seconds, evaluate=seconds),
@@ -168,6 +171,14 @@ class RobustnessRun:
 
     def _corrupted(self, condition: Condition) -> CorruptedScores:
         return evaluation.corrupted_scores(condition, self._test(condition))
+
+    def _example_images(self) -> list[ExampleImage]:
+        first = self.data.test[:1]
+        shown = [
+            *conditions.noise_conditions(self.config),
+            *conditions.common_conditions(self.config, self.official),
+        ]
+        return example_images(self.data.rows.plain(first), first - self.data.first_test, shown)
 
     def _attack(self) -> AttackScores | None:
         """Attack the first test rows, where the settings have an attack."""

@@ -9,5 +9,5 @@ SECTIONS = (
     *SHARED,
     CONDITION_TABLE,
     ATTACK_TABLE,
-    figures("acn_bench.benchmarks.robustness.figures"),
+    *figures("acn_bench.benchmarks.robustness.figures"),
 )

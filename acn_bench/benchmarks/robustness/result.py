@@ -1,5 +1,7 @@
 """Raw measurements of a robustness run."""
 
+import struct
+from base64 import b64decode
 from collections.abc import Sequence
 from math import isfinite
 
@@ -10,6 +12,8 @@ from acn_bench.result import Result, RowCounts
 from acn_bench.spec import Struct
 
 BINS = 15  # of confidence
+# of the example images of a record: all their pixels together, and the side of one
+MOST_PIXELS, MOST_SIDE = 2**15, 64
 
 
 class Scores(Struct, frozen=True, kw_only=True):
@@ -59,6 +63,19 @@ class AttackScores(Struct, frozen=True, kw_only=True):
     warnings: list[str]  # of AutoAttack
 
 
+class ExampleImage(Struct, frozen=True, kw_only=True):
+    """The first test image under one condition, as the network's input before its normalisation."""
+
+    corruption: str  # empty: clean
+    level: float  # 0: clean
+    png: str  # a file of 8 bits in base64
+
+    @property
+    def file(self) -> bytes:
+        """The PNG file. Raises ValueError where the text is no base64."""
+        return b64decode(self.png, validate=True)
+
+
 class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
     """Raw measurements; the network is trained once, and all scores are of it."""
 
@@ -76,6 +93,7 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
     corruptions: list[CorruptedScores]
     reliability: list[Reliability]
     attack: AttackScores | None = None
+    example_images: list[ExampleImage] = []  # clean first; older records have none
 
 
 def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
@@ -92,6 +110,7 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
     common = [(name, float(s)) for name in spec.common for s in spec.severities]
     _conditions("corruptions", result.corruptions, common, depths, tests)
     _attack(result.attack, spec, tests, depths)
+    _images(result.example_images, [("", 0.0), *noise, *common])
     validation.long("result.train_loss", result.train_loss, len(result.held_out))
     if not result.held_out and result.images_seen:
         raise ValueError("result.held_out is empty: every epoch ends with a measurement")
@@ -120,6 +139,37 @@ def _attack(attack: AttackScores | None, spec: RobustnessSpec, tests: int, depth
     for k, step in enumerate(attack.steps):
         place = f"result.attack.steps[{k}].outcomes"
         _outcomes(place, step.outcomes, attack.images, step.correct)
+
+
+def _images(images: Sequence[ExampleImage], known: Sequence[tuple[str, float]]) -> None:
+    """Small PNG files of conditions that the settings have; a report hands them to a browser as they are."""
+    pixels = 0
+    for k, image in enumerate(images):
+        place = f"result.example_images[{k}]"
+        if (image.corruption, image.level) not in known:
+            raise ValueError(f"{place} is of a condition that the settings do not have")
+        width, height = _png_size(place, image)
+        if max(width, height) > MOST_SIDE:
+            raise ValueError(f"{place} is {width} × {height} px: at most {MOST_SIDE} px are kept")
+        pixels += width * height
+    if pixels > MOST_PIXELS:
+        raise ValueError(
+            f"result.example_images has {pixels:,} pixels: at most {MOST_PIXELS:,} are kept"
+        )
+
+
+def _png_size(place: str, image: ExampleImage) -> tuple[int, int]:
+    try:
+        file = image.file
+    except ValueError as e:
+        raise ValueError(f"{place}.png is no base64") from e
+    # a signature, the first chunk's length and name, width and height
+    if len(file) < 24 or file[:8] != b"\x89PNG\r\n\x1a\n" or file[12:16] != b"IHDR":
+        raise ValueError(f"{place}.png is no PNG file")
+    if len(file) > 8 * MOST_SIDE**2:
+        raise ValueError(f"{place}.png has {len(file):,} bytes: an image of its size needs fewer")
+    width, height = struct.unpack(">II", file[16:24])
+    return width, height
 
 
 def _conditions(

@@ -5,5 +5,5 @@ from acn_bench.reports.sections.shared import SHARED
 
 SECTIONS = (
     *SHARED,
-    figures("acn_bench.benchmarks.transfer.figures"),
+    *figures("acn_bench.benchmarks.transfer.figures"),
 )

@@ -20,7 +20,7 @@ C = TypeVar("C")
 Formula = Callable[[Tensor, C, Draws], Tensor]
 
 SEVERITIES = 5
-PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**22}  # on a CPU, what fits its cache
+PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**22}  # on a CPU at most, and what fits its cache
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class CommonCorruption(Generic[C]):
     """One of the common corruptions of Hendrycks & Dietterich (2019), severities 1 … 5.
 
     `formula(pixels, c, draws)`: pixels (B, 3, S, S) uint8, the constants c of the severity -> uint8, or float64
-    in units of white, which is clipped to [0, 1] and truncated to 8 bits.
+    in units of white, which is clipped to [0, 1] and truncated to 8 bits. `at_once`: pixels at once on a CPU.
     """
 
     name: str
     cifar_c: tuple[C, ...]
     imagenet_c: tuple[C, ...]
     formula: Formula[C]
+    at_once: int = 2**16
 
     def __call__(
         self,
@@ -49,7 +50,7 @@ class CommonCorruption(Generic[C]):
         _check(images)
         rows = _rows(images, indices)
         device = images.device if images.device.type in PIXELS_AT_ONCE else torch.device("cpu")
-        at_once = max(1, PIXELS_AT_ONCE[device.type] // (images.shape[2] * images.shape[3]))
+        at_once = self._at_once(device) // (images.shape[2] * images.shape[3]) or 1
         result = torch.empty_like(images, memory_format=torch.contiguous_format)
         for begin in range(0, len(images), at_once):
             part = slice(begin, begin + at_once)
@@ -58,6 +59,10 @@ class CommonCorruption(Generic[C]):
             values = self.formula(_eight_bits(images[part].to(device)), c, draws)
             _fill(result[part], _truncated(values))
         return result
+
+    def _at_once(self, device: torch.device) -> int:
+        most = PIXELS_AT_ONCE[device.type]
+        return min(self.at_once, most) if device.type == "cpu" else most
 
     def _of(self, severity: float, constants: str) -> C:
         if constants not in get_args(Constants):
@@ -71,14 +76,14 @@ class CommonCorruption(Generic[C]):
 
 
 def common_corruption(
-    cifar_c: tuple[C, ...], imagenet_c: tuple[C, ...]
+    cifar_c: tuple[C, ...], imagenet_c: tuple[C, ...], at_once: int = 2**16
 ) -> Callable[[Formula[C]], CommonCorruption[C]]:
     """Make a formula a corruption of the formula's name, with the constants of severities 1 … 5."""
     assert len(cifar_c) == len(imagenet_c) == SEVERITIES
 
     def decorate(formula: Formula[C]) -> CommonCorruption[C]:
         name = getattr(formula, "__name__")  # noqa: B009 — a Callable has no such attribute by its type
-        return CommonCorruption(name, cifar_c, imagenet_c, formula)
+        return CommonCorruption(name, cifar_c, imagenet_c, formula, at_once)
 
     return decorate
 
@@ -97,7 +102,7 @@ def _check(images: Tensor) -> None:
 
 def _check_range(part: Tensor, images: Tensor) -> None:
     """Raises ValueError where a part of the images, which is read next, leaves [0, 1]."""
-    low, high = torch.stack(part.aminmax()).tolist()
+    low, high = torch.stack((part.amin(), part.amax())).tolist()
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # 1e-4: rounding; written so that NaN fails
         low, high = torch.stack(images.aminmax()).tolist()
         raise ValueError(f"images lie in [{low:.4g}, {high:.4g}]: they must lie in [0, 1]")
@@ -117,8 +122,9 @@ def _rows(images: Tensor, indices: Tensor | None) -> Tensor:
 
 
 def _eight_bits(images: Tensor) -> Tensor:
-    """[0, 1] -> 0 … 255: exact for multiples of 1/255 of any type, else the nearest."""
-    return (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
+    """[0, 1] -> 0 … 255, contiguous: exact for multiples of 1/255 of any type, else the nearest."""
+    pixels = (images.to(torch.float32) * 255).add_(0.5).to(torch.int16).to(torch.uint8)
+    return pixels.contiguous()  # formulas mix it with draws, plane by plane
 
 
 def _truncated(values: Tensor) -> Tensor:

@@ -1,65 +1,81 @@
 """Out of focus: each point becomes a disk."""
 
-from functools import lru_cache
-from itertools import groupby
+from functools import lru_cache, reduce
+from itertools import accumulate
+from operator import iadd
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import pad
 
 from acn_bench.data.corruptions.borders import extended
 from acn_bench.data.corruptions.corruption import common_corruption
 from acn_bench.data.corruptions.division import divided
 from acn_bench.data.corruptions.draws import Draws
 
-Run = tuple[int, int, int]  # a row below the middle, and the first and last of neighbouring columns
+Cell = tuple[
+    int, int, bool
+]  # a row below the middle, a column, and whether the rows above it count
+MOST = 2**15 // 255  # pixels whose sum 16 bits hold
 
 
 @common_corruption(  # radius of the disk, sigma of its smooth edge
     cifar_c=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
     imagenet_c=((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
+    at_once=2**15,
 )
 def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
-    """The sum of weight · (sum of the pixels of this weight), the inner sums of whole numbers, run by run."""
-    radius, groups = _groups(*c)
+    """The sum of weight · (sum of the pixels of this weight), the inner sums of whole numbers."""
+    reach, groups = _groups(*c)
     size = pixels.shape[-1]
-    wide = extended(extended(pixels, 2, radius, "mirror"), 3, radius, "mirror").to(torch.int32)
-    rows = [wide.narrow(2, radius, size)]
+    x = pixels.permute(2, 3, 0, 1).flatten(2)  # images last: a column is a stretch of memory
+    wide = extended(extended(x, 0, reach, "mirror"), 1, reach, "mirror").to(torch.int16)
+    rows = [wide.narrow(0, reach, size)]
     rows += [
-        wide.narrow(2, radius - k, size) + wide.narrow(2, radius + k, size)
-        for k in range(1, radius + 1)
+        wide.narrow(0, reach - k, size) + wide.narrow(0, reach + k, size)
+        for k in range(1, reach + 1)
     ]
-    long = {row for _, runs in groups for row, first, last in runs if first < last}
-    sums = {k: pad(rows[k].cumsum(3, dtype=torch.int32), (1, 0)) for k in long}
-    total = torch.zeros(pixels.shape, dtype=torch.float64, device=pixels.device)
-    for weight, runs in groups:
-        group = torch.zeros(pixels.shape, dtype=torch.int32, device=pixels.device)
-        for row, first, last in runs:
-            if first == last:
-                group += rows[row].narrow(3, first, size)
-            else:
-                group += sums[row].narrow(3, last + 1, size)
-                group -= sums[row].narrow(3, first, size)
-        total += group.to(torch.float64).mul_(weight)
-    return divided(total, 255)
+    stacks = list(accumulate(rows))
+    total = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
+    for weight, parts in groups:
+        sums = []
+        for part in parts:
+            cells = [(stacks if stack else rows)[row][:, k : k + size] for row, k, stack in part]
+            sums.append(reduce(iadd, cells[1:], cells[0].clone()).to(torch.float64))
+        total += reduce(iadd, sums).mul_(weight)
+    return divided(total, 255).view(size, size, *pixels.shape[:2]).permute(2, 3, 0, 1)
 
 
 @lru_cache
-def _groups(radius: float, sigma: float) -> tuple[int, list[tuple[float, list[Run]]]]:
-    """The radius of what is not 0, and each weight with its runs; rows above the middle are those below it."""
+def _groups(radius: float, sigma: float) -> tuple[int, list[tuple[float, list[list[Cell]]]]]:
+    """The radius of what is not 0, and each weight with its cells, in parts of at most MOST pixels."""
     kernel = disk(radius, sigma)
     middle = kernel.shape[0] // 2
     reach = int(np.abs(np.argwhere(kernel) - middle).max())
-    groups: dict[float, list[Run]] = {}
+    columns: dict[float, dict[int, list[int]]] = {}  # rows above the middle are those below it
     for row in range(reach + 1):
         weights = kernel[middle + row, middle - reach : middle + reach + 1].tolist()
-        for weight, run in groupby(range(len(weights)), key=lambda k: weights[k]):
-            places = list(run)
+        for column, weight in enumerate(weights):
             if weight:
-                groups.setdefault(weight, []).append((row, places[0], places[-1]))
-    return reach, list(groups.items())
+                columns.setdefault(weight, {}).setdefault(column, []).append(row)
+    return reach, [(weight, _parts(of_weight)) for weight, of_weight in columns.items()]
+
+
+def _parts(columns: dict[int, list[int]]) -> list[list[Cell]]:
+    """The rows of each column -> cells; rows 0 … k are one cell."""
+    parts: list[list[Cell]] = [[]]
+    free = MOST
+    for column, rows in columns.items():
+        stack = len(rows) > 1 and rows == list(range(len(rows)))
+        for row in rows[-1:] if stack else rows:
+            pixels = 2 * row + 1 if stack else 2
+            if pixels > free:
+                parts.append([])
+                free = MOST
+            parts[-1].append((row, column, stack))
+            free -= pixels
+    return parts
 
 
 def disk(radius: float, sigma: float) -> NDArray[np.float32]:

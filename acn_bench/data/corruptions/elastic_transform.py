@@ -42,14 +42,16 @@ def elastic_transform(pixels: Tensor, c: Elastic, draws: Draws) -> Tensor:
     """In float32 after each of the two, as published; the affine map is exact, where OpenCV's is to 1/32 px."""
     size = pixels.shape[-1]
     points = draws.uniform(-c[2], c[2], 3, 2, purpose="points")
-    field = draws.uniform(-1, 1, 2, size, size, purpose="field")
+    field = draws.uniform(-1, 1, 2, size, size, purpose="field") if c[0] else None
     return deformed(pixels, c, points, field)
 
 
-def deformed(pixels: Tensor, c: Elastic, points: Tensor, field: Tensor) -> Tensor:
-    """Moves (x, y) of three points in pixels (B, 3, 2), and of each pixel in [-1, 1) (B, 2, S, S)."""
+def deformed(pixels: Tensor, c: Elastic, points: Tensor, field: Tensor | None) -> Tensor:
+    """Moves (x, y) of three points in pixels (B, 3, 2), and of each pixel, if it moves, in [-1, 1) (B, 2, S, S)."""
     strength, sigma, _ = c
     warped = divided(sampled(pixels, *_affine(pixels.shape[-1], points), "mirror"), 255)
+    if field is None:
+        return warped
     moves = _smoothed(field, sigma).mul_(strength)
     moves = moves.to(torch.float32).to(torch.float64)
     place = torch.arange(pixels.shape[-1], device=pixels.device)

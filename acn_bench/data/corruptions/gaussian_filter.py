@@ -15,6 +15,8 @@ def gaussian_filter(x: Tensor, sigma: float) -> Tensor:
 def _correlated(x: Tensor, weights: list[float], dim: int) -> Tensor:
     """The centre first, then pairs from the outermost to the innermost."""
     size, radius = x.shape[dim], len(weights) - 1
+    if not radius:
+        return x
     sides = (0, 0, radius, radius) if dim == 2 else (radius, radius, 0, 0)
     exact = x.to(torch.float64)
     wide = pad(exact, sides, "replicate")

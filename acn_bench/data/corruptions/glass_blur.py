@@ -7,7 +7,6 @@ from acn_bench.data.corruptions.corruption import common_corruption
 from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
-from acn_bench.data.corruptions.packed import pack, unpack
 
 
 @common_corruption(  # sigma, largest distance, iterations
@@ -35,26 +34,32 @@ def replaced(x: Tensor, moves: Tensor, reach: int) -> Tensor:
     The pixels take their turns from the last row up and from the right to the left. A source whose turn has come
     is a copy itself: chains of copies are followed by doubling, not pixel by pixel.
     """
-    size = x.shape[-1]
+    images, channels, size = x.shape[:3]
     pixel = torch.arange(size * size, dtype=torch.int32, device=x.device).view(size, size)
-    turns = pixel[reach + 1 : size - reach + 1, reach + 1 : size - reach + 1]
-    source = moves[:, 1].mul(size).add_(moves[:, 0]).add_(turns)  # (B, side, side)
-    after = pixel.repeat(len(x), 1, 1)
-    after[:, reach + 1 : size - reach + 1, reach + 1 : size - reach + 1] = source
-    places = after.flatten(1).long()
+    turns = slice(reach + 1, size - reach + 1)
+    places = pixel.repeat(images, 1, 1)
+    places[:, turns, turns] += moves[:, 1].mul(size).add_(moves[:, 0])
+    places = places.flatten(1)
     if reach > 1:  # else a source is never a pixel that has had its turn
-        places = _followed(places, pixel, turns)
-    return unpack(pack(x).gather(1, places)).view(x.shape)
+        places = _followed(places, pixel.flatten())
+    plane = torch.arange(images * channels, dtype=torch.int32, device=x.device) * (size * size)
+    index = places.unsqueeze(1) + plane.view(images, channels, 1)
+    return x.flatten().index_select(0, index.flatten()).view(x.shape)
 
 
-def _followed(after: Tensor, pixel: Tensor, turns: Tensor) -> Tensor:
-    """(B, S²) the sources of all pixels -> the pixels that they are copies of."""
-    count = pixel.numel()
-    moved = torch.zeros(count, dtype=torch.bool, device=after.device)
-    moved[turns.flatten().long()] = True
-    # places 0 … S²-1 are pixels after their turn, S² … 2 S²-1 as they were before
-    copied = (after > pixel.flatten()) & moved[after]
-    after = torch.where(copied, after, after + count)
-    while bool((after < count).any()):
-        after = torch.where(after < count, after.gather(1, after % count), after)
-    return after - count
+def _followed(source: Tensor, pixel: Tensor) -> Tensor:
+    """(B, S²) int32, the sources of all pixels -> the pixels that they are copies of.
+
+    For each image, places 0 … S²-1 are pixels after their turn, S² … 2 S²-1 as they were before: a later pixel has
+    had its turn. A pixel without a turn is the same before and after.
+    """
+    count = len(pixel)
+    begin = torch.arange(len(source), dtype=torch.int32, device=source.device).mul_(2 * count)
+    source = source + (source <= pixel).to(torch.int32).mul_(count).add_(begin.view(-1, 1))
+    before = (pixel + count + begin.view(-1, 1)).expand_as(source)
+    while True:
+        table = torch.cat((source, before), dim=1).flatten()
+        further = table.index_select(0, source.flatten()).view_as(source)
+        if torch.equal(further, source):
+            return source - begin.view(-1, 1).add(count)
+        source = further

@@ -12,22 +12,9 @@ def pack(pixels: Tensor) -> Tensor:
     return red + (green << 8) + (blue << 16)
 
 
-def channels(packed: Tensor) -> Tensor:
-    """(B, N) -> (B, N, 1 or 4) uint8, the channels of a pixel side by side."""
-    return packed.unsqueeze(-1).view(torch.uint8)
-
-
 def unpack(packed: Tensor) -> Tensor:
     """(B, N) -> (B, C, N) uint8."""
     if packed.dtype == torch.uint8:
         return packed.unsqueeze(1)
     planes = [(packed >> places).bitwise_and_(255) for places in (0, 8, 16)]
     return torch.stack(planes, dim=1).to(torch.uint8)
-
-
-def from_channels(values: Tensor) -> Tensor:
-    """(B, N, 1 or 4) in [0, 255], contiguous, truncated -> (B, N)."""
-    eight_bits = values.to(torch.int32).to(torch.uint8)
-    if values.shape[-1] == 1:
-        return eight_bits.squeeze(-1)
-    return eight_bits.view(torch.int32).squeeze(-1)

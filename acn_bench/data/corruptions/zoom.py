@@ -17,26 +17,23 @@ def cut(size: int, factor: float) -> Cut:
 
 def enlarged(x: Tensor, cut: Cut) -> Tensor:
     """(S, S, N) float64, contiguous, images last -> the same: so a row and a column are a stretch of memory each."""
-    if cut == (len(x), len(x)):
+    size = x.shape[0]
+    if cut == (size, size):
         return x
-    low, high, near, far = _places(len(x), cut, x.device)
-    tall = _between(x, 0, low, high, near.view(-1, 1, 1), far.view(-1, 1, 1))
-    return _between(tall, 1, low, high, near.view(-1, 1), far.view(-1, 1))
-
-
-def _between(x: Tensor, dim: int, low: Tensor, high: Tensor, near: Tensor, far: Tensor) -> Tensor:
-    """Near · the one + far · the other."""
-    upper = x.index_select(dim, high).mul_(far)
-    return x.index_select(dim, low).mul_(near).add_(upper)
+    pixels, shares = _places(size, cut, x.device)
+    low, high = x.index_select(0, pixels).mul_(shares.unsqueeze(1)).split(size)
+    low, high = low.add_(high).index_select(1, pixels).mul_(shares).split(size, dim=1)
+    return low + high
 
 
 @lru_cache(maxsize=128)
-def _places(size: int, cut: Cut, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(S,) each: the two pixels that an output pixel lies between, and their weights."""
+def _places(size: int, cut: Cut, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The pixel before each output pixel, then the one after each, (2 S,), and their weights, (2 S, 1)."""
     side, large = cut
     first, trim = (size - side) // 2, (large - size) // 2
     place = np.arange(large)[trim : trim + size] * ((side - 1) / max(large - 1, 1))
     low = np.minimum(np.floor(place).astype(np.int64), side - 1)
     high = np.minimum(low + 1, side - 1)
-    low_, high_, far = (torch.from_numpy(a).to(device) for a in (low, high, place - low))
-    return first + low_, first + high_, 1 - far, far
+    pixels = torch.from_numpy(np.concatenate((low, high)) + first)
+    shares = torch.from_numpy(np.concatenate((1 - (place - low), place - low)))
+    return pixels.to(device), shares.unsqueeze(1).to(device)

@@ -15,6 +15,7 @@ from acn_bench.data.corruptions.draws import Draws
 @common_corruption(  # NumPy's arange from 1 on: its end and its step
     cifar_c=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
     imagenet_c=((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    at_once=2**14,
 )
 def zoom_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """The mean of the image and of its centre, enlarged by each factor; added in float32, as published."""
@@ -30,5 +31,4 @@ def zoom_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
         for _same in same:
             total += layer
     total = divided(total.add_(x), len(factors) + 1)
-    total = total.clamp_(0, 1).mul_(255).to(torch.int32).to(torch.uint8)
     return total.view(size, size, *pixels.shape[:2]).permute(2, 3, 0, 1)

@@ -68,7 +68,12 @@ def image(left: int, top: int, width: int, height: int, cells: Cells) -> str:
 
 def picture(cells: Cells) -> str:
     """A grid of colours as the address of a picture, for `placed`: a pixel a cell."""
-    return f"data:image/png;base64,{base64.b64encode(_png(cells)).decode()}"
+    return address(_png(cells))
+
+
+def address(file: bytes) -> str:
+    """A PNG file as the address of a picture, for `placed`."""
+    return f"data:image/png;base64,{base64.b64encode(file).decode()}"
 
 
 def placed(left: int, top: int, width: int, height: int, picture: str) -> str:

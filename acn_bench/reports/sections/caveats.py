@@ -7,7 +7,7 @@ from acn_bench.reports.sections.section import ReportSection
 
 
 def build(comparison: Comparison) -> Section | None:
-    """All caveats but those that the setting gives already."""
+    """All caveats but those that the answers give already."""
     above = set(caveats.not_comparable(comparison))
     sentences = tuple(s for s in caveats.caveats(comparison) if s not in above)
     return Section("caveats", "Caveats", (Bullets(sentences),)) if sentences else None

@@ -1,5 +1,6 @@
 """How each metric of the tables is defined, and the source of the definition."""
 
+from acn_bench.analysis import power
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.reports import views
 from acn_bench.reports.model import Cell, Column, Rows, Section, Table
@@ -19,6 +20,8 @@ def build(comparison: Comparison) -> Section:
         (Cell(views.metric_title(m)), Cell(m.definition), Cell(m.source))
         for m in (*kind.table("quality"), *kind.table("cost"))
     )
+    if any(v.seeds_to_decide for v in comparison.verdicts):
+        rows += ((Cell(power.TITLE), Cell(power.DEFINITION), Cell(power.SOURCE)),)
     table = Table(_COLUMNS, (Rows(rows),), caption=_CAPTION)
     return Section("metrics", "Metrics", (table,))
 

@@ -1,4 +1,4 @@
-"""What was run: data, protocol, networks, strategies and seeds; and why it compares with nothing published."""
+"""What was run: data, protocol, networks, strategies and seeds."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,18 +8,17 @@ from acn_bench import catalog, wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import arm_title
-from acn_bench.reports.model import Note, Section, Terms
+from acn_bench.reports.model import Section, Terms
 from acn_bench.reports.sections.section import ReportSection
 from acn_bench.spec import Backbone, Strategy, options
 from acn_bench.wording import each
 
 
 def build(comparison: Comparison) -> Section:
-    """The lead of a report, above its contents."""
-    warnings = [Note(s, "warning") for s in caveats.not_comparable(comparison)]
+    """Each setting in words."""
     card = comparison.card
     entries = [*description(comparison), *([("Citation", card.citation)] if card else [])]
-    return Section("setting", "", (*warnings, Terms(tuple(entries))))
+    return Section("setting", "What was run", (Terms(tuple(entries)),), "Setting")
 
 
 def description(comparison: Comparison) -> list[tuple[str, str]]:
@@ -102,4 +101,4 @@ def _depths(depths: Iterable[int]) -> str:
     return wording.listed([str(d) for d in sorted(depths)])
 
 
-SETTING = ReportSection("setting", 0, build)
+SETTING = ReportSection("setting", 5, build)

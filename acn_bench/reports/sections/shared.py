@@ -1,5 +1,6 @@
 """The sections that every record can fill: a kind lists them alone, or with its own. `order` places each."""
 
+from acn_bench.reports.sections.answers import ANSWERS
 from acn_bench.reports.sections.caveats import CAVEATS
 from acn_bench.reports.sections.costs import COSTS
 from acn_bench.reports.sections.metric_definitions import METRIC_DEFINITIONS
@@ -13,6 +14,7 @@ from acn_bench.reports.sections.setting import SETTING
 from acn_bench.reports.sections.verdicts import VERDICTS
 
 SHARED = (
+    ANSWERS,
     SETTING,
     VERDICTS,
     CAVEATS,

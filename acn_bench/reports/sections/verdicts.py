@@ -81,9 +81,11 @@ def _row(verdict: Verdict, reach: float, corrected: bool) -> tuple[Cell, ...]:
     cells = [verdict.group.cell(arm, metric.name) for arm in ("ac", verdict.claim.against)]
     reason = verdict.reason.removesuffix(": no verdict")
     after = views.after_correction(verdict) if corrected else ""
+    seeds = verdict.seeds_to_decide
+    would = f"{seeds:,} seeds would decide" if seeds else ""
     return (
         Cell(verdict.group.label),
-        Cell(verdict.outcome, reason or after, verdict.outcome),
+        Cell(verdict.outcome, reason or after or would, verdict.outcome),
         *(Cell(views.cell(metric, cell, d.n)) for cell in cells),
         Cell(views.change(metric.unit, d)),
         _interval(verdict, d, corrected),

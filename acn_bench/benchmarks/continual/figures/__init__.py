@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
+from acn_bench.benchmarks.continual import tie_table
 from acn_bench.benchmarks.continual.figures import curves, layers, matrices, noise
-from acn_bench.reports.figures import costs, pairs, sweeps
+from acn_bench.reports.figures import costs, pairs, sweeps, ties
 from acn_bench.reports.model import Figure
 
 LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in order of preference
@@ -12,6 +13,7 @@ LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in ord
 
 def draw(comparison: Comparison) -> Iterator[Figure | None]:
     """All figures but the first; None where the records have no measurements for one."""
+    yield ties.draw(comparison, tie_table.METRIC)
     yield sweeps.draw(comparison, "forgetting")
     yield sweeps.draw(comparison, "average_accuracy")
     yield curves.seen(comparison)

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.benchmarks.robustness.figures import clean, corruptions, depth, noise, reliability
+from acn_bench.benchmarks.robustness.figures import (
+    clean,
+    corruptions,
+    depth,
+    examples,
+    noise,
+    reliability,
+)
 from acn_bench.reports.figures import pairs, sweeps
 from acn_bench.reports.model import Figure
 
@@ -17,6 +24,7 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield sweeps.draw(comparison, "corrupted_accuracy")
     yield noise.draw(comparison)
     yield corruptions.draw(comparison)
+    yield examples.draw(comparison)
     yield clean.draw(comparison)
     yield depth.draw(comparison)
     yield reliability.draw(comparison)

@@ -1,0 +1,82 @@
+"""Comparisons of several benchmarks -> one report: every claim by benchmark first, then a part for each benchmark."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from acn_bench import wording
+from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.catalog import Claim
+from acn_bench.reports.model import Block, Cell, Column, Figure, Note, Report, Rows, Section, Table
+from acn_bench.reports.sections import answers
+
+SHOWN = 3  # benchmarks that a title names
+_HOW = (
+    "A cell is the verdict on a claim, and below it the difference of AC less the other network, over all groups of a "
+    "benchmark; an empty cell: the benchmark does not make this claim."
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison of a report."""
+
+    name: str  # distinguishes it from the others
+    comparison: Comparison
+    link: str = ""  # the address of a report of it alone
+
+
+def combined(
+    parts: Sequence[Part], sections: Callable[[Comparison], Report], title: str = ""
+) -> Report:
+    """The summary, then what `sections` makes of each part; each name and anchor is that of one part."""
+    names = [part.name for part in parts]
+    listed = wording.listed(names) if len(names) <= SHOWN else f"{len(names)} benchmarks"
+    made = [s for part in parts for s in _part(part, sections(part.comparison))]
+    summary = Section("summary", "", (Note(_HOW, "how"), _matrix(parts)))
+    return Report(listed, title or f"AC compared with residual on {listed}", (summary, *made))
+
+
+def _matrix(parts: Sequence[Part]) -> Table:
+    """Claims × benchmarks: the verdict and the difference."""
+    statements = dict.fromkeys(c.statement for part in parts for c in _claims(part.comparison))
+    columns = (Column("Claim", "text"), *(Column(part.name, "text") for part in parts))
+    rows = tuple(
+        (Cell(statement), *(_verdict(part.comparison, statement) for part in parts))
+        for statement in statements
+    )
+    return Table(columns, (Rows(rows),), look="matrix")
+
+
+def _claims(comparison: Comparison) -> Sequence[Claim]:
+    return comparison.card.claim if comparison.card else ()
+
+
+def _verdict(comparison: Comparison, statement: str) -> Cell:
+    verdicts: list[Verdict] = [
+        v
+        for c in _claims(comparison)
+        if c.statement == statement
+        for v in comparison.of_claim(c.name)
+    ]
+    if not verdicts:
+        return Cell("")
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    outcome, effect = answers.outcome(verdicts), answers.effect(judged or verdicts)
+    return replace(outcome, detail=effect.text)
+
+
+def _part(part: Part, report: Report) -> Iterator[Section]:
+    """Its sections; what has no title stands together below the part's."""
+    untitled = [block for s in report.sections if not s.title for block in s.blocks]
+    link = [Note("The whole report", link=part.link)] if part.link else []
+    blocks = tuple(_anchored(part.name, block) for block in (*untitled, *link))
+    yield Section(part.name, f"{part.name}: {report.title}", blocks, part.name)
+    for s in report.sections:
+        if s.title:
+            blocks = tuple(_anchored(part.name, block) for block in s.blocks)
+            yield Section(f"{part.name}-{s.name}", f"{part.name}: {s.title}", blocks, listed=False)
+
+
+def _anchored(name: str, block: Block) -> Block:
+    """A figure's anchor is that of its part."""
+    return replace(block, name=f"{name}-{block.name}") if isinstance(block, Figure) else block

@@ -1,0 +1,175 @@
+"""What a report answers, on its first screen: each claim in one row, on which data, and what speaks against it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from acn_bench import wording
+from acn_bench.analysis import caveats
+from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.analysis.groups import Difference, arm_title
+from acn_bench.catalog import Claim
+from acn_bench.reports import views
+from acn_bench.reports.model import Cell, Column, Note, Rows, Section, Table
+from acn_bench.reports.sections.section import ReportSection
+from acn_bench.reports.sections.verdicts import OUTCOMES
+from acn_bench.wording import plural
+
+FEW = 3  # seeds: up to so many, an interval rests on next to nothing
+
+_COLUMNS = (
+    Column("Claim", "text"),
+    Column("Verdict", "text"),
+    Column("Difference", "text"),
+    Column("Seeds", "text"),
+    Column("What speaks against it", "text"),
+)
+_HOW = (
+    "AC is an auto-compressing network: a block reads the block before it, and the head reads the sum of all blocks. "
+    "In a residual network a block reads the sum of all before it. The difference is that of AC less the other network "
+    "from the same seeds; a group holds the runs that differ in nothing else. A claim holds, or is reversed, where the "
+    "whole 95\N{NO-BREAK SPACE}% interval lies on one side of zero. Holm's correction takes the number of verdicts into account."
+)
+
+
+def build(comparison: Comparison) -> Section:
+    """One row a claim; without a card what was compared, alone."""
+    claims = comparison.card.claim if comparison.card else ()
+    rows = tuple(row for claim in claims if (row := _row(comparison, claim)))
+    table = (Table(_COLUMNS, (Rows(rows),), look="answer"), Note(_HOW, "how")) if rows else ()
+    warnings = (Note(s, "warning") for s in caveats.not_comparable(comparison))
+    return Section("answers", "", (Note(_compared(comparison)), *table, *warnings))
+
+
+def _compared(comparison: Comparison) -> str:
+    """Which arms were compared, on which data, in how many runs."""
+    data = wording.each(map(caveats.data_titles, comparison.records))
+    strategies = list(dict.fromkeys(g.strategy for g in comparison.groups if g.strategy))
+    learned = f", {_few(strategies, 'strategies')}" if strategies else ""
+    groups = plural(len(comparison.groups), "group")
+    runs = plural(len(comparison.records), "run")
+    return f"{wording.listed([arm_title(a) for a in comparison.arms])} on {data}: {runs} in {groups}{learned}."
+
+
+def _few(words: Sequence[str], what: str) -> str:
+    return wording.listed(list(words)) if len(words) <= 5 else f"{len(words)} {what}"
+
+
+def _row(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
+    """A claim over all its groups; None where no group was run for it."""
+    verdicts = comparison.of_claim(claim.name)
+    if not verdicts:
+        return None
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    return (
+        Cell(claim.statement),
+        outcome(verdicts),
+        effect(judged or verdicts),
+        _seeds(judged),
+        Cell(against(comparison, verdicts)),
+    )
+
+
+def _seeds(judged: Sequence[Verdict]) -> Cell:
+    """How many seeds there are, and below it how many would decide what is undecided."""
+    would = _range([n for v in judged if (n := v.seeds_to_decide)])
+    seeds = _range([v.difference.n for v in judged if v.difference])
+    return Cell(seeds, f"{would} would decide" if would != wording.NONE else "")
+
+
+def outcome(verdicts: Sequence[Verdict]) -> Cell:
+    """What the groups say together: "holds in 5 of 8", and below it what the others say."""
+    count = Counter(v.outcome for v in verdicts)
+    if count["holds"] and count["reversed"]:
+        words = f"holds in {count['holds']}, reversed in {count['reversed']} of {len(verdicts)}"
+        return Cell("mixed", words, "undecided")
+    style = next(outcome for outcome in OUTCOMES if count[outcome])
+    if count[style] == len(verdicts):
+        return Cell(
+            style,
+            f"in {_of(len(verdicts), len(verdicts))} groups" if len(verdicts) > 1 else "",
+            style,
+        )
+    others = [f"{o} in {n}" for o, n in count.items() if o != style]
+    return Cell(f"{style} in {count[style]} of {len(verdicts)}", ", ".join(others), style)
+
+
+def effect(verdicts: Sequence[Verdict]) -> Cell:
+    """AC less the other arm: the difference and its interval; of several groups the median, and all that they span."""
+    known = [d for v in verdicts if (d := v.difference)]
+    if not known:
+        return Cell(wording.NONE)
+    unit, word = verdicts[0].metric.unit, wording.UNITS[verdicts[0].metric.unit].difference
+    if len(known) == 1:
+        interval = wording.bracket(unit, known[0].mean, known[0].interval)
+        shown = "" if interval == wording.NONE else f"95\N{NO-BREAK SPACE}% interval {interval}"
+        return Cell(f"{views.change(unit, known[0])} {word}", shown)
+    means = sorted(d.mean for d in known)
+    ends = [end for d in known for end in d.interval or (d.mean,)]
+    reach = (min(ends), max(ends))
+    span = " to ".join(wording.change(unit, m, reach) for m in (means[0], means[-1]))
+    middle = wording.change(unit, median(means), (means[0], means[-1]))
+    within = f"95\N{NO-BREAK SPACE}% intervals within {wording.bracket(unit, means[0], reach)}"
+    return Cell(f"median {middle} {word}", f"{span} in {len(known)} groups; {within}")
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Their least and their largest, as "5 to 41"; an en dash for none."""
+    if not counts:
+        return wording.NONE
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
+    """What speaks against a claim, the gravest first, in one line."""
+    reasons = list(_reasons(comparison, verdicts))
+    return f"{'; '.join(reasons[:2])}" if reasons else "nothing in these records"
+
+
+def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    if not judged:
+        yield from list(dict.fromkeys(v.reason for v in verdicts))[:1]
+        return
+    yield from _of_tests(comparison, judged)
+    failed = [
+        g for v in verdicts for r in v.group.records for g in r.provenance.guards if not g.passed
+    ]
+    if failed:
+        yield f"{plural(len(failed), 'guard')} failed"
+    most = max(v.difference.n for v in judged if v.difference)
+    if most <= FEW:
+        yield f"{most} seeds are few"
+    if not all(d.canonical for r in comparison.records for d in r.provenance.datasets):
+        yield "a part of the data alone"
+
+
+def _of_tests(comparison: Comparison, judged: Sequence[Verdict]) -> Iterator[str]:
+    """Groups that are reversed, intervals that hold zero, verdicts that Holm's correction undoes."""
+    decided = [v for v in judged if v.outcome != "undecided"]
+    if any(v.outcome == "holds" for v in decided):
+        yield from (f"reversed in {v.group.label}" for v in decided if v.outcome == "reversed")
+    undecided, lost = len(judged) - len(decided), sum(not v.survives for v in decided)
+    apart = sum(_misses_zero(v.difference) for v in judged if v.outcome == "undecided")
+    if undecided > apart:
+        several = f"{_of(undecided - apart, len(judged))} intervals hold"
+        yield f"{'the interval holds' if len(judged) == 1 else several} zero"
+    if apart:
+        yield "too few seeds for the sign test"
+    if lost and views.family(comparison):
+        yield f"Holm's correction undoes {'it' if len(decided) == 1 else _of(lost, len(decided))}"
+
+
+def _misses_zero(difference: Difference | None) -> bool:
+    """Whether the interval is apart from zero: a point, which the sign test has to decide."""
+    interval = difference.interval if difference else None
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
+
+
+def _of(part: int, whole: int) -> str:
+    every = "both" if whole == 2 else f"all {whole}"
+    return every if part == whole else f"{part} of {whole}"
+
+
+ANSWERS = ReportSection("answers", -20, build)

@@ -1,0 +1,86 @@
+"""The first screen: each claim with its verdict, its effect, its seeds and what speaks against it."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from acn_bench import reports
+from acn_bench.analysis import power, statistics
+from acn_bench.analysis.comparison import compare
+
+
+@pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10)])
+def test_the_pairs_that_decide_are_those_of_published_tables(effect, pairs):
+    values = [effect - np.sqrt(0.5), effect + np.sqrt(0.5)]  # of standard deviation 1
+
+    assert power.seeds_to_decide(values) == pairs  # G*Power 3.1: t test, two dependent means
+
+
+def test_power_is_the_share_of_simulated_tests_that_decide():
+    drawn = np.random.default_rng(0).normal(0.9, 1.0, (4000, 12))
+
+    share = (stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05).mean()
+    assert power.power(0.9, 12) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("values", [[0.1], [0.0, 0.0], [1.0, -1.0], [1.0, -1.001]])
+def test_no_number_of_seeds_decides_without_a_spread_or_without_an_effect(values):
+    assert power.seeds_to_decide(values) is None
+
+
+def test_pairs_that_all_differ_by_the_same_amount_need_the_six_of_the_sign_test():
+    assert power.seeds_to_decide([0.1, 0.1]) == 6
+    assert statistics.p_value([0.1] * 5) > 0.05 > statistics.p_value([0.1] * 6)
+
+
+def test_more_seeds_are_needed_than_left_a_verdict_undecided(records, card):
+    comparison = compare(records(("naive", "si"), seeds=(0, 1, 2)), card)
+
+    undecided = [v for v in comparison.verdicts if v.seeds_to_decide]
+    assert undecided
+    assert all(v.outcome == "undecided" for v in undecided)
+    assert all(v.seeds_to_decide > v.difference.n for v in undecided)
+
+
+def answers(comparison):
+    (section,) = (s for s in reports.report(comparison, False).sections if s.name == "answers")
+    return {row[0].text: row for table in section.tables for _, row in table.rows}
+
+
+def test_every_claim_is_answered_first_and_the_settings_come_after(records, card):
+    comparison = compare(records(("naive", "si")), card)
+    names = [s.name for s in reports.report(comparison).sections]
+
+    assert names[:3] == ["answers", "lead", "setting"]
+    assert list(answers(comparison)) == [claim.statement for claim in card.claim]
+
+
+def test_an_answer_counts_the_groups_of_each_outcome(records, card):
+    comparison = compare(records(("naive", "si")), card)
+
+    for claim in card.claim:
+        _, verdict, _, seeds, _ = answers(comparison)[claim.statement]
+        outcomes = [v.outcome for v in comparison.of_claim(claim.name)]
+        assert verdict.style in ("mixed", *outcomes)
+        if len(set(outcomes)) == 1:
+            assert verdict.text == outcomes[0]
+        else:
+            assert f"{outcomes.count(verdict.style)} of 2" in verdict.text
+        assert seeds.text == "3"
+
+
+def test_what_speaks_against_a_claim_names_uncertainty_first(records, card):
+    comparison = compare(records(("naive",)), card)
+
+    for claim in card.claim:
+        (verdict,) = comparison.of_claim(claim.name)
+        *_, against = answers(comparison)[claim.statement]
+        apart = "holds zero" in against.text or "sign test" in against.text
+        assert apart == (verdict.outcome == "undecided")
+        assert "few" in against.text or "Holm" in against.text
+
+
+def test_a_claim_without_a_pair_says_why(records, card):
+    (row, *_) = answers(compare(records(("naive",), wirings=("ac",)), card)).values()
+
+    assert [cell.text for cell in row[1:]] == ["no verdict", "–", "–", "residual not run"]
