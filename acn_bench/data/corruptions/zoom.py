@@ -22,8 +22,10 @@ def enlarged(x: Tensor, cut: Cut) -> Tensor:
         return x
     pixels, shares = _places(size, cut, x.device)
     low, high = x.index_select(0, pixels).mul_(shares.unsqueeze(1)).split(size)
-    low, high = low.add_(high).index_select(1, pixels).mul_(shares).split(size, dim=1)
-    return low + high
+    columns: tuple[Tensor, Tensor] = (
+        low.add_(high).index_select(1, pixels).mul_(shares).split(size, dim=1)
+    )
+    return columns[0] + columns[1]
 
 
 @lru_cache(maxsize=128)
