@@ -253,7 +253,9 @@ def test_a_newer_manifest_in_the_cache_wins_over_one_that_cannot_be_replaced(
     write(folder / "cat/1", b"edited", OLD + 1)
     below_root, cache = store(folder).places
     locked = manifest.locked_place
-    monkeypatch.setattr(manifest, "locked_place", lambda places: locked(places[1:]))  # a read-only root
+    monkeypatch.setattr(
+        manifest, "locked_place", lambda places: locked(places[1:])
+    )  # a read-only root
     update(folder)
     hashed.clear()
     update(folder)
