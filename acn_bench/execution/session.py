@@ -141,6 +141,12 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
             raise ValueError(
                 f"a run of a {kind.name} benchmark uses one process, and cannot use {world_size}"
             )
+        folders = [one.name for one in data if one.inputs == "image" and one.image_shape is None]
+        if folders and not kind.reads_folders:
+            raise ValueError(
+                f"{folders[0]} is a folder of image files, and a {kind.name} benchmark takes images in memory: "
+                "use cifar10, cifar100, digits10 or digits100"
+            )
         kind.planning_module.check(config, data)
 
 

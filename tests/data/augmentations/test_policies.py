@@ -48,7 +48,7 @@ def drawn(monkeypatch, module, policy, rows):
         steps.append(list(zip(names, levels, strict=True)))
         return images
 
-    monkeypatch.setattr(module, "apply", note)
+    monkeypatch.setattr(module, "apply_", note)
     policy(torch.zeros(rows, 3, 8, 8, dtype=torch.uint8), torch.arange(rows), 0, 0)
     return steps
 
