@@ -34,10 +34,11 @@ check: setup ## format, lint, types, and who imports whom
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: setup ## speed, side by side, whether accuracies agree with stock Avalanche's, and the cost of reports; 40 minutes
+bench: setup ## speed, side by side, whether accuracies agree with stock Avalanche's, and the cost of reports; 45 minutes
 	$(PY) tools/bench_line.py
 	$(PY) tools/bench_backbones.py
 	$(PY) tools/bench_corruptions.py
+	$(PY) tools/bench_images.py
 	$(PY) tools/compare_accuracy.py
 	$(PY) tools/bench_report.py
 

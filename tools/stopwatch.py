@@ -24,12 +24,20 @@ Timed = Callable[[], int]  # does some work; returns the number of images
 
 
 class Side:
-    """A process that does timed work on request; `makes` runs there and names the pieces of work."""
+    """A process that does timed work on request; `makes` runs there and names the pieces of work.
 
-    def __init__(self, makes: Callable[[], dict[str, Timed]], environment: dict[str, str]) -> None:
+    `clock` is the time on the wall, or with `time.process_time`, that of the processor.
+    """
+
+    def __init__(
+        self,
+        makes: Callable[[], dict[str, Timed]],
+        environment: dict[str, str],
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, remote = context.Pipe()
-        process = context.Process(target=_serve, args=(makes, remote), daemon=True)
+        process = context.Process(target=_serve, args=(makes, remote, clock), daemon=True)
         with local.environment(environment | {"OMP_NUM_THREADS": "1"}):
             process.start()
 
@@ -40,16 +48,18 @@ class Side:
         return speed
 
 
-def _serve(makes: Callable[[], dict[str, Timed]], pipe: Connection) -> None:
+def _serve(
+    makes: Callable[[], dict[str, Timed]], pipe: Connection, clock: Callable[[], float]
+) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     works = makes()
     with suppress(EOFError):  # the parent process has ended
         while True:
             work = works[pipe.recv()]
-            start = perf_counter()
+            start = clock()
             count = work()
-            pipe.send(count / (perf_counter() - start))
+            pipe.send(count / (clock() - start))
 
 
 def alternate(arms: dict[str, tuple[Side, str]], repetitions: int) -> dict[str, list[float]]:

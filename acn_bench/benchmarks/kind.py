@@ -67,6 +67,7 @@ class Kind:
     # what its runs do where the publication of a preset does otherwise
     practice: Callable[[Record], dict[str, str]] = lambda _: {}
     caveats: Callable[[Sequence["Group"]], list[str]] = lambda _: []  # of this kind alone
+    reads_folders: bool = False  # whether it takes images that lie in files, not in memory
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
     # that a run may take to save a checkpoint when it is stopped; a run that does not save ends at once
     stop_seconds: float = 1.0

@@ -26,8 +26,9 @@ def bits(*keys: Key) -> Tensor:
     Put the keys that vary most last: a key is mixed in at the broadcast size of the keys up to it.
     Raises ValueError for a key that is a floating tensor.
     """
-    state = torch.tensor(_START)
-    for key in keys:
+    first = next((k for k, key in enumerate(keys) if isinstance(key, Tensor)), len(keys))
+    state = torch.tensor(_signed(_scalar_state(keys[:first])))
+    for key in keys[first:]:
         state = _mix(state + _integers(key) * _GOLDEN)
     return state
 
@@ -74,14 +75,35 @@ def _quantiles(device: torch.device) -> Tensor:
     return z.div(z.square().mean().sqrt()).to(torch.float32).to(device)
 
 
+def _scalar_state(keys: tuple[Key, ...]) -> int:
+    """The state after keys that are no tensors, 0 … 2^64 - 1: Python's integers are faster than tensors of one."""
+    state = _START
+    for key in keys:
+        assert not isinstance(key, Tensor)
+        x = (state + _integer(key) * _GOLDEN) % 2**64
+        x = (x ^ (x >> 30)) * _MIX_1 % 2**64
+        x = (x ^ (x >> 27)) * _MIX_2 % 2**64
+        state = x ^ (x >> 31)
+    return state
+
+
 def _integers(key: Key) -> Tensor:
     if isinstance(key, Tensor):
         if key.is_floating_point() or key.is_complex():
             raise ValueError(f"a key must hold integers, not {key.dtype}")
         return key.to(torch.int64)
+    return torch.tensor(_signed(_integer(key)))
+
+
+def _integer(key: int | str) -> int:
     if isinstance(key, str):
-        key = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
-    return torch.tensor((key + 2**63) % 2**64 - 2**63)  # wrapped into int64
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    return key
+
+
+def _signed(x: int) -> int:
+    """Wrapped into int64."""
+    return (x + 2**63) % 2**64 - 2**63
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, read_file  # importing it registers torch.ops.image
+from torchvision.io import ImageReadMode  # importing it registers torch.ops.image
 
-from acn_bench.errors import message, shorten
+from acn_bench.errors import message
 
 # as torchvision's ImageFolder, in lower case
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"})
@@ -37,13 +37,12 @@ def decode_file(path: Path) -> Tensor:
 def read(path: Path) -> Tensor:
     """The bytes of a file, (n,) uint8. Raises DamagedImageError where it is unreadable or empty."""
     try:
-        if path.stat().st_size:
-            content: Tensor = read_file(str(path))
-            return content
-        why = "it is empty"
-    except (OSError, RuntimeError) as e:
-        why = getattr(e, "strerror", None) or message(e)
-    raise DamagedImageError(f"{path} cannot be read: {shorten(why).strip(chr(39))}")
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as e:
+        raise DamagedImageError(f"{path} cannot be read: {e.strerror or message(e)}") from e
+    if not len(content):
+        raise DamagedImageError(f"{path} cannot be read: it is empty")
+    return torch.from_numpy(content)
 
 
 def decode(content: Tensor, path: Path) -> Tensor:

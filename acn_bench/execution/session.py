@@ -25,6 +25,7 @@ from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.training import trackers
+from acn_bench.training.checkpoints import newest_share
 
 Data = Sequence[DataSet]  # in the protocol's order
 
@@ -153,6 +154,12 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
             raise ValueError(
                 f"a run of a {kind.name} benchmark uses one process, and cannot use {world_size}"
             )
+        folders = [one.name for one in data if one.inputs == "image" and one.image_shape is None]
+        if folders and not kind.reads_folders:
+            raise ValueError(
+                f"{folders[0]} is a folder of image files, and a {kind.name} benchmark takes images in memory: "
+                "use cifar10, cifar100, digits10 or digits100"
+            )
         kind.planning_module.check(config, data)
 
 
@@ -168,4 +175,5 @@ def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     name = f"{records.stem(config.run_id, job.codes[config.run_id])}.json"
     if not job.again and (job.folder.records / name).exists():
         return 0.0
-    return runner.checkpoint(config, job.folder, chip).share or 0.0
+    file = runner.checkpoint(config, job.folder, chip)
+    return file.share or newest_share(file.folder) or 0.0

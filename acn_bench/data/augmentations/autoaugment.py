@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from acn_bench.data.augmentations.operations import SIGNED, apply, magnitudes
+from acn_bench.data.augmentations.operations import SIGNED, apply_, magnitudes
 from acn_bench.data.counter import integers, uniform
 
 Policy = Literal["cifar10", "imagenet"]
@@ -29,6 +29,7 @@ class AutoAugment:
 
     def __call__(self, images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
         """(B, C, H, W) uint8 of rows (B,) -> (B, C, H, W) uint8; C is 1 or 3."""
+        images = images.clone(memory_format=torch.contiguous_format)
         height, width = images.shape[-2:]
         policies = POLICIES[self.policy]
         keys = rows.cpu()
@@ -45,7 +46,7 @@ class AutoAugment:
                 names.append(name if draw[0] < probability else None)
                 level = _levels(name, height, width)[strength]
                 levels.append(-level if name in SIGNED and draw[1] < 0.5 else level)
-            images = apply(images, names, levels)
+            apply_(images, names, levels)
         return images
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from acn_bench.data.augmentations.mixing import Mix, beta, check, partners
-from acn_bench.data.counter import integers, uniform
+from acn_bench.data.counter import uniform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class CutMix:
     ) -> Mix:
         """How rows (B,) of `count` training rows are mixed; shape (H, W)."""
         rows, (height, width) = rows.cpu(), shape
-        chosen = uniform("cutmix", seed, epoch, rows) < self.probability
-        half = beta(self.alpha, "cutmix share", seed, epoch, rows).neg_().add_(1).sqrt_().div_(2)
-        y = integers(height, "cutmix y", seed, epoch, rows)
-        x = integers(width, "cutmix x", seed, epoch, rows)
+        draws = uniform("cutmix", seed, epoch, rows.unsqueeze(1), torch.arange(4)).unbind(1)
+        chosen = draws[0] < self.probability
+        half = (1 - beta(self.alpha, draws[1])).sqrt_().div_(2)
+        y, x = (draws[2] * height).to(torch.int64), (draws[3] * width).to(torch.int64)
         down, across = (half * height).to(torch.int64), (half * width).to(torch.int64)
         boxes = torch.stack(
             [

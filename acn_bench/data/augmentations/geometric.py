@@ -56,14 +56,20 @@ def move(images: Tensor, names: Sequence[str], magnitudes: Sequence[float]) -> T
         sources(name, magnitude, H, W, images.device)
         for name, magnitude in zip(names, magnitudes, strict=True)
     ]
-    table = torch.stack(tables)[:, None]  # (n, 1, H·W)
-    source = table.clamp_min(0).expand(n, C, H * W)
-    return images.reshape(n, C, H * W).gather(2, source).mul_(table >= 0).view(n, C, H, W)
+    source, there = (
+        torch.stack(part)[:, None] for part in zip(*tables, strict=True)
+    )  # (n, 1, H·W)
+    moved = images.reshape(n, C, H * W).gather(2, source.expand(n, C, H * W))
+    return moved.bitwise_and_(there).view(n, C, H, W)
 
 
 @lru_cache(maxsize=128)  # at 224 × 224 a table takes 0.4 MB
-def sources(name: str, magnitude: float, height: int, width: int, device: torch.device) -> Tensor:
-    """(H·W,) int64: the pixel that each pixel comes from; -1 where it lies outside."""
+def sources(
+    name: str, magnitude: float, height: int, width: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """(H·W,) int64: the pixel that each pixel comes from. (H·W,) uint8: 255, or 0 where that lies outside."""
     numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
     assert height * width < 2**24, "float32 numbers that many pixels"
-    return MOVES[name](numbers, magnitude).flatten().to(torch.int64).sub_(1).to(device)
+    table = MOVES[name](numbers, magnitude).flatten().to(torch.int64).sub_(1)
+    there = table.ge(0).view(torch.uint8).neg()
+    return table.clamp_min_(0).to(device), there.to(device)

@@ -12,7 +12,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from acn_bench.data.counter import integers, uniform
+from acn_bench.data.counter import integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +65,9 @@ def partners(name: str, rows: Tensor, seed: int, epoch: int, count: int) -> Tens
     return integers(count, f"{name} partner", seed, epoch, rows)
 
 
-def beta(alpha: float, *keys: Tensor | int | str) -> Tensor:
-    """One draw from Beta(alpha, alpha) for each element of the broadcast keys, float32."""
-    shares = uniform(*keys)
-    if alpha == 1:  # uniform
+def beta(alpha: float, shares: Tensor) -> Tensor:
+    """Uniform draws in [0, 1) -> as many from Beta(alpha, alpha), float32."""
+    if alpha == 1:
         return shares
     quantiles = betaincinv(alpha, alpha, shares.numpy().astype(np.float64))
     return torch.from_numpy(quantiles).to(torch.float32)

@@ -24,8 +24,9 @@ class MixUp:
     ) -> Mix:
         """How rows (B,) of `count` training rows are mixed; shape (H, W)."""
         rows = rows.cpu()
-        chosen = uniform("mixup", seed, epoch, rows) < self.probability
-        share = beta(self.alpha, "mixup share", seed, epoch, rows)
+        draws = uniform("mixup", seed, epoch, rows.unsqueeze(1), torch.arange(2)).unbind(1)
+        chosen = draws[0] < self.probability
+        share = beta(self.alpha, draws[1])
         return Mix(
             partner=partners("mixup", rows, seed, epoch, count),
             chosen=chosen,

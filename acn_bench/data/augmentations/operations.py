@@ -15,26 +15,41 @@ from acn_bench.data.augmentations.geometric import MOVES, move
 Operation = Callable[[Tensor, Tensor], Tensor]  # images (n, C, H, W) uint8, magnitudes (n, 1, 1, 1)
 
 GREY = (0.2989, 0.587, 0.114)  # shares of red, green and blue
+LARGE = (
+    2**15
+)  # values of an image: one at a time is faster on a CPU than groups that leave its cache
 SIGNED = frozenset({*MOVES, "Brightness", "Color", "Contrast", "Sharpness"})
 
 
-def apply(images: Tensor, names: Sequence[str | None], magnitudes: Sequence[float]) -> Tensor:
-    """(B, C, H, W) uint8, each image changed by its operation and magnitude; None leaves it as it is."""
+def apply_(images: Tensor, names: Sequence[str | None], levels: Sequence[float]) -> Tensor:
+    """(B, C, H, W) uint8: each image is changed in place by its operation and magnitude; None leaves it as it is."""
+    for rows in _groups(images, names):
+        if len(rows) == 1:  # a slice, which copies nothing
+            part = images[rows[0] : rows[0] + 1]
+            part.copy_(_changed(part, [str(names[rows[0]])], [levels[rows[0]]]))
+        else:
+            index = torch.tensor(rows).to(images.device, non_blocking=True)
+            chosen = [str(names[row]) for row in rows]
+            images[index] = _changed(images[index], chosen, [levels[row] for row in rows])
+    return images
+
+
+def _groups(images: Tensor, names: Sequence[str | None]) -> list[list[int]]:
+    """The rows that go through an operation together: all of one operation, or one of an image that fills a cache."""
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         if name is not None and name != "Identity":
             rows.setdefault("move" if name in MOVES else name, []).append(row)
-    changed = images.clone(memory_format=torch.contiguous_format)
-    for name, chosen in rows.items():
-        index = torch.tensor(chosen).to(images.device, non_blocking=True)
-        levels = [magnitudes[row] for row in chosen]
-        if name == "move":
-            new = move(images[index], [str(names[row]) for row in chosen], levels)
-        else:
-            level = torch.tensor(levels, dtype=torch.float64).view(-1, 1, 1, 1)
-            new = OPERATIONS[name](images[index], level)
-        changed[index] = new
-    return changed
+    if images.device.type == "cpu" and images[:1].numel() > LARGE:
+        return [[row] for group in rows.values() for row in group]
+    return list(rows.values())
+
+
+def _changed(images: Tensor, names: Sequence[str], levels: Sequence[float]) -> Tensor:
+    """(n, C, H, W) uint8 of one operation, or of several that move pixels -> the changed images."""
+    if names[0] in MOVES:
+        return move(images, names, levels)
+    return OPERATIONS[names[0]](images, torch.tensor(levels, dtype=torch.float64).view(-1, 1, 1, 1))
 
 
 def magnitudes(name: str, bins: int, height: int, width: int) -> list[float]:
@@ -70,29 +85,32 @@ def _range(name: str, height: int, width: int) -> tuple[float, float]:
 
 
 def _brightness(images: Tensor, level: Tensor) -> Tensor:
-    return _bytes(images * _float(1 + level, images))
+    return _bytes(images.to(torch.float32).mul_(_float(1 + level, images)))
 
 
 def _contrast(images: Tensor, level: Tensor) -> Tensor:
-    mean = _grey(images).sum(dim=(1, 2, 3), keepdim=True, dtype=torch.float64)
+    values = images.to(torch.float32)
+    mean = _grey(values).sum(dim=(1, 2, 3), keepdim=True, dtype=torch.float64)
     mean = mean.div_(images.shape[-2] * images.shape[-1]).to(torch.float32)
-    return _blend(images, mean, level)
+    return _blend(values, mean, level)
 
 
 def _color(images: Tensor, level: Tensor) -> Tensor:
-    return images if images.shape[1] == 1 else _blend(images, _grey(images), level)
+    if images.shape[1] == 1:
+        return images
+    values = images.to(torch.float32)
+    return _blend(values, _grey(values), level)
 
 
 def _sharpness(images: Tensor, level: Tensor) -> Tensor:
     if min(images.shape[-2:]) <= 2:
         return images
     sharp = images.to(torch.float32)
-    rows = sharp[:, :, :-2] + sharp[:, :, 1:-1] + sharp[:, :, 2:]
-    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]  # of the 3 × 3 pixels around
+    rows = (sharp[:, :, :-2] + sharp[:, :, 1:-1]).add_(sharp[:, :, 2:])
+    total = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])  # of the 3 × 3 pixels around
     middle = sharp[..., 1:-1, 1:-1]
     blurred = total.add_(middle, alpha=4).div_(13).round_()
-    share = _float(1 - (1 + level), images)
-    sharp[..., 1:-1, 1:-1] = torch.addcmul(middle, blurred.sub_(middle), share)
+    middle.addcmul_(blurred.sub_(middle), _float(1 - (1 + level), images))
     return _bytes(sharp)
 
 
@@ -104,7 +122,23 @@ def _posterize(images: Tensor, level: Tensor) -> Tensor:
 def _solarize(images: Tensor, level: Tensor) -> Tensor:
     # rounded to float32 first, as torch does where it compares bytes with a number
     threshold = (255 * level).to(torch.float32).ceil_().to(images.device, torch.uint8)
-    return torch.where(images >= threshold, images.bitwise_not(), images)
+    bright = (images >= threshold).view(torch.uint8)  # 0 or 1
+    return bright.neg_().bitwise_xor_(images)  # 0 or 255; exclusive or with 255 inverts
+
+
+def _equalize(images: Tensor) -> Tensor:
+    if images.device.type != "cpu" or images[:1].numel() <= LARGE:
+        small: Tensor = equalize(images)
+        return small
+    planes = images.reshape(-1, images.shape[-2] * images.shape[-1])  # (n·C, H·W)
+    # the same tables; counting and looking up plane by plane is twice as fast here
+    counts = torch.stack([plane.bincount(minlength=256) for plane in planes])
+    below = counts.cumsum(1)
+    brightest = counts.gather(1, below.argmax(1, keepdim=True))
+    step = (planes.shape[1] - brightest) // 255
+    table = ((below - counts + step // 2) // step.clamp_min(1)).clamp_(0, 255)
+    table = torch.where(step > 0, table, torch.arange(256)).to(torch.uint8)
+    return table.gather(1, planes.to(torch.int64)).view_as(images)
 
 
 def _plain(change: Callable[[Tensor], Tensor]) -> Operation:
@@ -120,24 +154,25 @@ OPERATIONS: dict[str, Operation] = {
     "Posterize": _posterize,
     "Solarize": _solarize,
     "AutoContrast": _plain(autocontrast),
-    "Equalize": _plain(equalize),
+    "Equalize": _plain(_equalize),
     "Invert": _plain(torch.bitwise_not),
 }
 
 
-def _grey(images: Tensor) -> Tensor:
-    """(n, 1, H, W) float32, whole numbers."""
-    if images.shape[1] == 1:
-        return images.to(torch.float32)
-    red, green, blue = images.unbind(1)
+def _grey(values: Tensor) -> Tensor:
+    """(n, C, H, W) float32 -> (n, 1, H, W), whole numbers."""
+    if values.shape[1] == 1:
+        return values
+    red, green, blue = values.unbind(1)
     grey = red.mul(GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
     return grey.floor_().unsqueeze(1)
 
 
-def _blend(images: Tensor, other: Tensor, level: Tensor) -> Tensor:
-    """(1 + level) · images - level · other, as bytes."""
+def _blend(values: Tensor, other: Tensor, level: Tensor) -> Tensor:
+    """(1 + level) · values - level · other, as bytes; `values` are overwritten."""
     factor = 1 + level
-    return _bytes(torch.addcmul(images * _float(factor, images), other, _float(1 - factor, images)))
+    values.mul_(_float(factor, values))
+    return _bytes(values.addcmul_(other, _float(1 - factor, values)))
 
 
 def _float(values: Tensor, images: Tensor) -> Tensor:

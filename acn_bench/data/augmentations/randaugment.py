@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from acn_bench.data.augmentations.operations import SIGNED, apply, magnitudes
+from acn_bench.data.augmentations.operations import SIGNED, apply_, magnitudes
 from acn_bench.data.counter import bits, integers
 
 OPERATIONS = (
@@ -47,6 +47,7 @@ class RandAugment:
 
     def __call__(self, images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
         """(B, C, H, W) uint8 of rows (B,) -> (B, C, H, W) uint8; C is 1 or 3."""
+        images = images.clone(memory_format=torch.contiguous_format)
         height, width = images.shape[-2:]
         keys, each = rows.cpu().unsqueeze(1), torch.arange(self.operations)
         drawn = integers(len(OPERATIONS), "randaugment", seed, epoch, keys, each).tolist()
@@ -58,7 +59,7 @@ class RandAugment:
                 for name, sign in zip(names, signs, strict=True)
                 for level in (_level(name, self.magnitude, height, width),)
             ]
-            images = apply(images, names, levels)
+            apply_(images, names, levels)
         return images
 
 
