@@ -16,7 +16,7 @@ from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.supervised import network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
 from acn_bench.benchmarks.supervised.exits import ExitMeasurement
-from acn_bench.benchmarks.supervised.images import TrainingRows
+from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows
 from acn_bench.benchmarks.supervised.network import RowDropping
 from acn_bench.benchmarks.supervised.protocol import measure
 from acn_bench.benchmarks.supervised.recipe import recipe
@@ -120,28 +120,37 @@ def test_more_classes_or_images_than_there_are_are_refused(config, digits):
         split(digits, config(per_class=50))
 
 
-def test_held_out_and_test_images_are_never_mixed_into_training_images(config, digits):
+@pytest.mark.parametrize("policy", ["none", "randaugment"])
+def test_held_out_images_are_never_mixed_into_training_images(config, digits, policy):
     """CutMix at a share of 1 pastes from the training rows alone: each other row is white here."""
-    spec = config(cutmix=1.0, crop_padding=0).benchmark
-    made = split(digits, config())
+    settings = {"cutmix": 1.0, "crop_padding": 0, "policy": policy, "policy_magnitude": 0}
+    spec, rows = config(**settings).benchmark, split(digits, config())
     pixels = torch.full_like(digits.train_images, 255)
-    pixels[made.train[0]] = 0
-
-    class Source:
-        labels, damage = digits.train_labels, {}
-
-        def images(self, rows, _):
-            return pixels[rows]
-
-        def readable(self, rows):
-            return torch.ones(len(rows), dtype=torch.bool)
-
-    labels = digits.train_labels[made.train[0]]
-    task = ImageTask(TrainingRows(Source(), made.train[0], labels), spec, 5, seed=0)
+    pixels[rows.train[0]] = 0
+    images_ = RunImages(replace(digits, train_images=pixels), spec, 0, CPU)
+    labels = digits.train_labels[rows.train[0]]
+    task = ImageTask(images_, rows.train[0], labels, spec, 5)
     batch = task.batch(torch.arange(task.rows), 0)
     assert batch.inputs[0].max() == 0
     assert (batch.targets.sum(dim=1) - 1).abs().max() < 1e-6
     assert ((batch.targets > 0).sum(dim=1) > 1).any()
+
+
+def test_photographs_are_trained_on_by_the_same_rows_as_images_in_memory():
+    """`TrainingRows` numbers the rows of a folder from 0."""
+
+    class Source:
+        labels, damage = torch.arange(9), {7: "broken"}
+
+        def images(self, rows, _):
+            return rows.view(-1, 1, 1, 1)
+
+        def readable(self, rows):
+            return rows != 7
+
+    trained = TrainingRows(Source(), torch.tensor([2, 7, 8]), torch.tensor([0, 1, 1]))
+    assert trained.images(torch.tensor([2, 1]), 0).flatten().tolist() == [8, 7]
+    assert trained.readable(torch.tensor([2, 1])).tolist() == [True, False]
 
 
 # ---------------------------------------------------------------- how it is trained
