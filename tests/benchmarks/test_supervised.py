@@ -16,7 +16,7 @@ from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.supervised import network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
 from acn_bench.benchmarks.supervised.exits import ExitMeasurement
-from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows
+from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows, cache_folder
 from acn_bench.benchmarks.supervised.network import RowDropping
 from acn_bench.benchmarks.supervised.protocol import measure
 from acn_bench.benchmarks.supervised.recipe import recipe
@@ -335,3 +335,28 @@ def test_photographs_of_any_size_are_trained_on_and_damaged_ones_are_counted(run
     assert len(output.examples["test.rows"]) == 7
     assert result.rows.train + result.rows.validation in (23, 24)
     assert all(guard.passed for guard in output.guards)
+
+
+def test_cached_photographs_are_decoded_once_and_tested_alike(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACN_BENCH_CACHE", str(tmp_path / "cache"))
+    data = image_folder.load("imagenet", folder)
+    settings = {
+        "data": "imagenet",
+        "image_size": 32,
+        "resized": 36,
+        "validation": 0.25,
+        "crop": "resized",
+    }
+    spec = run(data, **settings, cached=True).config.benchmark
+    cached, plain = (
+        RunImages(data, s, 0, CPU) for s in (spec, msgspec.structs.replace(spec, cached=False))
+    )
+    rows = torch.arange(8)
+    assert torch.equal(cached.test.images(rows, None), plain.test.images(rows, None))
+    assert not torch.equal(cached.train.images(rows, 0), plain.train.images(rows, 0))
+    for photograph in folder.rglob("*.jpg"):
+        photograph.write_bytes(b"")
+    assert torch.equal(
+        RunImages(data, spec, 0, CPU).train.images(rows, 0), cached.train.images(rows, 0)
+    )
+    assert cache_folder(images.load("digits10")) is None

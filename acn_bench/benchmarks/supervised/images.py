@@ -1,5 +1,8 @@
 """A data set in memory or in files, and the settings of its views -> images by row, and the rows that are trained on."""
 
+import os
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -8,6 +11,7 @@ from acn_bench.data.augmentations.autoaugment import AutoAugment
 from acn_bench.data.augmentations.randaugment import RandAugment
 from acn_bench.data.data_set import DataSet
 from acn_bench.data.epoch_source import EpochSource
+from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.image_source import ImageSource, open_sources
 from acn_bench.data.image_view import View
 from acn_bench.data.images import ImageData
@@ -36,6 +40,7 @@ class RunImages:
             view=View(size=size, resized=spec.resized, scale=spec.crop_scale, flip=spec.flip),
             memory_view=self.memory_view,
             damaged=spec.damaged,
+            cache=cache_folder(data) if spec.cached else None,
         )
 
     def trained(
@@ -51,6 +56,14 @@ class RunImages:
         source = MemorySource(pixels, labels, self.memory_view, seed=self.seed, device=self.device)
         alone = distributed.current().size == 1
         return EpochSource(source, policy) if policy is not None and alone else source
+
+
+def cache_folder(data: DataSet) -> Path | None:
+    """$ACN_BENCH_CACHE, else a folder below the data root; None for images in memory."""
+    if not isinstance(data, ImageFolderData):
+        return None
+    below_root = data.train.folder.parent.parent / ".acn_bench" / "squares"
+    return Path(os.environ.get("ACN_BENCH_CACHE") or below_root).expanduser()
 
 
 class TrainingRows:
