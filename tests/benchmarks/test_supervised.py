@@ -1,5 +1,7 @@
 """A supervised run on a few real digits: what is trained, what is measured, and what is left of it."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import msgspec
@@ -8,13 +10,14 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from acn_bench import backbones, tensor_file
+from acn_bench import backbones, records, tensor_file
 from acn_bench.backbones import EarlyExit, add_branches
 from acn_bench.backbones.early_exit import entropy
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.supervised import network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
+from acn_bench.benchmarks.supervised.example import SMALLEST_CARD
 from acn_bench.benchmarks.supervised.exits import ExitMeasurement
 from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows, cache_folder
 from acn_bench.benchmarks.supervised.network import RowDropping
@@ -360,3 +363,25 @@ def test_cached_photographs_are_decoded_once_and_tested_alike(run, folder, tmp_p
         RunImages(data, spec, 0, CPU).train.images(rows, 0), cached.train.images(rows, 0)
     )
     assert cache_folder(images.load("digits10")) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrapping", ["ddp", "fsdp"])
+def test_two_processes_measure_what_one_does(tmp_path, wrapping):
+    """As many images a step: the same counts, and losses up to the order of sums."""
+    card = tmp_path / "card.toml"
+    card.write_text(SMALLEST_CARD.replace("cutmix", f'wrapping = "{wrapping}"\ncutmix', 1))
+    results = []
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    for name, command in (("one", [sys.executable]), ("two", launcher)):
+        words = [*command, "-m", "acn_bench", "run", str(card), "--no-report", "--jobs", "1"]
+        done = subprocess.run(
+            [*words, "--out", str(tmp_path / name)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        made = sorted(records.load_all([tmp_path / name]), key=lambda r: r.run_id)
+        results.append([record.result for record in made])
+    for one, two in zip(*results, strict=True):
+        assert one.train_loss == pytest.approx(two.train_loss, rel=1e-5)
+        assert (one.test.top1, one.noise[0].top1) == (two.test.top1, two.noise[0].top1)
+        assert (one.images_seen, one.rows, one.exits) == (two.images_seen, two.rows, two.exits)
