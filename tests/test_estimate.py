@@ -121,9 +121,9 @@ class Sized(nn.Module):
 def test_a_step_takes_the_images_that_it_is_asked_for(monkeypatch):
     network = Sized()
     monkeypatch.setattr(estimate, "untrained", lambda *_: network)
-    step = estimate._training_step(
-        None, Cost(1, 64, classes=2), SimpleNamespace(image_shape=(3, 8, 8)), CPU
-    )
+    small = SimpleNamespace(benchmark=SimpleNamespace(image_shape=lambda _: (3, 8, 8)))
+    photographs = SimpleNamespace(image_shape=None)  # of several sizes: the benchmark has one
+    step = estimate._training_step(small, Cost(1, 64, classes=2), photographs, CPU)
     assert step(2) > 0
     assert step(7) > 0
     assert network.sizes == [2, 7]

@@ -1,5 +1,7 @@
 """A supervised run on a few real digits: what is trained, what is measured, and what is left of it."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import msgspec
@@ -8,15 +10,16 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from acn_bench import backbones, tensor_file
+from acn_bench import backbones, records, tensor_file
 from acn_bench.backbones import EarlyExit, add_branches
 from acn_bench.backbones.early_exit import entropy
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Run
 from acn_bench.benchmarks.supervised import network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
+from acn_bench.benchmarks.supervised.example import SMALLEST_CARD
 from acn_bench.benchmarks.supervised.exits import ExitMeasurement
-from acn_bench.benchmarks.supervised.images import TrainingRows
+from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows, cache_folder
 from acn_bench.benchmarks.supervised.network import RowDropping
 from acn_bench.benchmarks.supervised.protocol import measure
 from acn_bench.benchmarks.supervised.recipe import recipe
@@ -120,28 +123,37 @@ def test_more_classes_or_images_than_there_are_are_refused(config, digits):
         split(digits, config(per_class=50))
 
 
-def test_held_out_and_test_images_are_never_mixed_into_training_images(config, digits):
+@pytest.mark.parametrize("policy", ["none", "randaugment"])
+def test_held_out_images_are_never_mixed_into_training_images(config, digits, policy):
     """CutMix at a share of 1 pastes from the training rows alone: each other row is white here."""
-    spec = config(cutmix=1.0, crop_padding=0).benchmark
-    made = split(digits, config())
+    settings = {"cutmix": 1.0, "crop_padding": 0, "policy": policy, "policy_magnitude": 0}
+    spec, rows = config(**settings).benchmark, split(digits, config())
     pixels = torch.full_like(digits.train_images, 255)
-    pixels[made.train[0]] = 0
-
-    class Source:
-        labels, damage = digits.train_labels, {}
-
-        def images(self, rows, _):
-            return pixels[rows]
-
-        def readable(self, rows):
-            return torch.ones(len(rows), dtype=torch.bool)
-
-    labels = digits.train_labels[made.train[0]]
-    task = ImageTask(TrainingRows(Source(), made.train[0], labels), spec, 5, seed=0)
+    pixels[rows.train[0]] = 0
+    images_ = RunImages(replace(digits, train_images=pixels), spec, 0, CPU)
+    labels = digits.train_labels[rows.train[0]]
+    task = ImageTask(images_, rows.train[0], labels, spec, 5)
     batch = task.batch(torch.arange(task.rows), 0)
     assert batch.inputs[0].max() == 0
     assert (batch.targets.sum(dim=1) - 1).abs().max() < 1e-6
     assert ((batch.targets > 0).sum(dim=1) > 1).any()
+
+
+def test_photographs_are_trained_on_by_the_same_rows_as_images_in_memory():
+    """`TrainingRows` numbers the rows of a folder from 0."""
+
+    class Source:
+        labels, damage = torch.arange(9), {7: "broken"}
+
+        def images(self, rows, _):
+            return rows.view(-1, 1, 1, 1)
+
+        def readable(self, rows):
+            return rows != 7
+
+    trained = TrainingRows(Source(), torch.tensor([2, 7, 8]), torch.tensor([0, 1, 1]))
+    assert trained.images(torch.tensor([2, 1]), 0).flatten().tolist() == [8, 7]
+    assert trained.readable(torch.tensor([2, 1])).tolist() == [True, False]
 
 
 # ---------------------------------------------------------------- how it is trained
@@ -326,3 +338,50 @@ def test_photographs_of_any_size_are_trained_on_and_damaged_ones_are_counted(run
     assert len(output.examples["test.rows"]) == 7
     assert result.rows.train + result.rows.validation in (23, 24)
     assert all(guard.passed for guard in output.guards)
+
+
+def test_cached_photographs_are_decoded_once_and_tested_alike(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACN_BENCH_CACHE", str(tmp_path / "cache"))
+    data = image_folder.load("imagenet", folder)
+    settings = {
+        "data": "imagenet",
+        "image_size": 32,
+        "resized": 36,
+        "validation": 0.25,
+        "crop": "resized",
+    }
+    spec = run(data, **settings, cached=True).config.benchmark
+    cached, plain = (
+        RunImages(data, s, 0, CPU) for s in (spec, msgspec.structs.replace(spec, cached=False))
+    )
+    rows = torch.arange(8)
+    assert torch.equal(cached.test.images(rows, None), plain.test.images(rows, None))
+    assert not torch.equal(cached.train.images(rows, 0), plain.train.images(rows, 0))
+    for photograph in folder.rglob("*.jpg"):
+        photograph.write_bytes(b"")
+    assert torch.equal(
+        RunImages(data, spec, 0, CPU).train.images(rows, 0), cached.train.images(rows, 0)
+    )
+    assert cache_folder(images.load("digits10")) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrapping", ["ddp", "fsdp"])
+def test_two_processes_measure_what_one_does(tmp_path, wrapping):
+    """As many images a step: the same counts, and losses up to the order of sums."""
+    card = tmp_path / "card.toml"
+    card.write_text(SMALLEST_CARD.replace("cutmix", f'wrapping = "{wrapping}"\ncutmix', 1))
+    results = []
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    for name, command in (("one", [sys.executable]), ("two", launcher)):
+        words = [*command, "-m", "acn_bench", "run", str(card), "--no-report", "--jobs", "1"]
+        done = subprocess.run(
+            [*words, "--out", str(tmp_path / name)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        made = sorted(records.load_all([tmp_path / name]), key=lambda r: r.run_id)
+        results.append([record.result for record in made])
+    for one, two in zip(*results, strict=True):
+        assert one.train_loss == pytest.approx(two.train_loss, rel=1e-5)
+        assert (one.test.top1, one.noise[0].top1) == (two.test.top1, two.noise[0].top1)
+        assert (one.images_seen, one.rows, one.exits) == (two.images_seen, two.rows, two.exits)

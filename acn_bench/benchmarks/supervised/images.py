@@ -1,13 +1,24 @@
 """A data set in memory or in files, and the settings of its views -> images by row, and the rows that are trained on."""
 
+import os
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
+from acn_bench.data.augmentations.autoaugment import AutoAugment
+from acn_bench.data.augmentations.randaugment import RandAugment
 from acn_bench.data.data_set import DataSet
+from acn_bench.data.epoch_source import EpochSource
+from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.image_source import ImageSource, open_sources
 from acn_bench.data.image_view import View
-from acn_bench.data.memory_source import MemoryView
+from acn_bench.data.images import ImageData
+from acn_bench.data.memory_source import MemorySource, MemoryView
+from acn_bench.training import distributed
+
+Policy = AutoAugment | RandAugment
 
 
 class RunImages:
@@ -17,15 +28,42 @@ class RunImages:
         self, data: DataSet, spec: SupervisedSpec, seed: int, device: torch.device
     ) -> None:
         """`seed` is that of the data: it crops and mirrors."""
-        crops, size = spec.crop_padding, spec.image_size
+        self.data, self.seed, self.device = data, seed, device
+        self.memory_view = MemoryView(
+            crop_padding=spec.crop_padding, crops=spec.crops, flip=spec.flip
+        )
+        size = spec.image_size
         self.train, self.test = open_sources(
             data,
             seed=seed,
             device=device,
             view=View(size=size, resized=spec.resized, scale=spec.crop_scale, flip=spec.flip),
-            memory_view=MemoryView(crop_padding=crops, crops=spec.crops, flip=spec.flip),
+            memory_view=self.memory_view,
             damaged=spec.damaged,
+            cache=cache_folder(data) if spec.cached else None,
         )
+
+    def trained(
+        self, rows: Tensor, labels: Tensor, policy: Policy | None
+    ) -> "TrainingRows | MemorySource | EpochSource":
+        """The source of the training rows (N,), numbered from 0, with their labels (N,), both on the CPU.
+
+        Of images in memory a process that is alone makes those of an epoch at once, the policy included.
+        """
+        if not isinstance(self.data, ImageData):
+            return TrainingRows(self.train, rows, labels)
+        pixels = self.data.train_images[rows]
+        source = MemorySource(pixels, labels, self.memory_view, seed=self.seed, device=self.device)
+        alone = distributed.current().size == 1
+        return EpochSource(source, policy) if policy is not None and alone else source
+
+
+def cache_folder(data: DataSet) -> Path | None:
+    """$ACN_BENCH_CACHE, else a folder below the data root; None for images in memory."""
+    if not isinstance(data, ImageFolderData):
+        return None
+    below_root = data.train.folder.parent.parent / ".acn_bench" / "squares"
+    return Path(os.environ.get("ACN_BENCH_CACHE") or below_root).expanduser()
 
 
 class TrainingRows:
@@ -48,7 +86,3 @@ class TrainingRows:
     def readable(self, rows: Tensor) -> Tensor:
         """(B,) -> (B,) bool."""
         return self.source.readable(self.rows[rows])
-
-    def damaged(self) -> Tensor:
-        """(N,) bool: which of the rows this process found damaged."""
-        return torch.isin(self.rows, torch.tensor(list(self.damage), dtype=torch.int64))

@@ -46,6 +46,7 @@ KIND = Kind(
     practice=report.practice,
     caveats=report.caveats,
     not_comparable=report.not_comparable,
+    reads_folders=True,
     distributed=True,
     stop_seconds=60.0,
     unlisted=report.UNLISTED,

@@ -10,7 +10,7 @@ from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.supervised.cost import work
 from acn_bench.benchmarks.supervised.evaluation import Evaluation
-from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows
+from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.measurement import Measurement
 from acn_bench.benchmarks.supervised.network import untrained
 from acn_bench.benchmarks.supervised.recipe import recipe
@@ -53,9 +53,6 @@ class SupervisedRun:
         self.checks = RunChecks()
         self.progress = RunProgress(work(self.config, self.split), run.progress)
         self.network = untrained(self.config, self.classes).to(run.device)
-        rows = self.split.train[0]
-        labels = self.split.position[self.data.train_labels[rows]]
-        self.training_rows = TrainingRows(self.images.train, rows, labels)
         self.trained = 0  # images since the run resumed
 
     def measure(self) -> RunOutput:
@@ -100,8 +97,9 @@ class SupervisedRun:
 
     def _train(self) -> TrainOutput:
         """Train; `network` is then the one that is measured."""
-        seed, rows = self.config.seeds.data, self.training_rows
-        task = ImageTask(rows, self.protocol, self.classes, seed)
+        rows = self.split.train[0]
+        labels = self.split.position[self.data.train_labels[rows]]
+        task = ImageTask(self.images, rows, labels, self.protocol, self.classes)
         trained = self.protocol.epochs * task.rows
         if not self.protocol.compiled:  # its count would compile each step anew
             self.checks.count_passes(self.network)
@@ -124,7 +122,8 @@ class SupervisedRun:
 
     def _skipped(self) -> int:
         """Damaged images among those that are trained on, found by any process."""
-        found = self.training_rows.damaged().to(self.device, torch.int64)
+        damaged = torch.tensor(list(self.images.train.damage), dtype=torch.int64)
+        found = torch.isin(self.split.train[0], damaged).to(self.device, torch.int64)
         return int((distributed.current().total(found) > 0).sum())
 
     def _image_shape(self) -> tuple[int, int, int]:
@@ -143,7 +142,7 @@ class SupervisedRun:
     def _check_trained(self, training: TrainOutput) -> None:
         """Check the number of images that this process trained on; later passes with gradients count FLOPs."""
         alone = self.run.world_size == 1
-        if self.protocol.compiled or self.training_rows.damage or not alone:
+        if self.protocol.compiled or self.images.train.damage or not alone:
             return
         self.checks.passes.images += training.rows - self.trained  # before it resumed
         self.checks.images(training.rows, self.protocol.epochs * len(self.split.train[0]))

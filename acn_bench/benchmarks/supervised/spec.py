@@ -66,6 +66,8 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     # images in memory keep their own size
     image_size: Count = 224
     resized: Count = 256
+    # photographs are decoded once, into a file of squares of `resized` pixels, from which training crops are drawn
+    cached: bool = False
     damaged: Literal["stop", "skip"] = "stop"  # what an image that cannot be read does to the run
     normalisation: Literal["half", "cifar10", "imagenet"] = "half"  # half: mean and std 0.5
     crop: Literal["shift", "resized"] = "shift"  # shift: pad with black, crop at the same size

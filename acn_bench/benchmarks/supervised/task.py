@@ -1,12 +1,15 @@
 """The training rows of a run -> batches for the trainer, and their loss by the scheme of the card."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from acn_bench.benchmarks.supervised.augmentation import augmentations
-from acn_bench.benchmarks.supervised.images import TrainingRows
+from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.network import summed_loss, training_scheme
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
+from acn_bench.data.epoch_source import EpochSource
 from acn_bench.data.image_batches import ImageBatches
 from acn_bench.training.trainer import Batch
 
@@ -14,19 +17,23 @@ from acn_bench.training.trainer import Batch
 class ImageTask:
     """It meets `training.trainer.Task`."""
 
-    def __init__(self, source: TrainingRows, spec: SupervisedSpec, classes: int, seed: int) -> None:
-        """`seed` is that of the data."""
-        self.source = source
+    def __init__(
+        self, images: RunImages, rows: Tensor, labels: Tensor, spec: SupervisedSpec, classes: int
+    ) -> None:
+        """`rows` are those of the training set to train on (N,), `labels` (N,) theirs, both on the CPU."""
+        wanted = augmentations(spec)
+        self.source = images.trained(rows, labels, wanted.policy)
+        made = isinstance(self.source, EpochSource)  # with the policy
+        self.augmentations = replace(wanted, policy=None) if made else wanted
+        self.batches = ImageBatches(self.source, self.augmentations, seed=images.seed)
         self.scheme = training_scheme(spec)
-        self.augmentations = augmentations(spec)
-        self.batches = ImageBatches(source, self.augmentations, seed=seed)
         self.classes = classes
-        self.seed = seed
+        self.seed = images.seed
 
     @property
     def rows(self) -> int:
         """The number of training rows."""
-        return len(self.source.rows)
+        return len(self.source.labels)
 
     def batch(self, rows: Tensor, epoch: int) -> Batch:
         """Rows (B,) -> their augmented images and targets; damaged images are left out."""

@@ -9,8 +9,8 @@ from acn_bench.reports.figures.panels import SHADE
 from acn_bench.reports.model import Figure
 
 _CAPTION = (
-    "Test accuracy with the head after 0, 1, … blocks, of the same network and the same pass. A marker at the lower edge "
-    f"is an arm's utilised depth, which held-out rows choose; mean over seeds. {SHADE} Dotted: chance level."
+    "Test accuracy with the head after 0, 1, … blocks, of the same network and the same pass. A marker above the lower "
+    f"edge is an arm's utilised depth, which held-out rows choose; mean over seeds. {SHADE} Dotted: chance level."
 )
 
 
@@ -23,13 +23,13 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def _panel(ax: Axes, group: Group) -> None:
-    for arm in group.arms.values():
+    for k, arm in enumerate(group.arms.values()):
         rows = [depth_curve(r, "test") or [] for r in arm.records]
         panels.line(ax, range(len(rows[0])), rows, arm.name, marker=False)
         used = arm.cell("utilised_depth").mean
         if used is not None:
             look = style.look(arm.name)
-            ax.markers_above([used], [0.04], look.marker, look.colour, 6)
+            ax.markers_above([used], [0.04 + 0.07 * k], look.marker, look.colour, 6)
     panels.blocks_axis(ax)
 
 
