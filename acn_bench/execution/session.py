@@ -17,12 +17,14 @@ from acn_bench.errors import MissingData
 from acn_bench.execution import code_hash, estimate, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
+from acn_bench.execution.launched import Channel, LaunchedExecutor
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.execution.plan_table import PlanTable
 from acn_bench.plan import UnresolvedPlan
 from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
+from acn_bench.training import trackers
 
 Data = Sequence[DataSet]  # in the protocol's order
 
@@ -37,6 +39,8 @@ class Options:
     jobs: int  # runs at a time; 0: one per core, or per GPU
     again: bool
     world_size: int = 1  # processes of each run
+    trackers: tuple[str, ...] = ()  # that trainings are logged to
+    channel: Channel | None = None  # to the other processes, where a launcher started several
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def prepare(
     Raises ValueError and LookupError with what the user can change.
     """
     main_guard.end_worker()
+    trackers.check(options.trackers)
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
@@ -95,7 +100,12 @@ def prepare(
     trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
-    threads = max(1, cores() // jobs)
+    executor: Executor = LocalExecutor(jobs)
+    processes = 1  # on this machine
+    if options.channel is not None:
+        executor, jobs = LaunchedExecutor(options.channel, chip), 1
+        processes = options.channel.launch.local_world_size
+    threads = max(1, cores() // (jobs * processes))
     torch.set_num_threads(threads)
     job = Job(
         folder=RunFolder(options.out / card.name),
@@ -105,6 +115,8 @@ def prepare(
         threads=threads,
         again=options.again,
         world_size=options.world_size,
+        stop_seconds=max(KINDS.load(c.benchmark.kind).stop_seconds for c in configs),
+        trackers=options.trackers,
     )
     return Session(
         card=card,
@@ -115,7 +127,7 @@ def prepare(
         device=chip,
         job=job,
         jobs=jobs,
-        executor=LocalExecutor(jobs),
+        executor=executor,
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
         excluded=plan.excluded,

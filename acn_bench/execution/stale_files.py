@@ -1,6 +1,7 @@
 """Remove what killed processes left in a benchmark's folder."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,8 @@ from acn_bench.execution.job import Job
 from acn_bench.execution.locks import lock
 from acn_bench.run_folder import PART, RunFolder, is_running
 
-# as `records.stem` names the files of a run
-OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?\.(json|safetensors)")
+# as `records.stem` names the files of a run, and the folder of its checkpoints
+OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?(\.(json|safetensors))?")
 
 
 def remove_all(job: Job) -> None:
@@ -63,11 +64,15 @@ def _parts(*places: Path) -> Iterator[Path]:
 
 
 def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
-    for path in folder.checkpoints.glob("*.safetensors"):
-        if (folder.records / f"{path.stem}.json").exists():
+    for path in folder.checkpoints.glob("*"):
+        name = path.name.removesuffix(".safetensors")
+        if (folder.records / f"{name}.json").exists():
             yield path
 
 
 def _remove(path: Path) -> None:
     with suppress(OSError):
-        path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
