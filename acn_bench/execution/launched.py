@@ -20,6 +20,7 @@ import msgspec
 import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d as c10d
+from torch.distributed.rendezvous import rendezvous
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
@@ -47,7 +48,7 @@ class Channel:
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
-        self.store = next(iter(c10d.rendezvous("env://", launch.rank, launch.world_size)))[0]
+        self.store = next(iter(rendezvous("env://", launch.rank, launch.world_size)))[0]
         self.number = 0  # of the run
 
     def announce(self, message: bytes) -> None:
@@ -108,8 +109,8 @@ def leading(launch: Launch) -> Iterator[Channel]:
         yield channel
     finally:
         channel.announce(END)
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    if dist.is_initialized():  # after an error a process may still be in a collective operation
+        dist.destroy_process_group()
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,6 @@ class LaunchedExecutor:
         here, waiting = placement(self.channel.launch, self.device), deque(configs)
         end: BaseException | None = None
         try:
-            self.channel.join(torch.device(here.device))
             while waiting:
                 answer = worker.attempt(waiting.popleft(), job, here, put, stop, self._together)
                 if isinstance(answer, Busy):
@@ -173,6 +173,7 @@ class LaunchedExecutor:
             interval=job.interval,
         )
         self.channel.announce(msgspec.json.encode(order))
+        self.channel.join(torch.device(placement(self.channel.launch, self.device).device))
         with _settled(self.channel):
             return worker.run(config, job, *others)
 

@@ -25,6 +25,7 @@ from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.training import trackers
+from acn_bench.training.checkpoints import newest_share
 
 Data = Sequence[DataSet]  # in the protocol's order
 
@@ -174,4 +175,5 @@ def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     name = f"{records.stem(config.run_id, job.codes[config.run_id])}.json"
     if not job.again and (job.folder.records / name).exists():
         return 0.0
-    return runner.checkpoint(config, job.folder, chip).share or 0.0
+    file = runner.checkpoint(config, job.folder, chip)
+    return file.share or newest_share(file.folder) or 0.0

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from acn_bench.errors import shorten
 from acn_bench.run_folder import atomic
-from acn_bench.training.checkpoints import MAX_SHARE, newest_share
 
 State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
 
 INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
+MAX_SHARE = 0.02  # of the run's time that checkpoints may take
 DAMAGED = "is damaged"
 TENSOR = "tensor"  # the only key of a dict that stands for a tensor in JSON
 
@@ -65,14 +65,11 @@ class ResumeFile:
 
     @property
     def share(self) -> float | None:
-        """The share of the run that is done in the file or folder, in [0, 1]; None without a usable one.
-
-        Reads no tensors.
-        """
+        """The share of the run that is done in the file, in [0, 1]; None without a usable file. Reads the header."""
         try:
             return _share(self._header())
         except Exception:  # a forged file can raise anything; loading it says that it is damaged
-            return newest_share(self.folder)
+            return None
 
     def load(self) -> State | None:
         """The state in the file, on the CPU; None without a usable file.
