@@ -54,7 +54,9 @@ def _one_thread() -> None:
 def _forkserver() -> BaseContext:
     """Starts processes by forking one that has imported what runs need, and has run nothing."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["acn_bench.benchmarks.continual.protocol"])
+    context.set_forkserver_preload(
+        ["acn_bench.benchmarks.continual.protocol", "acn_bench.training.trainer", "torch._dynamo"]
+    )
     forkserver.ensure_running()  # now: a worker's environment is not that of all others
     return context
 

@@ -112,8 +112,8 @@ class Checkpoints:
         for path in self._paths():
             try:
                 checkpoint, written = _read(path)
-            except (_DamagedError, OSError) as e:
-                note(f"its checkpoint {path.name} is damaged ({sentence(e)}), and is passed over")
+            except _DamagedError as e:
+                note(f"its checkpoint {path.name} is damaged ({e}), and is passed over")
                 continue
             self._refuse_other(written, json.loads(json.dumps(self.about | about)))
             self.last = path
@@ -153,7 +153,7 @@ class Checkpoints:
     def _remove(self, path: Path) -> None:
         """Move it away first: a half-removed checkpoint has no checkpoint's name."""
         with suppress(OSError):
-            shutil.rmtree(path.rename(self._part(path)))
+            shutil.rmtree(path.rename(self._part(path.with_name(f"{path.name}.old"))))
 
     def _remove_parts(self) -> None:
         """Remove what killed processes left, and what this one could not remove before."""
@@ -187,8 +187,10 @@ def _read(path: Path) -> tuple[Checkpoint, dict[str, Any]]:
             if Path(name).name != name or not file.is_file() or _checksum(file) != check:
                 raise _DamagedError(shorten(name))
             parts[file.stem] = safetensors.torch.load_file(file)
-    except (_DamagedError, OSError):
+    except _DamagedError:
         raise
+    except OSError as e:
+        raise _DamagedError(sentence(e)) from e
     except Exception as e:  # a forged file can raise anything
         raise _DamagedError(STATE) from e
     return Checkpoint(path, state, parts), about

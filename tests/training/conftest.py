@@ -1,6 +1,11 @@
-"""Small networks, and handwritten digits to train them on."""
+"""Small networks and trainings, and handwritten digits to train on."""
 
+import socket
 from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -32,3 +37,39 @@ def small() -> Callable[..., Backbone]:
 def digits() -> images.ImageData:
     """digits10."""
     return images.load("digits10")
+
+
+@pytest.fixture
+def small_training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module small_training."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return import_module("small_training")
+
+
+@pytest.fixture
+def in_processes(_forkserver: BaseContext) -> Callable[..., list[int | None]]:
+    """Runs a program in processes that have imported torch, each with its `rank`; returns their exit codes.
+
+    The names of small_training are there, and those that are given.
+    """
+    source = (Path(__file__).parent / "small_training.py").read_text(encoding="utf-8")
+
+    def run(program: str, count: int = 1, **names: Any) -> list[int | None]:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            names["port"] = s.getsockname()[1]
+        code = f"import torch\ntorch.set_num_threads(1)\n{source}\n{program}"
+        started = [
+            _forkserver.Process(target=exec, args=(code, {"__name__": "x", "rank": rank, **names}))  # type: ignore[attr-defined]
+            for rank in range(count)
+        ]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join(timeout=240)
+        ended = [process.exitcode for process in started]
+        for process in started:
+            process.kill()
+        return ended
+
+    return run
