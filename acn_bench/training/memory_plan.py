@@ -61,28 +61,27 @@ def plan(
 
     `batch` makes a micro-batch of `images` rows; `loss` returns a scalar.
     """
+    sharded = recipe.wrapping == "fsdp" and processes > 1
+    share = processes if sharded else 1
     with FakeTensorMode():
         with device:
             network, inputs = model().train(), batch()
         parameters = sum(p.numel() for p in network.parameters())
-        peak, flops = _peak_and_flops(network, inputs, loss)
+        peak, flops = _peak_and_flops(network, inputs, loss, share)
     held = parameters * WORD
-    gradients = held
     copies = 1 + (recipe.ema_decay is not None)
     moments = MOMENTS[recipe.optimizer] * held
     if recipe.optimizer == "sgd" and not recipe.momentum:
         moments = 0
-    sharded = recipe.wrapping == "fsdp" and processes > 1
     whole = _largest_block(network) * WORD if sharded else 0
-    share = processes if sharded else 1
     sent = (3 if sharded else 2) * held * (processes - 1) // processes
     return MemoryPlan(
         parameters=parameters,
         # the block that computes and the one that is fetched ahead; the gradient of one before it is summed
         weights=copies * held // share + 2 * whole,
-        gradients=gradients // share + whole,
+        gradients=held // share + whole,
         optimizer=moments // share,
-        activations=max(peak - gradients, 0),
+        activations=peak - held // share,
         step_flops=flops,
         images=images,
         communication=sent if processes > 1 else 0,
@@ -90,13 +89,23 @@ def plan(
 
 
 def _peak_and_flops(
-    network: nn.Module, inputs: Any, loss: Callable[[nn.Module, Any], Tensor]
+    network: nn.Module, inputs: Any, loss: Callable[[nn.Module, Any], Tensor], share: int
 ) -> tuple[int, int]:
-    """Bytes of a forward and backward pass at their peak, gradients and inputs included; and its FLOPs."""
+    """Bytes of a forward and backward pass at their peak, inputs and gradients included; and its FLOPs.
+
+    Of a gradient that is complete, a process holds one `share`-th.
+    """
     live = _Live(tree_flatten(inputs)[0])
+
+    def keep_share(parameter: Tensor) -> None:
+        parameter.grad = None
+        live.hold(parameter.numel() * WORD / share)
+
+    for parameter in network.parameters():
+        parameter.register_post_accumulate_grad_hook(keep_share)
     with FlopCounterMode(display=False) as counter, live:
         loss(network, inputs).backward()
-    return live.peak, int(counter.get_total_flops())
+    return int(live.peak), int(counter.get_total_flops())
 
 
 class _Live(TorchDispatchMode):
@@ -104,7 +113,7 @@ class _Live(TorchDispatchMode):
 
     def __init__(self, inputs: list[Any]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes = self.peak = 0
+        self.bytes = self.peak = 0.0
         self._known: set[int] = set()
         for value in inputs:
             self._count(value)
@@ -131,9 +140,13 @@ class _Live(TorchDispatchMode):
         if key in self._known:
             return
         self._known.add(key)
+        self.hold(size)
+        finalize(storage, self._free, key, size)
+
+    def hold(self, size: float) -> None:
+        """Count bytes that stay."""
         self.bytes += size
         self.peak = max(self.peak, self.bytes)
-        finalize(storage, self._free, key, size)
 
     def _free(self, key: int, size: int) -> None:
         self._known.discard(key)
