@@ -95,7 +95,7 @@ def _measured_once_or_again(run: Run, resume_file: ResumeFile) -> tuple[Record, 
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as e:
-        if not resume_file.resumed or run.world_size > 1:  # the other processes would not follow
+        if not resume_file.resumed:
             raise
         if isinstance(e, DivergedError):
             resume_file.remove()  # the next command begins again
