@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 from torch import nn
 
-from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Run
 from acn_bench.training.checkpoints import Checkpoints
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.step import Step
 from acn_bench.training.trackers import Trackers
 from acn_bench.training.trainer import Task, Trainer
+from acn_bench.weights_header import Header
 
 KEPT = 2  # checkpoints of a run
 
