@@ -190,10 +190,9 @@ def run(
 def _follow(launch: Launch, device: str) -> None:
     """Take part in the runs of the first launched process, which alone prints and writes."""
     with interruption.exits_at_once():
-        from acn_bench.device import resolve
         from acn_bench.execution.launched import follow
 
-    follow(launch, resolve(device))
+    follow(launch, device)
 
 
 def _report(prepared: "Session", failures: list[str], no_report: bool) -> None:

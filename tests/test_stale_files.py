@@ -162,3 +162,12 @@ def test_a_folder_with_locks_is_locked_without_a_word(job):
     assert console.export_text() == ""
     with locks.lock(job, STEM), pytest.raises(Timeout), locks.lock(job, STEM):
         pass
+
+
+def test_the_folder_of_a_trainers_checkpoints_goes_with_its_record_and_not_before(job):
+    folder = job.folder
+    kept, stale = folder.checkpoints / STEM, folder.checkpoints / f"{STEM}.2"
+    write(kept / "state.json", stale / "state.json", folder.records / f"{STEM}.2.json")
+    stale_files.remove_all(job)
+    assert kept.exists()
+    assert not stale.exists()

@@ -24,6 +24,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
+from acn_bench.device import resolve
 from acn_bench.errors import sentence
 from acn_bench.execution import worker
 from acn_bench.execution.job import Job, Placement, RunEvent
@@ -36,6 +37,7 @@ from acn_bench.training.stopping import Stop
 
 POLL = 0.05  # seconds between two looks for a message; a longer wait would keep signals out
 PATIENCE = 60.0  # seconds that the others get to end a run that failed in one process
+FAREWELL = 5.0  # seconds that the others get to leave
 END = b"end"
 
 
@@ -62,6 +64,15 @@ class Channel:
         self._wait([f"run/{self.number}"], None)
         message: bytes = self.store.get(f"run/{self.number}")
         return message
+
+    def end(self) -> None:
+        """Tell the others the end, and wait a moment: this process may hold the store."""
+        self.announce(END)
+        self._wait([f"left/{rank}" for rank in range(1, self.launch.world_size)], FAREWELL)
+
+    def leave(self) -> None:
+        """Answer the end."""
+        self.store.set(f"left/{self.launch.rank}", b"")
 
     def settle(self, failed: bool) -> None:
         """Wait until the run has ended in all processes. Raises OutOfStepError."""
@@ -107,8 +118,10 @@ def leading(launch: Launch) -> Iterator[Channel]:
     channel = Channel(launch)
     try:
         yield channel
-    finally:
-        channel.announce(END)
+    except Exception:
+        channel.end()
+        raise
+    channel.end()
     if dist.is_initialized():  # after an error a process may still be in a collective operation
         dist.destroy_process_group()
 
@@ -192,14 +205,15 @@ class _Order(msgspec.Struct, frozen=True):
     interval: float
 
 
-def follow(launch: Launch, device: torch.device) -> None:
-    """Take part in the first process's runs until it ends. Main thread only.
+def follow(launch: Launch, device: str) -> None:
+    """Take part in the first process's runs, on a device of that name, until it ends. Main thread only.
 
     Raises SystemExit(143) after SIGTERM, OutOfStepError where a run failed here and not in the others.
     """
-    channel, here, stop = Channel(launch), placement(launch, device), Stop()
+    channel, stop = Channel(launch), Stop()
     with stop.on(signal.SIGTERM):
         while (message := channel.next()) != END:
+            here = placement(launch, resolve(device))
             order = msgspec.json.decode(message, type=_Order)
             config = decode_config(order.config)
             job = Job(
@@ -215,6 +229,7 @@ def follow(launch: Launch, device: torch.device) -> None:
             channel.join(torch.device(here.device))
             with suppress(_FailedTogetherError), _settled(channel):
                 worker.run(config, job, here, lambda _: None, lambda _: None, stop)
+    channel.leave()
     if dist.is_initialized():
         dist.destroy_process_group()
 

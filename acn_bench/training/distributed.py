@@ -90,12 +90,13 @@ def shard(module: nn.Module, processes: Processes) -> None:
     """Shard the parameters over the processes, block by block (FSDP2), in place."""
     device = next(module.parameters()).device.type
     mesh = init_device_mesh(device, (processes.size,))
-    for block in _blocks(module):
+    for block in blocks(module):
         fully_shard(block, mesh=mesh)
     fully_shard(module, mesh=mesh)
 
 
-def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+def blocks(module: nn.Module) -> Iterator[nn.Module]:
+    """The blocks of the network, or of those inside it: what FSDP shards one by one."""
     for inner in module.modules():
         blocks = getattr(inner, "blocks", None)
         if isinstance(blocks, nn.ModuleList):

@@ -10,10 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 
-from acn_bench.backbones import load, weights_file
+from acn_bench.backbones import load
 from acn_bench.training import checkpoints
 from acn_bench.training.checkpoints import ChangedConfiguration, newest_share
 from acn_bench.training.stopping import Stop
+from acn_bench.weights_header import Header
 
 # counts the changes of files below `folder`, and is killed before the one that is number `fatal`
 KILLED = """
@@ -212,7 +213,7 @@ def test_the_clock_makes_checkpoints_too(small_training, tmp_path, monkeypatch):
 
 def test_a_backbones_checkpoint_is_a_weights_file(small, tmp_path, small_training):
     model = small("ac_mixer")
-    header = weights_file.Header(model.spec, model.depth).encoded()
+    header = Header(model.spec, model.depth).encoded()
     saved = checkpoints.Checkpoints(tmp_path, header=header)
 
     class Task(small_training.Task):

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from acn_bench.benchmarks.robustness.conditions import Condition
+from acn_bench.benchmarks.noise_conditions import Condition
 from acn_bench.benchmarks.robustness.result import MOST_PIXELS, MOST_SIDE, ExampleImage
 
 
