@@ -9,5 +9,5 @@ SECTIONS = (
     *SHARED,
     NOISE_TABLE,
     EXIT_TABLE,
-    figures("acn_bench.benchmarks.supervised.figures"),
+    *figures("acn_bench.benchmarks.supervised.figures"),
 )
