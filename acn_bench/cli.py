@@ -20,6 +20,7 @@ from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.registry import closest
 from acn_bench.terminal import Terminal
+from acn_bench.wording import plural
 
 OK, FAILED, MENDABLE = 0, 1, 2
 out = Terminal()
@@ -123,6 +124,8 @@ def run(
     out_folder: cli_options.RunsFolder = Path("runs"),
     device: cli_options.Device = "auto",
     jobs: cli_options.Jobs = 0,
+    share: cli_options.Share = None,
+    lock: cli_options.Lock = "auto",
     dry_run: cli_options.DryRun = False,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
@@ -131,6 +134,7 @@ def run(
 
     Finished runs are not repeated; an interrupted command resumes where it stopped.
     """
+    from acn_bench.execution.shards import Shard
     from acn_bench.plan import Choices, numbers, unresolved
 
     if str(Path.cwd()) not in sys.path:
@@ -147,13 +151,14 @@ def run(
         settings=(*_attack(card, attack, epsilon), *(settings or ())),
         quick=quick,
     )
+    shard = Shard.parse(share) if share else None
     plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
 
     _print_note(home.prepare())
     with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
-    options = session.Options(out_folder, data_root, device, jobs, again)
+    options = session.Options(out_folder, data_root, device, jobs, again, lock=lock, shard=shard)
     try:
         prepared = session.prepare(card, source, plan, options, _print_note)
     except MissingData as e:
@@ -161,18 +166,28 @@ def run(
     plan_summary.print_plan(prepared, out)
     if dry_run:
         return
-    failures = run_plan.execute(prepared, out)
-    try:
-        if not no_report:
-            report_plan.report(prepared, out)
-    except (ValueError, LookupError, OSError) as e:
-        if not failures:
-            raise
-        failures.append(f"the report: {e}")
+    outcome = run_plan.execute(prepared, out)
+    failures = list(outcome.failures)
+    if outcome.left:
+        runs = plural(len(outcome.left), "run")
+        out.print(f"{runs} left to the workers that make them; the last worker writes the report")
+    elif not no_report:
+        failures += _report_failure(lambda: report_plan.report(prepared, out), bool(failures))
     if failures:
         runs = f"{len(failures)} of {len(prepared.configs)} runs failed, the others are saved"
         _print_error("; ".join([runs, *failures]))
         raise typer.Exit(FAILED)
+
+
+def _report_failure(write: Callable[[], None], runs_failed: bool) -> list[str]:
+    """Write a report; why it failed, where a run failed too: that comes first."""
+    try:
+        write()
+    except (ValueError, LookupError, OSError) as e:
+        if not runs_failed:
+            raise
+        return [f"the report: {e}"]
+    return []
 
 
 def _attack(card: catalog.BenchmarkCard, attack: str | None, epsilon: str | None) -> Iterator[str]:

@@ -131,6 +131,24 @@ Jobs = Annotated[
         help="Runs at a time. 0: one per CPU core, or one per GPU.",
     ),
 ]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        rich_help_panel=_WHERE,
+        help="Be worker I of N (1/8 … 8/8) on one --out: make your share of the runs, then those that nobody has "
+        "begun.",
+    ),
+]
+Lock = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        rich_help_panel=_WHERE,
+        help="How commands that share --out exclude each other: flock, lease, or auto by the file system.",
+    ),
+]
 DryRun = Annotated[bool, _flag("--dry-run", "Print the plan and stop.", _WHEN)]
 Again = Annotated[
     bool,

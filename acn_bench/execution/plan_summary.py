@@ -28,6 +28,7 @@ def print_plan(session: Session, console: Console) -> None:
     for sentence in _expenses(session):
         _print_line(console, "cost", sentence)
     _print_line(console, "machine", _machine(session))
+    _print_line(console, "locks", session.lock_reason)
     console.print(session.table.table(session.configs, finished))
     for config, share in zip(session.configs, session.shares, strict=True):
         if share:

@@ -27,7 +27,7 @@ class Expected:
 
 
 class ProgressDisplay:
-    """Shows the events of runs; `failures` has a sentence for each run that failed."""
+    """Shows the events of runs; `failures` has a sentence for each run that failed, `left` what others make."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class ProgressDisplay:
         """`summary` gives the outcome of a finished run in a few words."""
         self.jobs, self.folder, self.summary, self.ended = jobs, folder, summary, 0
         self.failures: list[str] = []
+        self.left: list[str] = []
         self.names = {e.config.run_id: e.name for e in expected}
         self.seconds = {e.config.run_id: e.seconds for e in expected}
         self.share = {e.config.run_id: e.share for e in expected}  # done
@@ -96,6 +97,9 @@ class ProgressDisplay:
         if run in self.lines:
             self.bars.remove_task(self.lines.pop(run))
         head = escape(f"[{self.ended}/{len(self.seconds)}] {self.names[run]}")
+        if event.state == "left":
+            self.left.append(self.names[run])
+            return
         if event.state == "failed":
             reason = f"{event.message}{self._write_trace(event)}"
             self.failures.append(f"{self.names[run]}: {reason}")
@@ -109,12 +113,10 @@ class ProgressDisplay:
         self.bars.console.print(line, soft_wrap=True)
 
     def _write_trace(self, event: RunEvent) -> str:
-        """Write a failed run's trace; returns its path in brackets, empty without one."""
-        if not event.trace:
-            return ""
-        path = self.folder.folder / "failures" / f"{event.config.run_id}.txt"
+        """Write why a run failed; returns the path in brackets, empty where there is no trace."""
+        path = self.folder.failures / f"{event.config.run_id}.txt"
         with suppress(OSError):
             with run_folder.atomic(path) as part:
-                part.write_text(event.trace, encoding="utf-8")
-            return f" (trace: {path})"
+                part.write_text(f"{event.message}\n\n{event.trace}", encoding="utf-8")
+            return f" (trace: {path})" if event.trace else ""
         return ""

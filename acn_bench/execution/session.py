@@ -14,17 +14,24 @@ from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, main_guard, memory, runner, trial
+from acn_bench.execution import code_hash, estimate, locks, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
+from acn_bench.execution.lease import DURATION
 from acn_bench.execution.local import LocalExecutor
+from acn_bench.execution.locks import LockKind
 from acn_bench.execution.plan_table import PlanTable
+from acn_bench.execution.shards import Shard
 from acn_bench.plan import UnresolvedPlan
 from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
 
 Data = Sequence[DataSet]  # in the protocol's order
+
+# Seconds after which a share's worker leaves a busy run to whoever makes it. The system frees the lock of a process
+# that died; a lease has to expire.
+PATIENCE: dict[LockKind, float] = {"flock": 3.0, "lease": 2 * DURATION}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Options:
     jobs: int  # runs at a time; 0: one per core, or per GPU
     again: bool
     world_size: int = 1  # processes of each run
+    lock: str = "auto"  # or flock, or lease
+    shard: Shard | None = None  # this worker's share of the plan
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ class Session:
     executor: Executor
     shares: list[float]  # of each run, done in its checkpoint
     table: PlanTable
+    lock_reason: str
+    shard: Shard | None
     excluded: tuple[str, ...]  # strategies that cannot serve the scenario, and why
 
     @property
@@ -97,14 +108,18 @@ def prepare(
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
     threads = max(1, cores() // jobs)
     torch.set_num_threads(threads)
+    folder = RunFolder(options.out / card.name)
+    lock = locks.choose(folder.locks, options.lock)
     job = Job(
-        folder=RunFolder(options.out / card.name),
+        folder=folder,
         codes={c.run_id: code_hash.code(c) for c in configs},
         data_root=options.data_root,
         devices=devices,
         threads=threads,
         again=options.again,
         world_size=options.world_size,
+        lock=lock.kind,
+        patience=PATIENCE[lock.kind] if options.shard else None,
     )
     return Session(
         card=card,
@@ -118,6 +133,8 @@ def prepare(
         executor=LocalExecutor(jobs),
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
+        lock_reason=lock.reason,
+        shard=options.shard,
         excluded=plan.excluded,
     )
 
@@ -159,7 +176,7 @@ def _default_jobs(configs: list[RunConfig], data: Data, devices: tuple[str, ...]
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     """The share of an unfinished run that its checkpoint holds; 0 for a finished one."""
-    name = f"{records.stem(config.run_id, job.codes[config.run_id])}.json"
-    if not job.again and (job.folder.records / name).exists():
+    stem = records.stem(config.run_id, job.codes[config.run_id])
+    if not job.again and records.of_run(job.folder.records, stem):
         return 0.0
     return runner.checkpoint(config, job.folder, chip).share or 0.0

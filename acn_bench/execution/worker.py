@@ -10,7 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -20,9 +20,10 @@ from filelock import Timeout
 from acn_bench import home, records
 from acn_bench.config import RunConfig
 from acn_bench.errors import is_stop, sentence
-from acn_bench.execution import stale_files
+from acn_bench.execution import activity, stale_files
+from acn_bench.execution.activity import Heartbeat
 from acn_bench.execution.job import Job, Placement, RunEvent
-from acn_bench.execution.locks import lock
+from acn_bench.execution.locks import ALONE, Claim, Locks, SupersededError
 from acn_bench.record import Record
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
@@ -46,13 +47,14 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
+    locks = job.locks()
     while True:
         try:
             config = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            pipe.send(attempt(config, job, placement, pipe.send))
+            pipe.send(attempt(config, job, placement, pipe.send, locks))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
 
@@ -87,21 +89,27 @@ def _redirect_output(log: Path) -> None:
     os.dup2(stream.fileno(), 2)
 
 
-def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> RunEvent | Busy:
+def attempt(
+    config: RunConfig,
+    job: Job,
+    placement: Placement,
+    send: Send,
+    locks: Locks | None = None,  # of this process; they are needed for a second attempt
+) -> RunEvent | Busy:
     """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
-    code = job.codes[config.run_id]
-    stem = records.stem(config.run_id, code)
+    stem = records.stem(config.run_id, job.codes[config.run_id])
     try:
-        with lock(job, stem):
-            if not job.again and records.newest(job.folder.records, config.run_id, code):
+        with (locks or job.locks()).take(stem) as claim:
+            if _has_record(config, job):
                 return RunEvent(config, "kept", share=1.0)
-            if job.locked:
-                stale_files.remove_of_run(job.folder, stem)
+            stale_files.remove_of_run(job, stem)
             send(RunEvent(config, "started"))
             notes: list[str] = []
-            run(config, job, placement, _progress_sender(config, send), notes.append)
+            with activity.shown(job.folder, stem) as heartbeat:
+                progress = _progress_sender(config, send, claim, heartbeat)
+                run(config, job, placement, progress, notes.append, _checked(claim, config, job))
             return RunEvent(config, "done", share=1.0, message="; ".join(notes))
-    except Timeout:
+    except (Timeout, SupersededError):
         time.sleep(BUSY_INTERVAL)
         return Busy(config)
     except (BrokenPipeError, ConnectionResetError):
@@ -109,7 +117,28 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
     except BaseException as e:  # a user's function may call sys.exit
         if is_stop(e):
             raise
+        if job.lock == "lease" and _has_record(
+            config, job
+        ):  # the next owner removed what this one wrote
+            return RunEvent(config, "kept", share=1.0)
         return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
+
+
+def _has_record(config: RunConfig, job: Job) -> bool:
+    if job.again:
+        return False
+    code = job.codes[config.run_id]
+    return records.newest(job.folder.records, config.run_id, code) is not None
+
+
+def _checked(claim: Claim, config: RunConfig, job: Job) -> Claim:
+    """The claim, which ends where another owner of the lease has written the run's record."""
+
+    def check() -> None:
+        if claim.token and _has_record(config, job):
+            raise SupersededError
+
+    return replace(claim, check=check)
 
 
 def run(
@@ -118,6 +147,7 @@ def run(
     placement: Placement,
     progress: Callable[[float], None],
     note: Callable[[str], None],
+    claim: Claim = ALONE,
 ) -> Record:
     """Make a run in this process. Raises what `runner.run` raises, and ValueError where the code changed."""
     home.prepare()
@@ -140,17 +170,23 @@ def run(
         progress=progress,
         note=note,
         interval=job.interval,
+        claim=claim,
     )
 
 
-def _progress_sender(config: RunConfig, send: Send) -> Callable[[float], None]:
-    """A progress function that sends a few events per second at most."""
+def _progress_sender(
+    config: RunConfig, send: Send, claim: Claim, heartbeat: Heartbeat
+) -> Callable[[float], None]:
+    """A progress function that sends a few events per second at most; it ends a run that lost its lease."""
     last = time.monotonic()
 
     def progress(share: float) -> None:
         nonlocal last
+        heartbeat.share = share
         if time.monotonic() - last >= PROGRESS_INTERVAL:
             last = time.monotonic()
+            if claim.lost():
+                raise SupersededError
             send(RunEvent(config, "progress", share=share))
 
     return progress

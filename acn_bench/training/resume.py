@@ -44,8 +44,11 @@ class ResumeFile:
         about: dict[str, str],
         interval: float = INTERVAL,
         note: Callable[[str], None] = lambda _: None,
+        source: Path | None = None,
     ) -> None:
+        """`source` is the file to resume from, `path` unless another process wrote it."""
         self.path = path
+        self.source = source or path
         self.about = about
         self.interval = interval
         self.note = note
@@ -74,7 +77,7 @@ class ResumeFile:
             return None
         try:
             header = self._header()
-            tensors = safetensors.torch.load_file(self.path)
+            tensors = safetensors.torch.load_file(self.source)
             share = _share(header)
             if header["check"] != _check(tensors, header["state"], header["share"]):
                 raise UnusableCheckpoint(DAMAGED)
@@ -131,11 +134,11 @@ class ResumeFile:
 
     def _header(self) -> dict[str, str]:
         """The header. Raises UnusableCheckpoint where it is damaged or of another run."""
-        if not self.path.exists():
-            raise FileNotFoundError(self.path)
-        if not self.path.is_file():  # a pipe would be waited for
+        if not self.source.exists():
+            raise FileNotFoundError(self.source)
+        if not self.source.is_file():  # a pipe would be waited for
             raise UnusableCheckpoint("is not a file")
-        with safetensors.safe_open(self.path, "pt") as file:
+        with safetensors.safe_open(self.source, "pt") as file:
             header = dict(file.metadata() or {})
         if not {"share", "state", "check"} <= set(header):
             raise UnusableCheckpoint(DAMAGED)
