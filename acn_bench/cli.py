@@ -5,7 +5,9 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, cli_options, home, interruption
+from acn_bench import __version__, catalog, cli_cluster, cli_options, home, interruption
+from acn_bench.cli_choices import choices, words
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.registry import closest
@@ -94,10 +97,6 @@ def _print_note(sentence: str | None) -> None:
         out.print(sentence, style="dim", soft_wrap=True, markup=False)
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
-
-
 # ---------------------------------------------------------------- run
 
 
@@ -126,6 +125,7 @@ def run(
     jobs: cli_options.Jobs = 0,
     share: cli_options.Share = None,
     lock: cli_options.Lock = "auto",
+    time_limit: cli_options.TimeLimit = None,
     dry_run: cli_options.DryRun = False,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
@@ -134,31 +134,41 @@ def run(
 
     Finished runs are not repeated; an interrupted command resumes where it stopped.
     """
+    from acn_bench.execution import preemption
     from acn_bench.execution.shards import Shard
-    from acn_bench.plan import Choices, numbers, unresolved
+    from acn_bench.plan import unresolved
+
+    started = time.monotonic()
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for a user's factory; workers get the same path
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
     source = catalog.benchmark_path(benchmark)
     card = catalog.benchmark(benchmark)
-    choices = Choices(
-        backbones=_words(backbones),
-        strategies=_words(strategies),
-        checkpoints=tuple(checkpoint or ()),
-        seeds=numbers(seeds) if seeds else (),
+    shard = Shard.parse(share) if share else None
+    limit = preemption.begin(preemption.seconds(time_limit)) if time_limit else None
+    chosen = choices(
+        card,
+        checkpoint=checkpoint,
+        backbones=backbones,
+        strategies=strategies,
+        seeds=seeds,
         data=data,
-        settings=(*_attack(card, attack, epsilon), *(settings or ())),
+        attack=attack,
+        epsilon=epsilon,
+        settings=settings,
         quick=quick,
     )
-    shard = Shard.parse(share) if share else None
-    plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
+    plan = unresolved(card, chosen)  # before slow imports: a wrong name fails at once
 
     _print_note(home.prepare())
     with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, report_plan, run_plan, session
 
-    options = session.Options(out_folder, data_root, device, jobs, again, lock=lock, shard=shard)
+    longest = preemption.LONGEST if shard or limit else 0.0
+    options = session.Options(
+        out_folder, data_root, device, jobs, again, lock=lock, shard=shard, grace=longest
+    )
     try:
         prepared = session.prepare(card, source, plan, options, _print_note)
     except MissingData as e:
@@ -166,7 +176,8 @@ def run(
     plan_summary.print_plan(prepared, out)
     if dry_run:
         return
-    outcome = run_plan.execute(prepared, out)
+    with _stopped_in_time(longest, limit, started):
+        outcome = run_plan.execute(prepared, out)
     failures = list(outcome.failures)
     if outcome.left:
         runs = plural(len(outcome.left), "run")
@@ -179,6 +190,18 @@ def run(
         raise typer.Exit(FAILED)
 
 
+def _stopped_in_time(
+    longest: float, limit: float | None, started: float
+) -> AbstractContextManager[None]:
+    """In the block runs are saved when a scheduler or the time limit stops them; plain commands end at once."""
+    from acn_bench.execution.preemption import GRACE
+
+    if not longest:
+        return nullcontext()
+    left = None if limit is None else limit - (time.monotonic() - started)
+    return interruption.graceful(GRACE, longest, left)
+
+
 def _report_failure(write: Callable[[], None], runs_failed: bool) -> list[str]:
     """Write a report; why it failed, where a run failed too: that comes first."""
     try:
@@ -188,18 +211,6 @@ def _report_failure(write: Callable[[], None], runs_failed: bool) -> list[str]:
             raise
         return [f"the report: {e}"]
     return []
-
-
-def _attack(card: catalog.BenchmarkCard, attack: str | None, epsilon: str | None) -> Iterator[str]:
-    """The settings that `--attack` and `--epsilon` stand for. Raises LookupError for a benchmark without attacks."""
-    for key, value in (("attack", attack), ("epsilon", epsilon)):
-        if value is None:
-            continue
-        if not hasattr(card.protocol, key):
-            raise LookupError(
-                f"--{key} is of robustness benchmarks, and {card.name} is not one: try noise_cifar10"
-            )
-        yield f"{key}={value}"
 
 
 def _with_data(words: list[str], name: str) -> str:
@@ -245,7 +256,7 @@ def report(
     ]
     with err.status("writing the report") as status:
         written = reports.write_several(
-            benchmarks, out_folder or first, _words(formats), status.update
+            benchmarks, out_folder or first, words(formats), status.update
         )
     for note in written.notes:
         err.print(note, soft_wrap=True, markup=False)
@@ -265,6 +276,18 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
             return card
     return None
 
+
+# ---------------------------------------------------------------- clusters
+
+submit = typer.Typer(help="Run a plan by many workers of a cluster.", rich_markup_mode="rich")
+submit.command(
+    "slurm",
+    epilog="Example:\n\nacn-bench submit slurm split_cifar100 --seeds 0-4 --out /shared/runs --workers 8 -- "
+    "--time=8:00:00 --cpus-per-task=4",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(_mendable(cli_cluster.slurm))
+app.add_typer(submit, name="submit")
+app.command(epilog="Example:\n\nacn-bench status /shared/runs")(_mendable(cli_cluster.status))
 
 # ---------------------------------------------------------------- truncate
 

@@ -149,12 +149,35 @@ Lock = Annotated[
         help="How commands that share --out exclude each other: flock, lease, or auto by the file system.",
     ),
 ]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        rich_help_panel=_WHERE,
+        help="Save the runs and end with 75 before this time is over: 50m, 12h, 1-12:00:00. The same command "
+        "resumes them.",
+    ),
+]
 DryRun = Annotated[bool, _flag("--dry-run", "Print the plan and stop.", _WHEN)]
 Again = Annotated[
     bool,
     _flag("--again", "Repeat runs that have a record; the report uses the newest record.", _WHEN),
 ]
 NoReport = Annotated[bool, _flag("--no-report", "Write records, but no report.", _WHEN)]
+
+# ---------------------------------------------------------------- submit, status
+
+Workers = Annotated[
+    int,
+    typer.Option(min=1, max=100_000, metavar="N", help="Jobs that share the runs between them."),
+]
+DrySubmit = Annotated[
+    bool, _flag("--dry-run", "Print the script, and what the plan takes; submit nothing.")
+]
+Watched = Annotated[
+    Path,
+    typer.Argument(metavar="OUT", help="The folder that `run` or `submit` was given as --out."),
+]
 
 # ---------------------------------------------------------------- report
 

@@ -268,6 +268,35 @@ def test_a_busy_run_is_tried_again_by_who_watches_it_while_anybody_is_idle():
     assert not queue
 
 
+# ---------------------------------------------------------------- stopped by a scheduler
+
+
+def until(stream, share):
+    """Take events until a run has come so far."""
+    return next(e for e in stream if e.state == "progress" and e.share > share)
+
+
+@pytest.mark.usefixtures("quick_workers")
+def test_a_run_that_is_stopped_saves_its_state_first_and_resumes_from_there(tmp_path):
+    a_job = job(tmp_path / "tiny", interval=1e6, grace=60.0)  # no checkpoint is due
+    stream = LocalExecutor(1).execute([config()], a_job)
+    reached = until(stream, 0.2).share
+    stream.close()
+    assert multiprocessing.active_children() == []
+    assert runner.checkpoint(config(), a_job.folder, torch.device("cpu")).share >= reached
+    assert not list(a_job.folder.running.iterdir())
+
+    # a scheduler signals every process of a job: this time the worker that trains, alone
+    with closing(LocalExecutor(1).execute([config()], a_job)) as stream:
+        until(stream, 0.6)
+        (process,) = multiprocessing.active_children()
+        os.kill(process.pid, signal.SIGTERM)
+        end = list(stream)[-1]
+    assert end.state == "done"
+    how = r"its process ended with 143, once; resumed from its checkpoint at (\d+) %"
+    assert int(re.fullmatch(how, end.message)[1]) >= 60
+
+
 # ---------------------------------------------------------------- where a worker computes
 
 

@@ -39,6 +39,7 @@ class Job:
     lease: float = DURATION  # seconds, the same for all commands that share the folder
     # seconds for which a run that others make is watched, before it is left to them; None: until it ends
     patience: float | None = None
+    grace: float = 0.0  # seconds that runs have to save their state when they are stopped
 
     def locks(self) -> Locks:
         """The locks of the runs, for one process: it remembers since when it has watched those of others."""

@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
-from acn_bench.execution import main_guard, worker
+from acn_bench.execution import main_guard, preemption, worker
 from acn_bench.execution.job import END, Job, Placement, RunEvent
 from acn_bench.execution.run_queue import RunQueue
 from acn_bench.execution.worker import Busy
@@ -77,6 +77,7 @@ class LocalExecutor:
                     if event is not None:
                         yield _with_death(event, deaths)
         finally:
+            _request_stop(workers, job.grace)
             with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
                 _stop(workers)
 
@@ -141,6 +142,22 @@ def _start(job: Job, placement: Placement) -> _Worker:
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)
+
+
+def _request_stop(workers: Sequence[_Worker], grace: float) -> None:
+    """Let workers that make a run save its state, and end; for `grace` seconds at most."""
+    deadline = time.monotonic() + grace
+    busy = [w for w in workers if w.config] if grace else []
+    for w in busy:
+        if w.process.pid:
+            with suppress(ProcessLookupError):
+                preemption.request(w.process.pid)
+    while busy and (left := deadline - time.monotonic()) > 0:
+        ready = wait([w.pipe for w in busy], timeout=left)
+        for w in busy:
+            if w.pipe in ready:  # a worker whose events nobody reads waits
+                _receive(w)
+        busy = [w for w in busy if w.config]
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

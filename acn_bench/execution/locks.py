@@ -31,6 +31,7 @@ class Claim:
     )
     lost: Callable[[], bool] = lambda: False  # whether another process has the right; cheap
     check: Callable[[], None] = lambda: None  # raises SupersededError before a record is written
+    stopping: Callable[[], bool] = lambda: False  # whether the run is to save its state and end
 
 
 ALONE = Claim()  # of a process that excludes others by its lock, or has none beside it

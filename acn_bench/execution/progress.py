@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from acn_bench import run_folder
+from acn_bench import run_folder, wording
 from acn_bench.config import RunConfig
 from acn_bench.execution import estimate
 from acn_bench.execution.job import END, RunEvent
@@ -88,7 +88,7 @@ class ProgressDisplay:
             left = (total - done) / self.jobs + estimate.START
         else:
             left = (time.monotonic() - self.started) * (total - done) / now_done
-        return f"about {estimate.duration(left)} left"
+        return f"about {wording.duration(left)} left"
 
     def _show_end(self, event: RunEvent) -> None:
         run = event.config.run_id
@@ -107,7 +107,7 @@ class ProgressDisplay:
             return
         duration = "by another command"
         if run in self.starts:
-            duration = estimate.duration(time.monotonic() - self.starts[run])
+            duration = wording.duration(time.monotonic() - self.starts[run])
         note = escape(f"  ({event.message})") if event.message else ""
         line = f"{head}  {duration}  {self.summary(event.config)}{note}"
         self.bars.console.print(line, soft_wrap=True)

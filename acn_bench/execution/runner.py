@@ -56,6 +56,7 @@ def run(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
     resume_file = checkpoint(config, folder, device, note, interval, claim.token)
+    resume_file.stopping = claim.stopping
     record, output = _measured_once_or_again(
         Run(
             config,

@@ -46,6 +46,7 @@ class Options:
     world_size: int = 1  # processes of each run
     lock: str = "auto"  # or flock, or lease
     shard: Shard | None = None  # this worker's share of the plan
+    grace: float = 0.0  # seconds that runs have to save their state when the plan is stopped
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def prepare(
         world_size=options.world_size,
         lock=lock.kind,
         patience=PATIENCE[lock.kind] if options.shard else None,
+        grace=options.grace,
     )
     return Session(
         card=card,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -36,6 +36,11 @@ class FolderStatus:
 
     benchmark: str
     runs: list[RunStatus]
+
+    @property
+    def counts(self) -> dict[RunStateName, int]:
+        """The number of runs in each state."""
+        return {state: len(self.of(state)) for state in get_args(RunStateName)}
 
     def of(self, state: RunStateName) -> list[RunStatus]:
         """The runs in one state."""

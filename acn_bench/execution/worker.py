@@ -10,6 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +25,7 @@ from acn_bench.execution import activity, stale_files
 from acn_bench.execution.activity import Heartbeat
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.locks import ALONE, Claim, Locks, SupersededError
+from acn_bench.execution.preemption import StopRequest
 from acn_bench.record import Record
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
@@ -43,7 +45,7 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
     for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop = StopRequest(saves=job.grace > 0)
     _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
@@ -54,7 +56,7 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(attempt(config, job, placement, pipe.send, locks))
+            pipe.send(attempt(config, job, placement, pipe.send, locks, stop))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
 
@@ -95,6 +97,7 @@ def attempt(
     placement: Placement,
     send: Send,
     locks: Locks | None = None,  # of this process; they are needed for a second attempt
+    stop: StopRequest | None = None,  # of this process
 ) -> RunEvent | Busy:
     """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
     stem = records.stem(config.run_id, job.codes[config.run_id])
@@ -107,7 +110,15 @@ def attempt(
             notes: list[str] = []
             with activity.shown(job.folder, stem) as heartbeat:
                 progress = _progress_sender(config, send, claim, heartbeat)
-                run(config, job, placement, progress, notes.append, _checked(claim, config, job))
+                with stop.in_run() if stop else nullcontext():
+                    run(
+                        config,
+                        job,
+                        placement,
+                        progress,
+                        notes.append,
+                        _checked(claim, config, job, stop),
+                    )
             return RunEvent(config, "done", share=1.0, message="; ".join(notes))
     except (Timeout, SupersededError):
         time.sleep(BUSY_INTERVAL)
@@ -131,14 +142,14 @@ def _has_record(config: RunConfig, job: Job) -> bool:
     return records.newest(job.folder.records, config.run_id, code) is not None
 
 
-def _checked(claim: Claim, config: RunConfig, job: Job) -> Claim:
-    """The claim, which ends where another owner of the lease has written the run's record."""
+def _checked(claim: Claim, config: RunConfig, job: Job, stop: StopRequest | None) -> Claim:
+    """The claim, which ends where another owner of the lease has written the run's record, or a scheduler stops it."""
 
     def check() -> None:
         if claim.token and _has_record(config, job):
             raise SupersededError
 
-    return replace(claim, check=check)
+    return replace(claim, check=check, stopping=stop.is_made if stop else claim.stopping)
 
 
 def run(

@@ -32,6 +32,13 @@ class UnusableCheckpoint(ValueError):  # noqa: N818 - named by its cause
     """The message follows "its checkpoint"."""
 
 
+class PreemptedError(SystemExit):
+    """The run was asked to end, and its state is saved. No Exception: a user's code must not catch it."""
+
+    def __init__(self) -> None:
+        super().__init__(143)  # as SIGTERM ends a worker
+
+
 class ResumeFile:
     """The file of one run. `about` identifies the run: run, config, code, libraries, device.
 
@@ -59,6 +66,9 @@ class ResumeFile:
         self._writable = True
         self._rejected = False
         self.resumed = False  # the run continues from what `load` returned
+        self.stopping: Callable[[], bool] = lambda: (
+            False
+        )  # whether to save at once, and end the run
 
     @property
     def share(self) -> float | None:
@@ -108,12 +118,21 @@ class ResumeFile:
     def save(self, state: Callable[[], State], share: float, *, always: bool = False) -> None:
         """Replace the file by `state()`, if enough time has passed since the last save, or `always`.
 
-        If the file cannot be written, the run continues without checkpoints, with a note.
+        If the file cannot be written, the run continues without checkpoints, with a note. Raises PreemptedError
+        after it, where the run is to end.
         """
+        if self.stopping():
+            self._replace(state, share)
+            raise PreemptedError
         start = monotonic()
         wait = max(self.interval, self._seconds / MAX_SHARE) if self.interval else 0.0
-        if not self._writable or not (always or start - self._last >= wait):
+        if always or start - self._last >= wait:
+            self._replace(state, share)
+
+    def _replace(self, state: Callable[[], State], share: float) -> None:
+        if not self._writable:
             return
+        start = monotonic()
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_packed(state(), tensors), allow_nan=False)
         header = {"share": repr(share), "state": text, "check": _check(tensors, text, repr(share))}

@@ -1,0 +1,139 @@
+"""The commands submit and status: a plan as jobs of a cluster, and how far they are."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from acn_bench import catalog, cli_options
+from acn_bench.cli_choices import OPTIONS, choices
+from acn_bench.terminal import Terminal
+from acn_bench.wording import plural
+
+if TYPE_CHECKING:
+    from acn_bench.execution.status import FolderStatus, RunStatus
+
+out = Terminal()
+
+
+def slurm(
+    context: typer.Context,
+    benchmark: cli_options.Benchmark,  # noqa: ARG001 - for the help: `run` parses its words
+    workers: cli_options.Workers,
+    dry_run: cli_options.DrySubmit = False,
+) -> None:
+    """Write one script for sbatch, submit it, and return. Takes the options of `run`; after --, those of sbatch."""
+    from acn_bench.execution import slurm
+    from acn_bench.plan import unresolved
+
+    words = list(context.obj)[2:]
+    own, options = (
+        (words[: words.index("--")], words[words.index("--") + 1 :])
+        if "--" in words
+        else (words, [])
+    )
+    run_words = _without("--workers", [word for word in own if word != "--dry-run"])
+    params = _parsed(context, run_words)
+    _check(params)
+    card = catalog.benchmark(params["benchmark"])
+    unresolved(
+        card, choices(card, **{key: params[key] for key in OPTIONS})
+    )  # a wrong name fails here, and not in each job
+    place = params["out_folder"].absolute()
+    submission = slurm.Submission(
+        name=card.name,
+        workers=workers,
+        command=[
+            sys.executable,
+            "-m",
+            "acn_bench",
+            "run",
+            *_without("--out", run_words),
+            f"--out={place}",
+        ],
+        options=options,
+        place=place / card.name / "slurm",
+        folder=Path.cwd(),
+    )
+    if dry_run:
+        out.print(submission.script, soft_wrap=True, markup=False)
+        return
+    job = slurm.submit(submission)
+    for line in (
+        f"job {job}: {plural(workers, 'worker')} of {card.name}",
+        f"script   {submission.script_path}",
+        f"watch    acn-bench status {place}   or   squeue --job {job}",
+        f"logs     tail -f {submission.place}/{job}_*.log",
+        f"stop     scancel {job}   (the same submit resumes)",
+    ):
+        out.print(line, soft_wrap=True, markup=False)
+
+
+def _check(params: dict[str, Any]) -> None:
+    """Raise ValueError for options that each job would refuse."""
+    from acn_bench.execution import preemption
+
+    if params["share"]:
+        raise ValueError(f"--shard {params['share']}: leave it out, each worker gets its share")
+    if params["time_limit"]:
+        preemption.seconds(params["time_limit"])
+
+
+def _without(option: str, words: list[str]) -> list[str]:
+    values = {k + 1 for k, word in enumerate(words) if word == option}
+    return [
+        word
+        for k, word in enumerate(words)
+        if k not in values and word != option and not word.startswith(f"{option}=")
+    ]
+
+
+def _parsed(context: typer.Context, words: list[str]) -> dict[str, Any]:
+    """The options of `run`, by its own parser, which names what is wrong."""
+    root = context.find_root()
+    group: Any = root.command
+    command = group.get_command(root, "run")
+    return dict(command.make_context("run", list(words), parent=root).params)
+
+
+# ---------------------------------------------------------------- status
+
+
+def status(folder: cli_options.Watched) -> None:
+    """Show which runs are done, running, failed and waiting: from the folder alone, on any machine."""
+    from acn_bench.execution import status
+
+    for one in status.read(folder):
+        _print_status(one)
+
+
+def _print_status(status: "FolderStatus") -> None:
+    counts = ", ".join(f"{count} {state}" for state, count in status.counts.items())
+    out.print(
+        f"[bold]{escape(status.benchmark)}[/bold]  {plural(len(status.runs), 'run')}: {counts}"
+    )
+    if running := status.of("running"):
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in ("running", "done", "where", "since", "heard of"):
+            table.add_column(title, justify="right" if title == "done" else "left")
+        for run in running:
+            table.add_row(*map(escape, _cells(run)))
+        out.print(table)
+    for run in status.of("failed"):
+        out.print(f"failed   {run.name}: {run.reason}", soft_wrap=True, markup=False)
+
+
+def _cells(run: "RunStatus") -> tuple[str, ...]:
+    from acn_bench.execution.status import SILENT
+    from acn_bench.wording import duration
+
+    activity = run.activity
+    assert activity is not None
+    where = f"{activity.host}, {activity.job or f'process {activity.process}'}"
+    heard = f"{duration(run.silent)} ago"
+    if run.silent > SILENT:
+        heard += ": killed or frozen?"
+    return run.name, f"{100 * activity.share:.0f} %", where, activity.started, heard
