@@ -126,6 +126,8 @@ def run(
     share: cli_options.Share = None,
     lock: cli_options.Lock = "auto",
     time_limit: cli_options.TimeLimit = None,
+    executor: cli_options.Executor = "local",
+    address: cli_options.Address = "auto",
     dry_run: cli_options.DryRun = False,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
@@ -167,7 +169,16 @@ def run(
 
     longest = preemption.LONGEST if shard or limit else 0.0
     options = session.Options(
-        out_folder, data_root, device, jobs, again, lock=lock, shard=shard, grace=longest
+        out_folder,
+        data_root,
+        device,
+        jobs,
+        again,
+        lock=lock,
+        shard=shard,
+        grace=longest,
+        executor=executor,
+        address=address,
     )
     try:
         prepared = session.prepare(card, source, plan, options, _print_note)

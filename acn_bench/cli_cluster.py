@@ -14,7 +14,10 @@ from acn_bench.terminal import Terminal
 from acn_bench.wording import plural
 
 if TYPE_CHECKING:
+    from acn_bench.catalog import BenchmarkCard
+    from acn_bench.execution.slurm import Submission
     from acn_bench.execution.status import FolderStatus, RunStatus
+    from acn_bench.plan import UnresolvedPlan
 
 out = Terminal()
 
@@ -29,37 +32,26 @@ def slurm(
     from acn_bench.execution import slurm
     from acn_bench.plan import unresolved
 
-    words = list(context.obj)[2:]
-    own, options = (
-        (words[: words.index("--")], words[words.index("--") + 1 :])
-        if "--" in words
-        else (words, [])
-    )
+    own, options = _split(list(context.obj)[2:], "--")
     run_words = _without("--workers", [word for word in own if word != "--dry-run"])
     params = _parsed(context, run_words)
     _check(params)
     card = catalog.benchmark(params["benchmark"])
-    unresolved(
-        card, choices(card, **{key: params[key] for key in OPTIONS})
-    )  # a wrong name fails here, and not in each job
+    # a wrong name fails here, and not in each job
+    plan = unresolved(card, choices(card, **{key: params[key] for key in OPTIONS}))
     place = params["out_folder"].absolute()
+    run = [sys.executable, "-m", "acn_bench", "run"]
     submission = slurm.Submission(
         name=card.name,
         workers=workers,
-        command=[
-            sys.executable,
-            "-m",
-            "acn_bench",
-            "run",
-            *_without("--out", run_words),
-            f"--out={place}",
-        ],
+        command=[*run, *_without("--out", run_words), f"--out={place}"],
         options=options,
         place=place / card.name / "slurm",
         folder=Path.cwd(),
     )
     if dry_run:
         out.print(submission.script, soft_wrap=True, markup=False)
+        _print_forecast(card, plan, params, submission)
         return
     job = slurm.submit(submission)
     for line in (
@@ -72,6 +64,28 @@ def slurm(
         out.print(line, soft_wrap=True, markup=False)
 
 
+def _print_forecast(
+    card: "BenchmarkCard", plan: "UnresolvedPlan", params: dict[str, Any], submission: "Submission"
+) -> None:
+    """Print what the plan takes; data is loaded, and training steps are timed on this machine."""
+    from acn_bench.execution import session
+    from acn_bench.execution.forecast import forecast
+
+    jobs = params["jobs"] or submission.cores
+    options = session.Options(
+        params["out_folder"],
+        params["data_root"],
+        params["device"],
+        jobs,
+        params["again"],
+        lock=params["lock"],
+    )
+    source = catalog.benchmark_path(params["benchmark"])
+    prepared = session.prepare(card, source, plan, options)
+    for title, text in forecast(prepared, submission.workers, jobs).lines():
+        out.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
+
+
 def _check(params: dict[str, Any]) -> None:
     """Raise ValueError for options that each job would refuse."""
     from acn_bench.execution import preemption
@@ -80,6 +94,12 @@ def _check(params: dict[str, Any]) -> None:
         raise ValueError(f"--shard {params['share']}: leave it out, each worker gets its share")
     if params["time_limit"]:
         preemption.seconds(params["time_limit"])
+
+
+def _split(words: list[str], at: str) -> tuple[list[str], list[str]]:
+    """The words before and after one; all and none where it is not among them."""
+    k = words.index(at) if at in words else len(words)
+    return words[:k], words[k + 1 :]
 
 
 def _without(option: str, words: list[str]) -> list[str]:

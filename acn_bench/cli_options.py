@@ -149,6 +149,22 @@ Lock = Annotated[
         help="How commands that share --out exclude each other: flock, lease, or auto by the file system.",
     ),
 ]
+Executor = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_WHERE,
+        help="Who makes the runs: local, processes on this machine; ray, tasks of a Ray cluster.",
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        rich_help_panel=_WHERE,
+        help="The Ray cluster; auto: the one that this machine belongs to.",
+    ),
+]
 TimeLimit = Annotated[
     str | None,
     typer.Option(

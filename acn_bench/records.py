@@ -1,8 +1,10 @@
-"""Records as files: save, find, load; the newest of those of one run."""
+"""Records as files: save, find, load; the newest of those of one run, which no clock decides."""
 
 import gc
+import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,15 +114,38 @@ def _in_order(path: Path) -> tuple[Path, int, int, str]:
 def load_all(paths: list[Path], *, older: bool = False) -> list[Record]:
     """Every record below the paths; of several of the same run and code, the newest.
 
-    With `older`, those that were made again, too.
+    With `older`, those that were made again, too, the newest last. The newest is the one of the highest number in
+    its file's name, or the last line of its file. Between machines that made the same run nothing is known but
+    their clocks, which may differ: a digest of the record decides, wherever it lies.
     """
-    by_run: dict[tuple[str, str], list[Record]] = {}
+    by_run: dict[tuple[str, str], list[tuple[int, Record]]] = {}
     with _no_collection():
         for path in find(paths):
-            for record in _load_lines(path) if path.suffix == ".jsonl" else [load(path)]:
-                by_run.setdefault((record.run_id, record.provenance.code), []).append(record)
-    by_time = [sorted(by_run[key], key=lambda r: r.provenance.time) for key in sorted(by_run)]
-    return [record for made in by_time for record in (made if older else made[-1:])]
+            for number, record in _numbered(path):
+                by_run.setdefault((record.run_id, record.provenance.code), []).append(
+                    (number, record)
+                )
+    in_order = [_in_order_made(by_run[key]) for key in sorted(by_run)]
+    return [record for made in in_order for record in (made if older else made[-1:])]
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, Record]]:
+    """Each record of a file, and which of its run's records it is."""
+    if path.suffix != ".jsonl":
+        yield _number(path), load(path)
+        return
+    counts: Counter[tuple[str, str]] = Counter()
+    for record in _load_lines(path):
+        key = record.run_id, record.provenance.code
+        counts[key] += 1
+        yield counts[key], record
+
+
+def _in_order_made(made: list[tuple[int, Record]]) -> list[Record]:
+    """The records of one run, the newest last."""
+    if len(made) > 1:
+        made = sorted(made, key=lambda m: (m[0], hashlib.sha256(encode(m[1])).digest()))
+    return [record for _, record in made]
 
 
 @contextmanager
@@ -143,5 +168,5 @@ def _load_lines(path: Path) -> list[Record]:
 def newest(folder: Path, run_id: str, code: str) -> Record | None:
     """The newest record of a run in `folder`, made by this code; None where there is none."""
     paths = of_run(folder, stem(run_id, code))
-    records = [load(p) for p in reversed(paths)]  # of two of one second, the one saved last
-    return max(records, key=lambda r: r.provenance.time, default=None)
+    made = _in_order_made([(_number(path), load(path)) for path in paths])
+    return made[-1] if made else None

@@ -1,6 +1,7 @@
 """`submit slurm` writes a script that people can read, and hands it to sbatch; `status` prints what is there."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from acn_bench.cli import app
 from acn_bench.execution import plan_file, preemption
+from acn_bench.execution.forecast import Forecast
 from acn_bench.execution.plan_file import PlannedFile
 from acn_bench.run_folder import RunFolder
 
@@ -121,3 +123,45 @@ def test_a_time_limit_is_read_as_people_and_slurm_write_it(text, seconds):
 def test_what_is_no_time_is_refused_with_examples(text):
     with pytest.raises(ValueError, match="write 50m, 12h or 1-12:00:00"):
         preemption.seconds(text)
+
+
+# ---------------------------------------------------------------- what a plan takes
+
+
+@pytest.fixture(scope="module")
+def forecasts(tmp_path_factory):
+    """(the output, the script's folder): a plan of four runs, two of them with records of other seeds."""
+    folder = tmp_path_factory.mktemp("forecast")
+    words = ("--strategies", "naive", "--seeds", "0-3", "--workers", 2, "--jobs", 1, "--dry-run")
+    first = call(*SLURM, *words, "--out", folder / "runs")
+    return first, folder
+
+
+def numbers(line):
+    return [float(n.replace(",", "")) for n in re.findall(r"\d[\d,.]*\d|\d", line)]
+
+
+def test_a_dry_run_prints_the_script_and_what_the_plan_takes_and_writes_nothing(forecasts):
+    result, folder = forecasts
+    assert result.exit_code == 0, result.output
+    script, lines = result.stdout.split("\n\n", 1)
+    assert "#SBATCH --array=1-2" in script
+    facts = dict(line.split(None, 1) for line in lines.splitlines() if line and line.split()[0] in
+                 ("runs", "core-hours", "clock", "disk"))  # fmt: skip
+    assert facts["runs"] == "8 to do; seconds by steps timed on this machine"
+    assert numbers(facts["core-hours"])[0] >= 0
+    assert "2 runs at a time" in facts["clock"]
+    assert numbers(facts["disk"])[1] == 8 * 4 + 6 + 2  # a record, outcomes, weights and a lock each
+    assert list(folder.iterdir()) == []
+
+
+def test_hours_are_the_sum_of_the_runs_and_the_clock_is_no_less_than_the_longest():
+    known = {"runs": 4, "measured": 2, "threads": 1, "on_gpu": False, "weights": 0, "files": 1}
+    one = Forecast(**known, seconds=7200.0, longest=3600.0, slots=4)
+    facts = dict(one.lines())
+    assert facts["core-hours"] == "2.00"
+    assert one.clock == pytest.approx(3600, abs=60)
+    assert Forecast(**known, seconds=7200.0, longest=1.0, slots=2).clock == pytest.approx(3600, abs=60)  # fmt: skip
+    assert facts["runs"] == (
+        "4 to do; seconds of 2 by records here, of the others by steps timed on this machine"
+    )

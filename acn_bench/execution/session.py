@@ -13,7 +13,7 @@ from acn_bench.config import RunConfig
 from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
-from acn_bench.errors import MissingData
+from acn_bench.errors import MissingData, shorten
 from acn_bench.execution import code_hash, estimate, locks, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
@@ -21,6 +21,7 @@ from acn_bench.execution.lease import DURATION
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.execution.locks import LockKind
 from acn_bench.execution.plan_table import PlanTable
+from acn_bench.execution.ray_executor import RayExecutor
 from acn_bench.execution.shards import Shard
 from acn_bench.plan import UnresolvedPlan
 from acn_bench.record import Record
@@ -46,6 +47,8 @@ class Options:
     world_size: int = 1  # processes of each run
     lock: str = "auto"  # or flock, or lease
     shard: Shard | None = None  # this worker's share of the plan
+    executor: str = "local"  # or ray
+    address: str = "auto"  # of the Ray cluster
     grace: float = 0.0  # seconds that runs have to save their state when the plan is stopped
 
 
@@ -107,7 +110,8 @@ def prepare(
     trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
     jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
-    threads = max(1, cores() // jobs)
+    # tasks of a cluster take one core each: more of them run at a time
+    threads = 1 if options.executor == "ray" else max(1, cores() // jobs)
     torch.set_num_threads(threads)
     folder = RunFolder(options.out / card.name)
     lock = locks.choose(folder.locks, options.lock)
@@ -132,13 +136,22 @@ def prepare(
         device=chip,
         job=job,
         jobs=jobs,
-        executor=LocalExecutor(jobs),
+        executor=_executor(options, jobs),
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
         lock_reason=lock.reason,
         shard=options.shard,
         excluded=plan.excluded,
     )
+
+
+def _executor(options: Options, jobs: int) -> Executor:
+    """Who makes the runs. Raises ValueError for an unknown name."""
+    if options.executor == "ray":
+        return RayExecutor(options.address)
+    if options.executor != "local":
+        raise ValueError(f"--executor: unknown {shorten(options.executor)}. Known: local, ray")
+    return LocalExecutor(jobs)
 
 
 def _load(plan: UnresolvedPlan, root: Path | None) -> Data:

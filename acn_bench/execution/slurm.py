@@ -1,5 +1,6 @@
 """A plan and a number of workers -> one sbatch script, and its submission."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -53,6 +54,12 @@ class Submission:
     def script_path(self) -> Path:
         """Where the script lies."""
         return self.place / "submit.sh"
+
+    @property
+    def cores(self) -> int:
+        """The cores of each worker, as sbatch's --cpus-per-task asks for them."""
+        match = re.search(r"(?:^|\s)(?:-c|--cpus-per-task)[ =]*(\d+)", " ".join(self.options))
+        return max(1, int(match[1])) if match else 1
 
     @property
     def script(self) -> str:

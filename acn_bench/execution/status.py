@@ -62,13 +62,13 @@ def read(out: Path) -> list[FolderStatus]:
 
 def _runs(folder: RunFolder) -> Iterator[RunStatus]:
     made = {records.without_token(path) for path in folder.records.glob("*.json")}
-    running = _running(folder)
+    active = running(folder)
     for run in plan_file.read(folder):
         if run.stem in made:
             yield RunStatus(run.name, "done", run.seconds)
             continue
-        if run.stem in running:
-            about, silent = running[run.stem]
+        if run.stem in active:
+            about, silent = active[run.stem]
             yield RunStatus(run.name, "running", run.seconds, about, silent)
         elif reason := _failure(folder, run.run_id):
             yield RunStatus(run.name, "failed", run.seconds, reason=reason)
@@ -76,7 +76,7 @@ def _runs(folder: RunFolder) -> Iterator[RunStatus]:
             yield RunStatus(run.name, "waiting", run.seconds)
 
 
-def _running(folder: RunFolder) -> dict[str, tuple[Activity, float]]:
+def running(folder: RunFolder) -> dict[str, tuple[Activity, float]]:
     """Run -> its last heartbeat and its age; of two workers, the one heard last."""
     found: dict[str, tuple[Activity, float]] = {}
     now = _now(folder)
