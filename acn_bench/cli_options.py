@@ -128,7 +128,8 @@ Jobs = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=_WHERE,
-        help="Runs at a time. 0: one per CPU core, or one per GPU.",
+        help="Runs at a time, over all devices in turn. 0: one per CPU core; one per GPU, or up to 4 where the memory "
+        "that records of other seeds measured leaves room.",
     ),
 ]
 Share = Annotated[

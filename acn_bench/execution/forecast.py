@@ -1,16 +1,12 @@
 """A plan and a number of workers -> what it takes: hours, bytes and files, by arithmetic from measured seconds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 
-import msgspec
-
-from acn_bench import records
-from acn_bench.config import RunConfig, Seeds
+from acn_bench.config import RunConfig
 from acn_bench.execution import estimate, memory
+from acn_bench.execution.measured import alike, measured
 from acn_bench.execution.session import Session
-from acn_bench.record import Record
 from acn_bench.spec import Backbone
 from acn_bench.wording import duration, plural
 
@@ -66,12 +62,15 @@ def forecast(session: Session, workers: int, jobs: int) -> Forecast:
         )
         if not session.finished(config)
     ]
-    known = _measured(session)
-    times = [known.get(_alike(config), seconds) for config, seconds in left]
+    known = measured(session.folder.records)
+    times = [
+        known[key].seconds if (key := alike(config)) in known else seconds
+        for config, seconds in left
+    ]
     slots = min(workers * jobs, len(left)) or 1
     return Forecast(
         runs=len(left),
-        measured=sum(_alike(config) in known for config, _ in left),
+        measured=sum(alike(config) in known for config, _ in left),
         seconds=sum(times),
         longest=max(times, default=0.0),
         slots=slots,
@@ -80,26 +79,6 @@ def forecast(session: Session, workers: int, jobs: int) -> Forecast:
         weights=sum(WEIGHT * _parameters(config, session) for config, _ in left),
         files=len(left) * OF_A_RUN[session.job.lock] + OWN_FILES + workers,
     )
-
-
-def _measured(session: Session) -> dict[bytes, float]:
-    """Runs that differ in their seeds alone -> the median seconds of those with a record in the folder."""
-    place = session.folder.records
-    made = records.load_all([place]) if place.is_dir() else []
-    times: dict[bytes, list[float]] = {}
-    for record in made:
-        times.setdefault(_alike(record.config), []).append(_seconds(record))
-    return {key: median(values) for key, values in times.items()}
-
-
-def _alike(config: RunConfig) -> bytes:
-    """The same for runs that differ in their seeds alone."""
-    return msgspec.json.encode(msgspec.structs.replace(config, seeds=Seeds()))
-
-
-def _seconds(record: Record) -> float:
-    seconds: Sequence[float] = (record.result.seconds.train, record.result.seconds.evaluate)
-    return sum(seconds)
 
 
 def _parameters(config: RunConfig, session: Session) -> int:

@@ -20,6 +20,7 @@ from acn_bench.execution.job import Job
 from acn_bench.execution.lease import DURATION
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.execution.locks import LockKind
+from acn_bench.execution.measured import alike, measured
 from acn_bench.execution.plan_table import PlanTable
 from acn_bench.execution.ray_executor import RayExecutor
 from acn_bench.execution.shards import Shard
@@ -109,11 +110,11 @@ def prepare(
     memory.check(configs, data, chip)
     trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
-    jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
+    folder = RunFolder(options.out / card.name)
+    jobs = min(options.jobs or _default_jobs(configs, data, devices, folder), len(configs))
     # tasks of a cluster take one core each: more of them run at a time
     threads = 1 if options.executor == "ray" else max(1, cores() // jobs)
     torch.set_num_threads(threads)
-    folder = RunFolder(options.out / card.name)
     lock = locks.choose(folder.locks, options.lock)
     job = Job(
         folder=folder,
@@ -182,11 +183,22 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
         kind.planning_module.check(config, data)
 
 
-def _default_jobs(configs: list[RunConfig], data: Data, devices: tuple[str, ...]) -> int:
-    """Runs at a time: one per core, or per GPU; one alone where training ends by the clock."""
+def _default_jobs(
+    configs: list[RunConfig], data: Data, devices: tuple[str, ...], folder: RunFolder
+) -> int:
+    """Runs at a time: one per core; one per GPU, or several where records in the folder say that they fit.
+
+    One alone where training ends by the clock.
+    """
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
-    return cores() if devices == ("cpu",) else len(devices)
+    if devices == ("cpu",):
+        return cores()
+    known = measured(folder.records, device.describe(torch.device(devices[0])))
+    peaks = [known[key].peak_memory if (key := alike(c)) in known else None for c in configs]
+    return min(
+        len(devices) * memory.runs_on_each(peaks, memory.free(devices)), max(cores(), len(devices))
+    )
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
