@@ -131,6 +131,9 @@ def status(folder: cli_options.Watched) -> None:
 
 
 def _print_status(status: "FolderStatus") -> None:
+    if not status.runs:
+        out.print(f"[bold]{escape(status.benchmark)}[/bold]  submitted: no worker has begun")
+        return
     counts = ", ".join(f"{count} {state}" for state, count in status.counts.items())
     out.print(
         f"[bold]{escape(status.benchmark)}[/bold]  {plural(len(status.runs), 'run')}: {counts}"

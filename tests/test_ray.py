@@ -28,7 +28,7 @@ pytestmark = [
 def config(seed):
     return RunConfig(
         benchmark=ContinualSpec(
-            name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=200
+            name="tiny", data="digits100", experiences=2, classes_per_experience=2, epochs=100
         ),
         strategy=NaiveSpec(name="naive"),
         backbone=MixerSpec(
@@ -44,7 +44,7 @@ RUNS = [config(seed) for seed in range(3)]
 
 def job(folder):
     codes = {run.run_id: code_hash.code(run) for run in RUNS}
-    return Job(RunFolder(folder), codes, None, ("cpu",), threads=1, again=False, interval=1.0)
+    return Job(RunFolder(folder), codes, None, ("cpu",), threads=1, again=False, interval=0.5)
 
 
 def outcome(folder):

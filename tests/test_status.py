@@ -86,3 +86,9 @@ def test_a_job_of_a_cluster_is_named_as_its_commands_name_it(monkeypatch):
 def test_a_folder_without_a_plan_is_no_folder_of_runs(tmp_path):
     with pytest.raises(LookupError, match="there is no plan below"):
         status.read(tmp_path)
+
+
+def test_a_plan_that_was_submitted_and_has_not_begun_has_no_runs_yet(tmp_path):
+    (tmp_path / "tiny" / "slurm").mkdir(parents=True)
+    (one,) = status.read(tmp_path)
+    assert (one.benchmark, one.runs) == ("tiny", [])

@@ -297,6 +297,26 @@ def test_a_run_that_is_stopped_saves_its_state_first_and_resumes_from_there(tmp_
     assert int(re.fullmatch(how, end.message)[1]) >= 60
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"executor": "rya"}, "--executor: unknown 'rya'. Known: local, ray"),
+        ({"executor": "ray", "shard": Shard(1, 2)}, "leave it out with --executor ray"),
+        ({"lock": "none"}, "--lock: unknown 'none'. Known: auto, flock, lease"),
+    ],
+)
+def test_a_wrong_executor_or_lock_is_refused_when_it_is_planned(tmp_path, changes, message):
+    plan = unresolved(
+        catalog.benchmark("split_cifar100"), Choices(data="digits100", quick=True, seeds=(0,))
+    )
+    fields = {"data_root": None, "device": "cpu", "jobs": 1, "again": False} | changes
+    path = catalog.benchmark_path("split_cifar100")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        session.prepare(
+            catalog.benchmark("split_cifar100"), path, plan, session.Options(tmp_path, **fields)
+        )
+
+
 # ---------------------------------------------------------------- where a worker computes
 
 

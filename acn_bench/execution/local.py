@@ -137,8 +137,9 @@ def _start(job: Job, placement: Placement) -> _Worker:
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
     with (
         environment(variables),
-        interruption.defer(signal.SIGINT),
-    ):  # the parent decides for its workers
+        # the parent decides for its workers, and a request to stop waits until they can hear it
+        interruption.defer(signal.SIGINT, signal.SIGUSR1),
+    ):
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)

@@ -47,6 +47,7 @@ class StopRequest:
         self.made, self._running = False, False
         signal.signal(signal.SIGUSR1, self._request)
         signal.signal(signal.SIGTERM, self._request if saves else _end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})  # blocked while it started
 
     @contextmanager
     def in_run(self) -> Iterator[None]:

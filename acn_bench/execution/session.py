@@ -101,6 +101,7 @@ def prepare(
     Raises ValueError and LookupError with what the user can change.
     """
     main_guard.end_worker()
+    _check_executor(options)
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
@@ -137,7 +138,7 @@ def prepare(
         device=chip,
         job=job,
         jobs=jobs,
-        executor=_executor(options, jobs),
+        executor=RayExecutor(options.address) if options.executor == "ray" else LocalExecutor(jobs),
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
         lock_reason=lock.reason,
@@ -146,13 +147,12 @@ def prepare(
     )
 
 
-def _executor(options: Options, jobs: int) -> Executor:
-    """Who makes the runs. Raises ValueError for an unknown name."""
-    if options.executor == "ray":
-        return RayExecutor(options.address)
-    if options.executor != "local":
+def _check_executor(options: Options) -> None:
+    """Raise ValueError for an unknown executor, and for shares of what Ray shares."""
+    if options.executor not in ("local", "ray"):
         raise ValueError(f"--executor: unknown {shorten(options.executor)}. Known: local, ray")
-    return LocalExecutor(jobs)
+    if options.executor == "ray" and options.shard:
+        raise ValueError("--shard: leave it out with --executor ray, which shares the runs itself")
 
 
 def _load(plan: UnresolvedPlan, root: Path | None) -> Data:

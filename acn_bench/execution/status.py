@@ -15,6 +15,7 @@ from acn_bench.execution.activity import Activity
 from acn_bench.run_folder import RunFolder
 
 SILENT = 60.0  # seconds without a heartbeat after which a run is said to be silent
+PLANNED = ("plans", "slurm")  # folders of a plan that was run, or submitted and has not begun
 RunStateName = Literal["done", "running", "failed", "waiting"]
 
 
@@ -52,7 +53,9 @@ def read(out: Path) -> list[FolderStatus]:
 
     Raises LookupError where no plan was ever run.
     """
-    folders = sorted(path.parent for path in (*out.glob("plans"), *out.glob("*/plans")))
+    folders = sorted(
+        {path.parent for name in PLANNED for path in (*out.glob(name), *out.glob(f"*/{name}"))}
+    )
     if not folders:
         raise LookupError(
             f"there is no plan below {out}: name the folder that `run` or `submit` was given as --out"
