@@ -94,3 +94,9 @@ def test_runs_of_a_node_that_is_killed_resume_on_another(cluster, tmp_path, monk
         list(stream)
     assert outcome(a_job.folder) == outcome(alone.folder)
     assert not status.running(a_job.folder)
+
+
+def test_an_address_where_no_cluster_answers_is_refused_at_once(tmp_path):
+    stream = RayExecutor("127.0.0.1:9").execute(RUNS, job(tmp_path))
+    with pytest.raises(ValueError, match=r"--address 127\.0\.0\.1:9: no Ray cluster answers there"):
+        next(stream)

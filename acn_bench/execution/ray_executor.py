@@ -4,9 +4,11 @@ Ray repeats a task whose process or node dies, and the run resumes from its chec
 heartbeats in the folder, so that no process but the driver's own has to live until the end.
 """
 
+import logging
 import signal
+import socket
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from acn_bench import records
@@ -15,6 +17,7 @@ from acn_bench.execution import status, worker
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.local import ENVIRONMENT
 from acn_bench.execution.worker import Busy
+from acn_bench.run_folder import RunFolder
 
 RETRIES = 3  # of a run: nodes of a cluster are lost more often than processes
 POLL = 2.0  # seconds between two looks at the heartbeats
@@ -29,6 +32,7 @@ class RayExecutor:
     def execute(self, configs: Sequence[RunConfig], job: Job) -> Generator[RunEvent]:
         """Run every config; yield its events as they come. See `executor.Executor`."""
         ray = connected(self.address)
+        job = _for_all_nodes(job)
         gpus = 1 if job.devices[0].startswith("cuda") else 0
         task = ray.remote(num_cpus=job.threads, num_gpus=gpus, max_retries=RETRIES)(_attempt)
         pending = {task.remote(config, job): config for config in configs}
@@ -60,12 +64,31 @@ def connected(address: str) -> Any:
         raise LookupError("--executor ray needs Ray: pip install 'acn_bench[ray]'") from e
     stop = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, log_to_driver=False, runtime_env={"env_vars": ENVIRONMENT})
-    except (ConnectionError, ValueError, RuntimeError) as e:
+        _check_answer(address)
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            runtime_env={"env_vars": ENVIRONMENT},
+        )
+    except (OSError, ValueError, RuntimeError) as e:
         raise ValueError(f"--address {address}: no Ray cluster answers there: {e}") from e
     finally:
         signal.signal(signal.SIGTERM, stop)  # Ray takes it
     return ray
+
+
+def _check_answer(address: str) -> None:
+    """Raise OSError where nobody listens at host:port: Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _for_all_nodes(job: Job) -> Job:
+    """The job with absolute paths: a task starts in a folder of its own."""
+    root = job.data_root.absolute() if job.data_root else None
+    return replace(job, folder=RunFolder(job.folder.folder.absolute()), data_root=root)
 
 
 def _attempt(config: RunConfig, job: Job) -> RunEvent | Busy:
