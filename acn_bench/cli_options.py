@@ -138,7 +138,7 @@ Share = Annotated[
         "--shard",
         metavar="I/N",
         rich_help_panel=_WHERE,
-        help="Be worker I of N (1/8 … 8/8) on one --out: make your share of the runs, then those that nobody has "
+        help="Be worker I of N, from 1/8 to 8/8, on one --out: make your share of the runs, then those that nobody has "
         "begun.",
     ),
 ]

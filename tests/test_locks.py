@@ -11,9 +11,10 @@ import time
 from contextlib import closing, suppress
 
 import pytest
+import torch
 from filelock import Timeout
 
-from acn_bench import records
+from acn_bench import device, records
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
@@ -256,6 +257,8 @@ def names(folder):
 
 @pytest.mark.usefixtures("quick_workers")
 def test_a_frozen_worker_is_superseded_and_does_no_harm_when_it_wakes(tmp_path):
+    torch.set_num_threads(1)
+    device.describe.cache_clear()  # other tests in this process may have had more threads
     run = config(epochs=20)
     a_job = job(tmp_path / "tiny", run)
     with closing(LocalExecutor(1).execute([run], a_job)) as events:
