@@ -4,7 +4,7 @@ PY := .venv/bin/python
 READY := .venv/ready
 PIP := $(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
 PYTHON ?=# which Python makes .venv; empty: the first of those below that is new enough
-MARK ?= not gpu and not slow and not network and not data
+MARK ?= not gpu and not slow and not network and not data and not slurm and not ray
 ARGS ?=# more words for pytest or the attack: make test ARGS="-k catalog"
 
 # A waiting OpenMP thread that spins can slow small models down a hundredfold beside another process.

@@ -5,8 +5,9 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,14 +17,17 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from acn_bench import __version__, catalog, cli_options, home, interruption
+from acn_bench import __version__, catalog, cli_cluster, cli_options, home, interruption
+from acn_bench.cli_choices import choices, words
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence, shorten, within_screen
 from acn_bench.launch import Launch, launched
 from acn_bench.registry import closest
 from acn_bench.terminal import Terminal
+from acn_bench.wording import plural
 
 if TYPE_CHECKING:
+    from acn_bench.execution.run_plan import Outcome
     from acn_bench.execution.session import Session
 
 OK, FAILED, MENDABLE = 0, 1, 2
@@ -98,10 +102,6 @@ def _print_note(sentence: str | None) -> None:
         out.print(sentence, style="dim", soft_wrap=True, markup=False)
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
-
-
 # ---------------------------------------------------------------- run
 
 
@@ -128,6 +128,11 @@ def run(
     out_folder: cli_options.RunsFolder = Path("runs"),
     device: cli_options.Device = "auto",
     jobs: cli_options.Jobs = 0,
+    share: cli_options.Share = None,
+    lock: cli_options.Lock = "auto",
+    time_limit: cli_options.TimeLimit = None,
+    executor: cli_options.Executor = "local",
+    address: cli_options.Address = "auto",
     dry_run: cli_options.DryRun = False,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
@@ -138,7 +143,11 @@ def run(
     Finished runs are not repeated; an interrupted command resumes where it stopped. Started by torchrun, the
     processes make each run together.
     """
-    from acn_bench.plan import Choices, numbers, unresolved
+    from acn_bench.execution import preemption
+    from acn_bench.execution.shards import Shard
+    from acn_bench.plan import unresolved
+
+    started = time.monotonic()
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for a user's factory; workers get the same path
@@ -149,22 +158,28 @@ def run(
         return
     source = catalog.benchmark_path(benchmark)
     card = catalog.benchmark(benchmark)
-    choices = Choices(
-        backbones=_words(backbones),
-        strategies=_words(strategies),
-        checkpoints=tuple(checkpoint or ()),
-        seeds=numbers(seeds) if seeds else (),
+    shard = Shard.parse(share) if share else None
+    limit = preemption.begin(preemption.seconds(time_limit)) if time_limit else None
+    chosen = choices(
+        card,
+        checkpoint=checkpoint,
+        backbones=backbones,
+        strategies=strategies,
+        seeds=seeds,
         data=data,
-        settings=(*_attack(card, attack, epsilon), *(settings or ())),
+        attack=attack,
+        epsilon=epsilon,
+        settings=settings,
         quick=quick,
     )
-    plan = unresolved(card, choices)  # before slow imports: a wrong name fails at once
+    plan = unresolved(card, chosen)  # before slow imports: a wrong name fails at once
 
     _print_note(home.prepare())
     with interruption.exits_at_once():
         from acn_bench.execution import plan_summary, run_plan, session
         from acn_bench.execution.launched import leading
 
+    longest = preemption.LONGEST if shard or limit else 0.0
     with nullcontext() if launch is None else leading(launch) as channel:
         options = session.Options(
             out_folder,
@@ -173,8 +188,13 @@ def run(
             jobs,
             again,
             world_size=1 if launch is None else launch.world_size,
-            trackers=_words(trackers),
+            trackers=words(trackers),
             channel=channel,
+            lock=lock,
+            shard=shard,
+            grace=longest,
+            executor=executor,
+            address=address,
         )
         try:
             prepared = session.prepare(card, source, plan, options, _print_note)
@@ -183,8 +203,9 @@ def run(
         plan_summary.print_plan(prepared, out)
         if dry_run:
             return
-        failures = run_plan.execute(prepared, out)
-    _report(prepared, failures, no_report)
+        with _stopped_in_time(longest, limit, started):
+            outcome = run_plan.execute(prepared, out)
+    _report(prepared, outcome, no_report)
 
 
 def _follow(launch: Launch, device: str) -> None:
@@ -195,33 +216,43 @@ def _follow(launch: Launch, device: str) -> None:
     follow(launch, device)
 
 
-def _report(prepared: "Session", failures: list[str], no_report: bool) -> None:
-    """Write the report, and exit with FAILED where a run failed."""
+def _report(prepared: "Session", outcome: "Outcome", no_report: bool) -> None:
+    """Write the report where this command made the last run, and exit with FAILED where a run failed."""
     from acn_bench.execution import report_plan
 
-    try:
-        if not no_report:
-            report_plan.report(prepared, out)
-    except (ValueError, LookupError, OSError) as e:
-        if not failures:
-            raise
-        failures.append(f"the report: {e}")
+    failures = list(outcome.failures)
+    if outcome.left:
+        runs = plural(len(outcome.left), "run")
+        out.print(f"{runs} left to the workers that make them; the last worker writes the report")
+    elif not no_report:
+        failures += _report_failure(lambda: report_plan.report(prepared, out), bool(failures))
     if failures:
         runs = f"{len(failures)} of {len(prepared.configs)} runs failed, the others are saved"
         _print_error("; ".join([runs, *failures]))
         raise typer.Exit(FAILED)
 
 
-def _attack(card: catalog.BenchmarkCard, attack: str | None, epsilon: str | None) -> Iterator[str]:
-    """The settings that `--attack` and `--epsilon` stand for. Raises LookupError for a benchmark without attacks."""
-    for key, value in (("attack", attack), ("epsilon", epsilon)):
-        if value is None:
-            continue
-        if not hasattr(card.protocol, key):
-            raise LookupError(
-                f"--{key} is of robustness benchmarks, and {card.name} is not one: try noise_cifar10"
-            )
-        yield f"{key}={value}"
+def _stopped_in_time(
+    longest: float, limit: float | None, started: float
+) -> AbstractContextManager[None]:
+    """In the block runs are saved when a scheduler or the time limit stops them; plain commands end at once."""
+    from acn_bench.execution.preemption import GRACE
+
+    if not longest:
+        return nullcontext()
+    left = None if limit is None else limit - (time.monotonic() - started)
+    return interruption.graceful(GRACE, longest, left)
+
+
+def _report_failure(write: Callable[[], None], runs_failed: bool) -> list[str]:
+    """Write a report; why it failed, where a run failed too: that comes first."""
+    try:
+        write()
+    except (ValueError, LookupError, OSError) as e:
+        if not runs_failed:
+            raise
+        return [f"the report: {e}"]
+    return []
 
 
 def _with_data(words: list[str], name: str) -> str:
@@ -267,7 +298,7 @@ def report(
     ]
     with err.status("writing the report") as status:
         written = reports.write_several(
-            benchmarks, out_folder or first, _words(formats), status.update
+            benchmarks, out_folder or first, words(formats), status.update
         )
     for note in written.notes:
         err.print(note, soft_wrap=True, markup=False)
@@ -287,6 +318,18 @@ def _card(paths: list[Path], name: str) -> catalog.BenchmarkCard | None:
             return card
     return None
 
+
+# ---------------------------------------------------------------- clusters
+
+submit = typer.Typer(help="Run a plan by many workers of a cluster.", rich_markup_mode="rich")
+submit.command(
+    "slurm",
+    epilog="Example:\n\nacn-bench submit slurm split_cifar100 --seeds 0-4 --out /shared/runs --workers 8 -- "
+    "--time=8:00:00 --cpus-per-task=4",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(_mendable(cli_cluster.slurm))
+app.add_typer(submit, name="submit")
+app.command(epilog="Example:\n\nacn-bench status /shared/runs")(_mendable(cli_cluster.status))
 
 # ---------------------------------------------------------------- truncate
 

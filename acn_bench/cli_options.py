@@ -128,7 +128,51 @@ Jobs = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=_WHERE,
-        help="Runs at a time. 0: one per CPU core, or one per GPU.",
+        help="Runs at a time, over all devices in turn. 0: one per CPU core; one per GPU, or up to 4 where the memory "
+        "that records of other seeds measured leaves room.",
+    ),
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        rich_help_panel=_WHERE,
+        help="Be worker I of N, from 1/8 to 8/8, on one --out: make your share of the runs, then those that nobody has "
+        "begun.",
+    ),
+]
+Lock = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        rich_help_panel=_WHERE,
+        help="How commands that share --out exclude each other: flock, lease, or auto by the file system.",
+    ),
+]
+Executor = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_WHERE,
+        help="Who makes the runs: local, processes on this machine; ray, tasks of a Ray cluster.",
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        rich_help_panel=_WHERE,
+        help="The Ray cluster; auto: the one that this machine belongs to.",
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        rich_help_panel=_WHERE,
+        help="Save the runs and end with 75 before this time is over: 50m, 12h, 1-12:00:00. The same command "
+        "resumes them.",
     ),
 ]
 DryRun = Annotated[bool, _flag("--dry-run", "Print the plan and stop.", _WHEN)]
@@ -146,6 +190,20 @@ Trackers = Annotated[
     ),
 ]
 NoReport = Annotated[bool, _flag("--no-report", "Write records, but no report.", _WHEN)]
+
+# ---------------------------------------------------------------- submit, status
+
+Workers = Annotated[
+    int,
+    typer.Option(min=1, max=100_000, metavar="N", help="Jobs that share the runs between them."),
+]
+DrySubmit = Annotated[
+    bool, _flag("--dry-run", "Print the script, and what the plan takes; submit nothing.")
+]
+Watched = Annotated[
+    Path,
+    typer.Argument(metavar="OUT", help="The folder that `run` or `submit` was given as --out."),
+]
 
 # ---------------------------------------------------------------- report
 

@@ -1,8 +1,9 @@
-"""How many processor cores this process may use: its affinity, and the quota of a container."""
+"""How many processor cores this process may use: its affinity, the quota of a container, and its share of a job."""
 
 import math
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -11,10 +12,27 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def cores() -> int:
-    """Cores by affinity, at most the quota of this process's cgroups, rounded up; at least 1."""
+    """Cores by affinity, at most the quota of this process's cgroups, rounded up, and what Slurm grants; at least 1."""
     affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     limits = [math.ceil(quota) for quota in quotas(CGROUPS, MEMBERSHIP)]
-    return max(1, min([affine or 1, *limits]))
+    return max(1, min([affine or 1, *limits, *granted(os.environ)]))
+
+
+def granted(environment: Mapping[str, str]) -> list[int]:
+    """The cores that Slurm grants to one task: some clusters bind no process to its cores. Empty outside a job."""
+
+    def number(name: str) -> int:
+        match = re.match(
+            r"[1-9]\d{0,5}", environment.get(name, "")
+        )  # "2(x3)": two tasks on each of three nodes
+        return int(match[0]) if match else 0
+
+    if not environment.get("SLURM_JOB_ID"):
+        return []
+    if of_task := number("SLURM_CPUS_PER_TASK"):
+        return [of_task]
+    on_node, tasks = number("SLURM_CPUS_ON_NODE"), number("SLURM_STEP_TASKS_PER_NODE") or 1
+    return [max(1, on_node // tasks)] if on_node else []
 
 
 def process_share() -> int:

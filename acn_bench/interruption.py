@@ -1,15 +1,22 @@
-"""Ctrl-C, SIGTERM and SIGHUP: one line that says how to resume, and the exit code of the signal."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1: one line that says how to resume, and the exit code of the signal."""
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-ENDS = {129: "the terminal closed", 130: "interrupted", 143: "terminated"}  # by exit code
+STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+AGAIN = 75  # the exit code of SIGUSR1 and of a time limit: EX_TEMPFAIL, run it again
+ENDS = {  # by exit code
+    AGAIN: "stopped before its time was over",
+    129: "the terminal closed",
+    130: "interrupted",
+    143: "terminated",
+}
 SHOW_CURSOR = "\x1b[?25h"
 PATIENCE = 1.8  # seconds that a command may take to stop, before it ends at once
 
@@ -42,7 +49,7 @@ def _heard() -> list[signal.Signals]:
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     for again in _heard():
         signal.signal(again, _end)
-    signal.signal(signal.SIGALRM, lambda *_: end(128 + number))
+    signal.signal(signal.SIGALRM, lambda *_: end(_code(number)))
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     raise Stopped(number)
 
@@ -54,12 +61,52 @@ def allow(seconds: float) -> None:
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:
-    end(128 + number)
+    end(_code(number))
+
+
+@contextmanager
+def graceful(grace: float, longest: float, limit: float | None = None) -> Iterator[None]:
+    """In the block, SIGTERM leaves `grace` seconds to stop, and SIGUSR1 `longest`; after `limit` seconds comes SIGUSR1.
+
+    Repeated signals change nothing: schedulers send them to a command and to its children, in any order.
+    """
+    wait = {signal.SIGTERM: grace, signal.SIGUSR1: longest}
+    heard = [number for number in _heard() if number in wait]
+    stopped: list[int] = []  # by which signal
+
+    def stop(number: int, _: FrameType | None) -> None:
+        left = signal.getitimer(signal.ITIMER_REAL)[0]
+        seconds = wait[signal.Signals(number)] + PATIENCE
+        if stopped:
+            signal.setitimer(signal.ITIMER_REAL, min(left, seconds))
+            return
+        stopped.append(number)
+        signal.signal(signal.SIGALRM, lambda *_: end(_code(number)))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        raise Stopped(number)
+
+    timer = threading.Timer(max(limit or 0.0, 0.0), os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.daemon = True
+    for number in heard:
+        signal.signal(number, stop)
+    if limit is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if not stopped:
+            for number in heard:
+                signal.signal(number, _stop)
 
 
 def exit_code(error: KeyboardInterrupt) -> int:
-    """As shells write it: 128 and the number of the signal."""
-    return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
+    """As shells write it: 128 and the number of the signal; 75 of SIGUSR1."""
+    return _code(error.number if isinstance(error, Stopped) else signal.SIGINT)
+
+
+def _code(number: int) -> int:
+    return AGAIN if number == signal.SIGUSR1 else 128 + number
 
 
 def end(code: int) -> NoReturn:

@@ -3,16 +3,18 @@
 A file is written under another name and then renamed, so that a file with a record's name is a whole record.
 """
 
+import hashlib
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-PART = re.compile(
-    r"\.(?P<name>.+)\.(?P<process>\d+)\.part"
-)  # as `atomic` names a file that it writes
+# as `atomic` names a file that it writes; older files name no machine
+PART = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)(-(?P<machine>[0-9a-f]{8}))?\.part")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,43 @@ class RunFolder:
         """One file a run; the process that makes the run holds its lock."""
         return self.folder / "locks"
 
+    @property
+    def failures(self) -> Path:
+        """Why a run failed, one text file a run."""
+        return self.folder / "failures"
+
+    @property
+    def plans(self) -> Path:
+        """The runs of each plan, one file a plan."""
+        return self.folder / "plans"
+
+    @property
+    def running(self) -> Path:
+        """The heartbeat of each run that is being made, one file a run."""
+        return self.folder / "running"
+
+
+@lru_cache
+def machine() -> str:
+    """8 hex digits that tell apart the machines and containers that share a folder."""
+    words = [socket.gethostname()]
+    with suppress(OSError):
+        words.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    with suppress(OSError):  # the numbers of processes are of a namespace
+        words.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8]
+
+
+def part_of(path: Path) -> Path:
+    """Where this process writes a file or folder before it is renamed to `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{machine()}.part")
+
+
+def is_own(part: Path) -> bool:
+    """Whether this process made the part."""
+    match = PART.fullmatch(part.name)
+    return match is not None and part == part_of(part.with_name(match["name"]))
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -49,7 +88,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises OSError that names `path` where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         yield part
         with part.open("rb") as f:
@@ -73,8 +112,10 @@ def remove_parts(folder: Path, prefix: str) -> None:
 
 
 def is_running(part: Path) -> bool:
-    """Whether the process that writes this half-written file is running on this machine."""
+    """Whether the process that writes this half-written file is running; one of another machine may be."""
     match = PART.fullmatch(part.name)
+    if match and match["machine"] not in (None, machine()):
+        return True
     try:
         os.kill(int(match["process"]) if match else 0, 0)
     except ProcessLookupError:

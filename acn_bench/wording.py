@@ -149,3 +149,12 @@ def span(first: str, last: str) -> str:
         return f"{start} UTC"
     same_day = ends[0].date() == ends[1].date()
     return f"{start} to {end[11:] if same_day else end} UTC"
+
+
+def duration(seconds: float) -> str:
+    """As text: "12 s", "5 min", "2.6 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

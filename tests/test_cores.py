@@ -62,3 +62,23 @@ def test_cores_are_at_most_the_quota_of_the_container(container, membership, fil
 def test_cores_are_those_of_the_affinity_where_there_are_no_cgroups(container, monkeypatch):
     monkeypatch.setattr(cores, "MEMBERSHIP", cores.CGROUPS / "absent")
     assert cores.cores() == 64
+
+
+@pytest.mark.parametrize(
+    ("variables", "number"),
+    [
+        ({}, []),
+        ({"SLURM_CPUS_ON_NODE": "64"}, []),  # a login node's shell may have it set
+        ({"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "4", "SLURM_CPUS_ON_NODE": "64"}, [4]),
+        ({"SLURM_JOB_ID": "7", "SLURM_CPUS_ON_NODE": "8"}, [8]),
+        ({"SLURM_JOB_ID": "7", "SLURM_CPUS_ON_NODE": "8", "SLURM_STEP_TASKS_PER_NODE": "4(x2)"}, [2]),
+        ({"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "many"}, []),
+    ],
+)  # fmt: skip
+def test_a_job_uses_the_cores_that_slurm_grants_to_its_task(variables, number, monkeypatch):
+    assert cores.granted(variables) == number
+    for name in [n for n in os.environ if n.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cores.cores() <= (number or [10**6])[0]

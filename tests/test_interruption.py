@@ -153,3 +153,40 @@ def test_a_worker_ends_with_its_parent_though_it_listens_to_nobody(root, tmp_pat
     finally:
         with suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- schedulers
+
+GRACEFUL = """
+    with interruption.graceful(0.3, 1.5, LIMIT):
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        finally:
+            print("saving", flush=True)
+            time.sleep(SAVING)
+            print("saved", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signals", "saving", "limit", "code", "saved"),
+    [
+        (["SIGTERM"], 0.0, None, 143, True),
+        (["SIGUSR1"], 0.8, None, 75, True),
+        (["SIGTERM"], 30.0, None, 143, False),
+        (["SIGUSR1", "SIGTERM", "SIGTERM"], 0.2, None, 75, True),  # to the command and its children
+        (["SIGUSR1", "SIGTERM"], 30.0, None, 75, False),
+        ([], 0.0, 0.2, 75, True),
+    ],
+)
+def test_a_scheduler_leaves_time_to_save_and_no_more(signals, saving, limit, code, saved):
+    body = GRACEFUL.replace("LIMIT", str(limit)).replace("SAVING", str(saving))
+    process = start(COMMAND.replace("{body}", body))
+    assert process.stdout.readline() == "ready\n"
+    for name in signals:
+        process.send_signal(getattr(signal, name))
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert ("saved" in stdout) == saved
+    assert stderr.splitlines()[-1].endswith("run the same command again to resume")

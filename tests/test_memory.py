@@ -4,11 +4,13 @@ import msgspec
 import pytest
 import torch
 
+from acn_bench import records
+from acn_bench.benchmarks.continual.example import example_record
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import images
 from acn_bench.evaluation import cost
-from acn_bench.execution import memory
+from acn_bench.execution import measured, memory
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.spec import FactorySpec
 from acn_bench.strategies.naive import NaiveSpec
@@ -67,3 +69,35 @@ def test_a_network_that_fits_passes_and_a_factorys_is_not_asked(check):
 def test_more_blocks_than_can_be_built_in_minutes_are_no_depth():
     with pytest.raises(msgspec.ValidationError, match="<= 10000"):
         msgspec.convert({"family": "mixer", "wiring": "ac", "depth": 10_001}, MixerSpec)
+
+
+# ---------------------------------------------------------------- several runs on one GPU
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("peaks", "free", "number"),
+    [
+        ([GB, 2 * GB], [80 * GB], memory.MOST),
+        ([20 * GB, GB], [80 * GB], 2),
+        ([20 * GB, GB], [80 * GB, 40 * GB], 1),  # the fullest GPU decides
+        ([70 * GB], [80 * GB], 1),
+        ([GB, None], [80 * GB], 1),  # a run that was never measured
+        ([], [80 * GB], 1),
+    ],
+)
+def test_runs_share_a_gpu_where_their_measured_memory_leaves_room(peaks, free, number):
+    assert memory.runs_on_each(peaks, free) == number
+
+
+def test_what_runs_take_is_measured_by_records_of_other_seeds_on_such_a_device(tmp_path):
+    made = example_record()
+    seeds = Seeds(order=7, init=7, data=7, noise=7)
+    config = msgspec.structs.replace(made.config, seeds=seeds)
+    records.save(made, tmp_path)
+    known = measured.measured(tmp_path, made.provenance.device)
+    assert known[measured.alike(config)].peak_memory == made.result.peak_memory
+    assert measured.measured(tmp_path, "another GPU") == {}
+    other = msgspec.structs.replace(config, precision="bf16")
+    assert measured.alike(other) not in known

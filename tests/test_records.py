@@ -321,16 +321,34 @@ def test_a_second_record_of_a_run_lies_beside_the_first(tmp_path):
     assert [p.name for p in paths] == [f"{stem}.json", f"{stem}.2.json", f"{stem}.3.json"]
 
 
-@pytest.mark.parametrize("later_first", [False, True])
-def test_the_newest_record_of_a_run_wins(tmp_path, later_first):
-    both = [record("2026-01-01T00:00:00Z"), record("2026-01-02T00:00:00Z", images_seen=161)]
-    for one in reversed(both) if later_first else both:
-        records.save(one, tmp_path / "records")
-    assert records.load_all([tmp_path]) == [both[1]]
-    assert records.newest(tmp_path / "records", both[0].run_id, CODE) == both[1]
+@pytest.mark.parametrize("clock_goes_back", [False, True])
+def test_the_record_that_was_saved_last_wins_whatever_the_clocks_say(tmp_path, clock_goes_back):
+    times = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+    for time, seen in zip(reversed(times) if clock_goes_back else times, (160, 161), strict=True):
+        records.save(record(time, images_seen=seen), tmp_path / "records")
+    (newest,) = records.load_all([tmp_path])
+    assert newest.result.images_seen == 161
+    assert records.newest(tmp_path / "records", newest.run_id, CODE) == newest
+    assert [r.result.images_seen for r in records.load_all([tmp_path], older=True)] == [160, 161]
 
 
-def test_of_two_records_of_one_second_the_one_saved_last_wins(tmp_path):
+def test_of_the_records_of_two_machines_the_same_one_counts_however_they_are_merged(tmp_path):
+    """Copied into one folder or named side by side, in any order, with any clocks."""
+    a, b, merged = tmp_path / "a", tmp_path / "b", tmp_path / "merged" / "records"
+    made = [record("2026-01-02T00:00:00Z"), record("2020-01-01T00:00:00Z", images_seen=161)]
+    stem = records.stem(made[0].run_id, CODE)
+    for folder, one, token in ((a, made[0], "0000000a"), (b, made[1], "0000000b")):
+        path = records.save(one, folder / "records", folder / "records" / f"{stem}.t{token}.json")
+        merged.mkdir(parents=True, exist_ok=True)
+        (merged / path.name).write_bytes(path.read_bytes())
+    counted = records.load_all([a, b], older=True)
+    assert len(counted) == 2
+    assert records.load_all([b, a], older=True) == counted
+    assert records.load_all([merged.parent], older=True) == counted
+    assert records.newest(merged, made[0].run_id, CODE) == counted[-1]
+
+
+def test_of_several_records_the_one_saved_last_wins(tmp_path):
     for seen in range(12):
         records.save(record(images_seen=seen), tmp_path / "records")
     (loaded,) = records.load_all([tmp_path])

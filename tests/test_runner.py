@@ -88,21 +88,17 @@ def serve():
         sys.stdout.flush()
 
 
+def job(folder, run):
+    codes = {run.run_id: code_hash.code(run)}
+    return Job(RunFolder(folder), codes, None, ("cpu",), threads=1, again=False, interval=0.0)
+
+
 def attempt(order):
     """One run as a worker makes it; dies at the `count`-th event of a moment, or counts them all."""
     folder = Path(order["folder"])
     run = config(order["strategy"])
-    job = Job(
-        RunFolder(folder),
-        {run.run_id: code_hash.code(run)},
-        None,
-        ("cpu",),
-        threads=1,
-        again=False,
-        interval=0.0,
-    )
     counted = events(order["strategy"], order["moment"], order["count"])
-    end = worker.attempt(run, job, Placement("cpu"), lambda _: None)
+    end = worker.attempt(run, job(folder, run), Placement("cpu"), lambda _: None)
     outcome = {"state": end.state, "message": end.message, "trace": end.trace} | counted
     (folder / "outcome.txt").write_text(json.dumps(outcome))
     return 0
@@ -300,7 +296,7 @@ def test_a_checkpoint_whose_record_exists_is_removed(program, tmp_path):
     saved = path.read_bytes()
     assert program(folder, "naive") == 0
     path.write_bytes(saved)  # as if the last kill had come between record and removal
-    stale_files.remove_of_run(RunFolder(folder), path.stem)
+    stale_files.remove_of_run(job(folder, config("naive")), path.stem)
     assert not path.exists()
 
 

@@ -1,19 +1,16 @@
 """What a killed command left is removed by the next one, unless somebody is at work on it."""
 
-import errno
-import fcntl
 import os
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
-from filelock import FileLock, Timeout
-from rich.console import Console
+from filelock import FileLock
 
 from acn_bench import reports
 from acn_bench.benchmarks.continual.example import example_record
-from acn_bench.execution import locks, run_plan, stale_files
+from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job
 from acn_bench.run_folder import RunFolder
 
@@ -115,53 +112,28 @@ def test_the_owner_of_a_run_removes_its_files_alone(job, dead):
     whole(job)
     left = of_a_run(job, dead)
     (other,) = write(job.folder.records / f".other-{STEM}.json.{dead}.part")
-    stale_files.remove_of_run(job.folder, STEM)
+    stale_files.remove_of_run(job, STEM)
     assert not any(path.exists() for path in left)
     assert other.exists()
 
 
-# ---------------------------------------------------------------- file systems without locks
+# ---------------------------------------------------------------- where runs have leases
 
 
-@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"])
-def no_locks(request, monkeypatch):
-    number = getattr(errno, request.param)
-
-    def flock(*_):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    return os.strerror(number)
-
-
-def test_a_folder_without_locks_is_named_with_a_way_on(job, no_locks):
-    console = Console(record=True, width=400)
-    unlocked = run_plan._with_locks(job, console)
-    assert not unlocked.locked
-    (line,) = console.export_text().splitlines()
-    assert no_locks in line
-    assert str(job.folder.locks) in line
-    assert "Run one command at a time with this --out" in line
-    assert list(job.folder.locks.iterdir()) == []
-
-
-def test_without_locks_a_run_is_made_and_nothing_of_others_removed(job, no_locks, dead):
-    unlocked = replace(job, locked=False)
-    with locks.lock(unlocked, STEM):
-        pass
-    whole(job)
-    left = of_a_run(job, dead)
-    stale_files.remove_all(unlocked)
-    assert all(path.exists() for path in left)
-    assert list(job.folder.locks.iterdir()) == []
-
-
-def test_a_folder_with_locks_is_locked_without_a_word(job):
-    console = Console(record=True)
-    assert run_plan._with_locks(job, console) is job
-    assert console.export_text() == ""
-    with locks.lock(job, STEM), pytest.raises(Timeout), locks.lock(job, STEM):
-        pass
+def test_with_a_lease_half_written_files_stay_until_there_is_a_record(job, dead):
+    """The former owner may be alive on another machine, about to finish its record."""
+    leased = replace(job, lock="lease")
+    folder = job.folder
+    own = write(
+        folder.records / f".{STEM}.t0123abcd.json.{dead}-01234567.part",
+        folder.checkpoints / f"{STEM}.t0123abcd.safetensors",
+    )
+    stale_files.remove_of_run(leased, STEM)
+    assert all(path.exists() for path in own)
+    (record,) = write(folder.records / f"{STEM}.t89abcdef.json")
+    stale_files.remove_of_run(leased, STEM)
+    assert not any(path.exists() for path in own)
+    assert record.exists()
 
 
 def test_the_folder_of_a_trainers_checkpoints_goes_with_its_record_and_not_before(job):
@@ -171,3 +143,9 @@ def test_the_folder_of_a_trainers_checkpoints_goes_with_its_record_and_not_befor
     stale_files.remove_all(job)
     assert kept.exists()
     assert not stale.exists()
+
+
+def test_a_report_that_another_machine_writes_stays(job, dead):
+    (part,) = write(job.folder.folder / f".report.html.{dead}-01234567.part")
+    stale_files.remove_all(job)
+    assert part.exists()

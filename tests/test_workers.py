@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import time
-from collections import deque
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -21,6 +20,8 @@ from acn_bench.data import images
 from acn_bench.execution import code_hash, local, main_guard, runner, session, worker
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.local import LocalExecutor
+from acn_bench.execution.run_queue import RunQueue
+from acn_bench.execution.shards import Shard
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.plan import Choices, unresolved
 from acn_bench.run_folder import RunFolder
@@ -188,7 +189,7 @@ def test_a_worker_that_dies_idle_is_noticed(tmp_path):
     idle = local._start(job(tmp_path / "tiny"), Placement("cpu"))
     idle.process.kill()
     idle.process.join()
-    (answer,) = local._round([idle], deque([config()]))
+    ((_, answer),) = local._round([idle], RunQueue([config()]))
     assert answer == local._Death(config(), "its process was killed by signal 9")
     assert idle.config is None
     assert idle.died
@@ -222,6 +223,98 @@ def test_sys_exit_in_a_run_fails_the_run_and_sigterm_ends_the_process(tmp_path, 
     monkeypatch.setattr(worker, "run", exiting(143))
     with pytest.raises(SystemExit):
         worker.attempt(config(), job(tmp_path), Placement("cpu"), lambda _: None)
+
+
+# ---------------------------------------------------------------- shares of a plan
+
+
+def test_shares_are_disjoint_and_every_worker_can_take_every_run():
+    for runs, count in ((range(10), 3), (range(2), 5), (range(1), 1)):
+        orders = [Shard(k, count).order(runs) for k in range(1, count + 1)]
+        assert all(sorted(order) == list(runs) for order in orders)
+        shares = [order[: len(range(k, len(runs), count))] for k, order in enumerate(orders)]
+        assert sorted(run for share in shares for run in share) == list(runs)
+
+
+def test_a_worker_takes_from_the_end_of_the_shares_of_others():
+    assert Shard(2, 3).order(range(9)) == [1, 4, 7, 8, 5, 2, 6, 3, 0]
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/3/5", "-1/3", "one of three", "1/0"])
+def test_what_is_no_share_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="the first of eight is 1/8"):
+        Shard.parse(text)
+    assert Shard.parse("3/3") == Shard(3, 3)
+
+
+@pytest.mark.usefixtures("quick_workers")
+def test_a_share_ends_when_others_make_the_rest_and_leaves_it_to_them(tmp_path):
+    a_job = job(tmp_path / "tiny", patience=0.5)
+    first, second = config(0), config(1)
+    a_job.folder.locks.mkdir(parents=True)
+    with lock(a_job, second), closing(LocalExecutor(1).execute([second, first], a_job)) as stream:
+        ends = [(e.config, e.state) for e in stream if e.state not in ("started", "progress")]
+    assert ends == [(first, "done"), (second, "left")]
+
+
+def test_a_busy_run_is_tried_again_by_who_watches_it_while_anybody_is_idle():
+    first, second = config(0), config(1)
+    queue = RunQueue([first, second], patience=0.0)
+    assert queue.next(0) == first
+    assert not queue.is_left(first, 0)  # one was not tried yet
+    assert queue.next(1) == second
+    assert queue.next(1) == first
+    assert queue.is_left(first, 1)
+    assert not queue
+
+
+# ---------------------------------------------------------------- stopped by a scheduler
+
+
+def until(stream, share):
+    """Take events until a run has come so far."""
+    return next(e for e in stream if e.state == "progress" and e.share > share)
+
+
+@pytest.mark.usefixtures("quick_workers")
+def test_a_run_that_is_stopped_saves_its_state_first_and_resumes_from_there(tmp_path):
+    a_job = job(tmp_path / "tiny", interval=1e6, grace=60.0)  # no checkpoint is due
+    stream = LocalExecutor(1).execute([config()], a_job)
+    reached = until(stream, 0.2).share
+    stream.close()
+    assert multiprocessing.active_children() == []
+    assert runner.checkpoint(config(), a_job.folder, torch.device("cpu")).share >= reached
+    assert not list(a_job.folder.running.iterdir())
+
+    # a scheduler signals every process of a job: this time the worker that trains, alone
+    with closing(LocalExecutor(1).execute([config()], a_job)) as stream:
+        until(stream, 0.6)
+        (process,) = multiprocessing.active_children()
+        os.kill(process.pid, signal.SIGTERM)
+        end = list(stream)[-1]
+    assert end.state == "done"
+    how = r"its process ended with 143, once; resumed from its checkpoint at (\d+) %"
+    assert int(re.fullmatch(how, end.message)[1]) >= 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"executor": "rya"}, "--executor: unknown 'rya'. Known: local, ray"),
+        ({"executor": "ray", "shard": Shard(1, 2)}, "leave it out with --executor ray"),
+        ({"lock": "none"}, "--lock: unknown 'none'. Known: auto, flock, lease"),
+    ],
+)
+def test_a_wrong_executor_or_lock_is_refused_when_it_is_planned(tmp_path, changes, message):
+    plan = unresolved(
+        catalog.benchmark("split_cifar100"), Choices(data="digits100", quick=True, seeds=(0,))
+    )
+    fields = {"data_root": None, "device": "cpu", "jobs": 1, "again": False} | changes
+    path = catalog.benchmark_path("split_cifar100")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        session.prepare(
+            catalog.benchmark("split_cifar100"), path, plan, session.Options(tmp_path, **fields)
+        )
 
 
 # ---------------------------------------------------------------- where a worker computes

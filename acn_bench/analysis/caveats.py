@@ -141,7 +141,7 @@ def _repeats(comparison: Comparison) -> Iterator[str]:
     words = f"accuracies differ {which}" if other else "accuracies are the same"
     yield (
         f"{plural(len(runs), 'run')} {'was' if len(runs) == 1 else 'were'} made more than once ({listed(places)}); "
-        f"the newest record counts, and {words}."
+        f"one record of each counts, and {words}."
     )
 
 

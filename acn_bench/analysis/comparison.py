@@ -102,7 +102,7 @@ class Comparison:
 def compare(records: Sequence[Record], card: BenchmarkCard | None = None) -> Comparison:
     """Pair the records of one benchmark and judge the card's claims.
 
-    Of two records of the same run by the same code, the newer one counts. Raises ValueError for no
+    Of two records of the same run by the same code, the later in the sequence counts. Raises ValueError for no
     records, for records of several benchmarks, and for a claim about a metric that is not known.
     """
     names = sorted({r.config.benchmark.name for r in records})

@@ -238,21 +238,21 @@ def kind_of(record: Record) -> "Kind":
 
 
 def _by_run(records: Sequence[Record]) -> list[list[Record]]:
-    """The records of each run and code, the newest last."""
+    """The records of each run and code, in their order: the newest last, as `records.load_all` gives them."""
     made: dict[tuple[str, str], list[Record]] = {}
-    for record in sorted(records, key=lambda r: (r.provenance.time, r.provenance.device)):
+    for record in records:
         made.setdefault((record.run_id, record.provenance.code), []).append(record)
     return list(made.values())
 
 
 def repeats(records: Sequence[Record]) -> tuple[tuple[Record, Record], ...]:
-    """(older, newest) for each record that a newer one of the same run and code stands for; no copies."""
+    """(older, newest) for each record that a later one of the same run and code stands for; no copies."""
     pairs = [(old, made[-1]) for made in _by_run(records) for old in made[:-1] if old != made[-1]]
-    return tuple(sorted(pairs, key=lambda pair: (pair[0].run_id, pair[0].provenance.time)))
+    return tuple(sorted(pairs, key=lambda pair: pair[0].run_id))
 
 
 def grouped(records: Sequence[Record]) -> tuple[Group, ...]:
-    """The groups, in a fixed order. Of two records of the same run and code, the newer one counts."""
+    """The groups, in a fixed order. Of two records of the same run and code, the later in the sequence counts."""
     parted: dict[bytes, list[Record]] = {}
     newest = [made[-1] for made in _by_run(records)]
     for record in sorted(newest, key=lambda r: r.run_id):
@@ -285,8 +285,8 @@ def _arms(records: Sequence[Record], joint: dict[Run, Record]) -> dict[str, Arm]
 
 
 def _joint(records: Sequence[Record]) -> dict[Run, Record]:
-    """Joint training, by all that its runs share with those of a strategy; the newest where there are several."""
-    made = sorted(records, key=lambda r: r.provenance.time)
+    """Joint training, by all that its runs share with those of a strategy; the last code where there are several."""
+    made = sorted(records, key=lambda r: r.provenance.code)
     joint = [r for r in made if (s := r.config.strategy) and s.at_once]
     return {(_but_strategy(r), _arm(r), _seeds(r)): r for r in joint}
 

@@ -158,12 +158,3 @@ def _measuring_step(config: RunConfig, shape: tuple[int, int, int], device: torc
         return (perf_counter() - start) / EVALUATED
 
     return step
-
-
-def duration(seconds: float) -> str:
-    """As text: "12 s", "5 min", "2.6 h"."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

@@ -13,7 +13,8 @@ class Executor(Protocol):
     An implementation promises:
 
     1. Each config ends exactly once, with `done` (its record is written), `kept` (a record by the same code
-       was there, and `job.again` is false) or `failed` (no record; `message` says why). `started` and
+       was there, and `job.again` is false), `failed` (no record; `message` says why) or, with `job.patience`,
+       `left` (another worker makes it). `started` and
        `progress` come before the end, and may come again where a run is repeated. Configs end in any order.
     2. A record exists only for a run that is whole. A run that fails, or whose process dies, leaves at most its
        checkpoint. A run whose process dies is repeated once, from its checkpoint, and then fails.

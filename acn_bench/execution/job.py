@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from acn_bench.config import RunConfig
+from acn_bench.execution.lease import DURATION
+from acn_bench.execution.locks import LockKind, Locks
 from acn_bench.run_folder import RunFolder
 
-State = Literal["started", "progress", "done", "kept", "failed"]
-END: tuple[State, ...] = ("done", "kept", "failed")
+State = Literal["started", "progress", "done", "kept", "failed", "left"]
+END: tuple[State, ...] = ("done", "kept", "failed", "left")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,15 @@ class Job:
     world_size: int = 1  # processes of each run
     stop_seconds: float = 1.0  # until a run that is stopped, and has not ended, is killed
     trackers: tuple[str, ...] = ()  # that trainings are logged to
-    locked: bool = True  # the file system has locks, so that several commands can share the folder
+    lock: LockKind = "flock"
+    lease: float = DURATION  # seconds, the same for all commands that share the folder
+    # seconds for which a run that others make is watched, before it is left to them; None: until it ends
+    patience: float | None = None
+    grace: float = 0.0  # seconds that runs have to save their state when they are stopped
+
+    def locks(self) -> Locks:
+        """The locks of the runs, for one process: it remembers since when it has watched those of others."""
+        return Locks(self.folder.locks, self.lock, self.lease)
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class RunEvent:
     """A change in the state of a run, or its progress."""
 
     config: RunConfig
-    state: State  # `kept`: it has a record already
+    state: State  # `kept`: it has a record already; `left`: another worker makes it
     share: float = 0.0  # of the run that is done, in [0, 1]
     message: str = ""  # of a failed run, why; of a finished one, a note to the user
     trace: str = ""

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
 import msgspec
 import torch
@@ -23,17 +22,22 @@ from torch.distributed import distributed_c10d as c10d
 from torch.distributed.rendezvous import rendezvous
 
 from acn_bench import interruption
+from acn_bench.benchmarks.run import Progress
 from acn_bench.config import RunConfig
 from acn_bench.device import resolve
 from acn_bench.errors import sentence
 from acn_bench.execution import worker
 from acn_bench.execution.job import Job, Placement, RunEvent
+from acn_bench.execution.locks import Claim
+from acn_bench.execution.preemption import StopRequest
 from acn_bench.execution.worker import Busy
 from acn_bench.launch import Launch
 from acn_bench.record import Record, decode_config
 from acn_bench.run_folder import RunFolder
 from acn_bench.training.distributed import backend
 from acn_bench.training.stopping import Stop
+
+Note = Callable[[str], None]
 
 POLL = 0.05  # seconds between two looks for a message; a longer wait would keep signals out
 PATIENCE = 60.0  # seconds that the others get to end a run that failed in one process
@@ -139,8 +143,9 @@ class LaunchedExecutor:
         A process that dies ends the command: its launcher stops the others.
         """
         events: SimpleQueue[RunEvent | BaseException | None] = SimpleQueue()
-        stop = Stop()
-        thread = Thread(target=self._lead, args=(configs, job, events.put, stop), daemon=True)
+        request = StopRequest()
+        stop = request.training
+        thread = Thread(target=self._lead, args=(configs, job, events.put, request), daemon=True)
         with stop.on(signal.SIGTERM):
             thread.start()
             try:
@@ -159,14 +164,16 @@ class LaunchedExecutor:
         configs: Sequence[RunConfig],
         job: Job,
         put: Callable[[RunEvent | BaseException | None], None],
-        stop: Stop,
+        request: StopRequest,
     ) -> None:
         """Make the runs; put their events, and last None or what ends the command."""
         here, waiting = placement(self.channel.launch, self.device), deque(configs)
+        locks = job.locks()
         end: BaseException | None = None
         try:
             while waiting:
-                answer = worker.attempt(waiting.popleft(), job, here, put, stop, self._together)
+                config = waiting.popleft()
+                answer = worker.attempt(config, job, here, put, locks, request, self._together)
                 if isinstance(answer, Busy):
                     waiting.append(answer.config)
                 else:
@@ -175,7 +182,16 @@ class LaunchedExecutor:
             end = e
         put(end)
 
-    def _together(self, config: RunConfig, job: Job, *others: Any) -> Record | None:
+    def _together(
+        self,
+        config: RunConfig,
+        job: Job,
+        here: Placement,
+        progress: Progress,
+        note: Note,
+        claim: Claim,
+        stop: Stop,
+    ) -> Record | None:
         """Tell the others the run, and make it with them."""
         order = _Order(
             config=msgspec.Raw(msgspec.json.encode(config)),
@@ -184,11 +200,12 @@ class LaunchedExecutor:
             data_root=None if job.data_root is None else str(job.data_root),
             threads=job.threads,
             interval=job.interval,
+            token=claim.token,
         )
         self.channel.announce(msgspec.json.encode(order))
         self.channel.join(torch.device(placement(self.channel.launch, self.device).device))
         with _settled(self.channel):
-            return worker.run(config, job, *others)
+            return worker.run(config, job, here, progress, note, claim, stop)
 
 
 # ---------------------------------------------------------------- the others
@@ -203,6 +220,7 @@ class _Order(msgspec.Struct, frozen=True):
     data_root: str | None
     threads: int
     interval: float
+    token: str  # of the first process's claim to the run
 
 
 def follow(launch: Launch, device: str) -> None:
@@ -228,7 +246,8 @@ def follow(launch: Launch, device: str) -> None:
             )
             channel.join(torch.device(here.device))
             with suppress(_FailedTogetherError), _settled(channel):
-                worker.run(config, job, here, lambda _: None, lambda _: None, stop)
+                claim = Claim(order.token)
+                worker.run(config, job, here, lambda _: None, lambda _: None, claim, stop)
     channel.leave()
     if dist.is_initialized():
         dist.destroy_process_group()

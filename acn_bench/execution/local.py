@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,8 +18,9 @@ from multiprocessing.context import SpawnProcess
 
 from acn_bench import interruption
 from acn_bench.config import RunConfig
-from acn_bench.execution import main_guard, worker
+from acn_bench.execution import main_guard, preemption, worker
 from acn_bench.execution.job import END, Job, Placement, RunEvent
+from acn_bench.execution.run_queue import RunQueue
 from acn_bench.execution.worker import Busy
 
 # One process per core, one thread each: two threads beside another busy process make tiny models up to
@@ -61,23 +61,23 @@ class LocalExecutor:
         """Run every config; yield its events as they come. See `executor.Executor`."""
         main_guard.end_worker()
         assert job.world_size == 1  # `prepare` refuses more: no kind's runs span processes yet
-        waiting = deque(configs)
+        queue = RunQueue(configs, job.patience)
         deaths: dict[str, str] = {}  # run_id -> how its process ended
         workers: list[_Worker] = []
         try:
             count = min(self.workers, len(configs))
             workers += (_start(job, placement(job, k)) for k in range(count))
-            while waiting or any(w.config for w in workers):
-                for answer in _round(workers, waiting):
+            while queue or any(w.config for w in workers):
+                for k, answer in _round(workers, queue):
                     if isinstance(answer, _Death):
                         _replace_dead(workers, job)
                         answer = _after_death(answer, deaths)
-                    if isinstance(answer, RunEvent):
-                        yield _with_death(answer, deaths)
-                    else:
-                        waiting.append(answer.config)
+                    event = _queued(answer, k, queue)
+                    if event is not None:
+                        yield _with_death(event, deaths)
         finally:
             interruption.allow(job.stop_seconds)
+            _request_stop(workers, job.grace)
             with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
                 _stop(workers, job.stop_seconds)
 
@@ -85,6 +85,18 @@ class LocalExecutor:
 def placement(job: Job, k: int) -> Placement:
     """Of worker k: the job's devices in turn."""
     return Placement(job.devices[k % len(job.devices)])
+
+
+def _queued(answer: RunEvent | Busy | _Death, worker: int, queue: RunQueue) -> RunEvent | None:
+    """The event of an answer; None for a run that is tried again."""
+    if isinstance(answer, RunEvent):
+        if answer.state in ("done", "failed"):
+            queue.ended()
+        return answer
+    if isinstance(answer, _Death):
+        queue.repeat(answer.config)
+        return None
+    return RunEvent(answer.config, "left") if queue.is_left(answer.config, worker) else None
 
 
 def _after_death(death: _Death, deaths: dict[str, str]) -> _Death | RunEvent:
@@ -103,16 +115,18 @@ def _with_death(event: RunEvent, deaths: dict[str, str]) -> RunEvent:
     return replace(event, message="; ".join(filter(None, [f"{death}, once", event.message])))
 
 
-def _round(workers: Sequence[_Worker], waiting: deque[RunConfig]) -> list[RunEvent | Busy | _Death]:
-    """Give every idle worker a run; then wait for one answer or more."""
-    for w in workers:
-        if w.config is None and waiting:
-            w.config = waiting.popleft()
+def _round(
+    workers: Sequence[_Worker], queue: RunQueue
+) -> list[tuple[int, RunEvent | Busy | _Death]]:
+    """Give every idle worker a run; then wait for one answer or more, each with its worker's number."""
+    for k, w in enumerate(workers):
+        if w.config is None and (config := queue.next(k)):
+            w.config = config
             with suppress(OSError):  # it died while it was idle: receiving will notice
                 w.pipe.send(w.config)
-    busy = [w for w in workers if w.config]
-    ready = wait([w.pipe for w in busy])
-    return [_receive(w) for w in busy if w.pipe in ready]
+    busy = [(k, w) for k, w in enumerate(workers) if w.config]
+    ready = wait([w.pipe for _, w in busy])
+    return [(k, _receive(w)) for k, w in busy if w.pipe in ready]
 
 
 def _start(job: Job, placement: Placement) -> _Worker:
@@ -123,11 +137,28 @@ def _start(job: Job, placement: Placement) -> _Worker:
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
     with (
         environment(variables),
-        interruption.defer(signal.SIGINT),
-    ):  # the parent decides for its workers
+        # the parent decides for its workers, and a request to stop waits until they can hear it
+        interruption.defer(signal.SIGINT, signal.SIGUSR1),
+    ):
         process.start()
     worker_pipe.close()
     return _Worker(process, pipe, placement)
+
+
+def _request_stop(workers: Sequence[_Worker], grace: float) -> None:
+    """Let workers that make a run save its state, and end; for `grace` seconds at most."""
+    deadline = time.monotonic() + grace
+    busy = [w for w in workers if w.config] if grace else []
+    for w in busy:
+        if w.process.pid:
+            with suppress(ProcessLookupError):
+                preemption.request(w.process.pid)
+    while busy and (left := deadline - time.monotonic()) > 0:
+        ready = wait([w.pipe for w in busy], timeout=left)
+        for w in busy:
+            if w.pipe in ready:  # a worker whose events nobody reads waits
+                _receive(w)
+        busy = [w for w in busy if w.config]
 
 
 def _stop(workers: Sequence[_Worker], seconds: float) -> None:

@@ -13,6 +13,11 @@ from acn_bench.execution import estimate
 from acn_bench.spec import Backbone
 from acn_bench.training.network import untrained
 
+ALLOCATED = (
+    1.3  # times what the tensors of a run take: an allocator's blocks, and what libraries keep
+)
+CONTEXT = 2**30  # bytes that each process takes on a GPU beside its tensors
+MOST = 4  # runs at a time on one GPU: more slow each other down
 BYTES = 16  # of a weight in training: itself, its gradient and the two moments of Adam, in fp32
 
 
@@ -26,6 +31,23 @@ def check(configs: Sequence[RunConfig], data: Sequence[DataSet], device: torch.d
                 f"{config.backbone.name} has {weights:,} parameters or more: to train them takes "
                 f"{weights * BYTES / 1e9:,.0f} GB of memory, and there are {memory / 1e9:,.0f}"
             )
+
+
+def runs_on_each(peaks: Sequence[int | None], free: Sequence[int]) -> int:
+    """Runs at a time on each GPU, by the largest of their measured peaks; one where a run was never measured.
+
+    `peaks` are bytes by records of runs that differ in their seeds alone, `free` the bytes of each GPU.
+    """
+    known = [peak for peak in peaks if peak is not None]
+    if len(known) < len(peaks) or not known:
+        return 1
+    room = min(free) // int(max(known) * ALLOCATED + CONTEXT)
+    return max(1, min(room, MOST))
+
+
+def free(devices: Sequence[str]) -> list[int]:
+    """Bytes that are free on each GPU."""
+    return [torch.cuda.mem_get_info(device)[0] for device in devices]
 
 
 def parameters(config: RunConfig, classes: int) -> int:

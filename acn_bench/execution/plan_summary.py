@@ -4,7 +4,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from acn_bench import device
+from acn_bench import device, wording
 from acn_bench.data.data_set import DataSet, describe_counts
 from acn_bench.execution import estimate
 from acn_bench.execution.session import Session
@@ -28,6 +28,7 @@ def print_plan(session: Session, console: Console) -> None:
     for sentence in _expenses(session):
         _print_line(console, "cost", sentence)
     _print_line(console, "machine", _machine(session))
+    _print_line(console, "locks", session.lock_reason)
     console.print(session.table.table(session.configs, finished))
     for config, share in zip(session.configs, session.shares, strict=True):
         if share:
@@ -77,4 +78,4 @@ def _total(session: Session, finished: list[bool]) -> str:
     total = f"{plural(len(session.configs), 'run')}: {sum(finished)} finished, {len(left)} to do"
     if not left:
         return total
-    return f"{total} in about {estimate.duration(estimate.START + sum(left) / session.jobs)}"
+    return f"{total} in about {wording.duration(estimate.START + sum(left) / session.jobs)}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from acn_bench import run_folder
+from acn_bench import run_folder, wording
 from acn_bench.config import RunConfig
 from acn_bench.execution import estimate
 from acn_bench.execution.job import END, RunEvent
@@ -27,7 +27,7 @@ class Expected:
 
 
 class ProgressDisplay:
-    """Shows the events of runs; `failures` has a sentence for each run that failed."""
+    """Shows the events of runs; `failures` has a sentence for each run that failed, `left` what others make."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class ProgressDisplay:
         """`summary` gives the outcome of a finished run in a few words."""
         self.jobs, self.folder, self.summary, self.ended = jobs, folder, summary, 0
         self.failures: list[str] = []
+        self.left: list[str] = []
         self.names = {e.config.run_id: e.name for e in expected}
         self.seconds = {e.config.run_id: e.seconds for e in expected}
         self.share = {e.config.run_id: e.share for e in expected}  # done
@@ -87,7 +88,7 @@ class ProgressDisplay:
             left = (total - done) / self.jobs + estimate.START
         else:
             left = (time.monotonic() - self.started) * (total - done) / now_done
-        return f"about {estimate.duration(left)} left"
+        return f"about {wording.duration(left)} left"
 
     def _show_end(self, event: RunEvent) -> None:
         run = event.config.run_id
@@ -96,6 +97,9 @@ class ProgressDisplay:
         if run in self.lines:
             self.bars.remove_task(self.lines.pop(run))
         head = escape(f"[{self.ended}/{len(self.seconds)}] {self.names[run]}")
+        if event.state == "left":
+            self.left.append(self.names[run])
+            return
         if event.state == "failed":
             reason = f"{event.message}{self._write_trace(event)}"
             self.failures.append(f"{self.names[run]}: {reason}")
@@ -103,18 +107,16 @@ class ProgressDisplay:
             return
         duration = "by another command"
         if run in self.starts:
-            duration = estimate.duration(time.monotonic() - self.starts[run])
+            duration = wording.duration(time.monotonic() - self.starts[run])
         note = escape(f"  ({event.message})") if event.message else ""
         line = f"{head}  {duration}  {self.summary(event.config)}{note}"
         self.bars.console.print(line, soft_wrap=True)
 
     def _write_trace(self, event: RunEvent) -> str:
-        """Write a failed run's trace; returns its path in brackets, empty without one."""
-        if not event.trace:
-            return ""
-        path = self.folder.folder / "failures" / f"{event.config.run_id}.txt"
+        """Write why a run failed; returns the path in brackets, empty where there is no trace."""
+        path = self.folder.failures / f"{event.config.run_id}.txt"
         with suppress(OSError):
             with run_folder.atomic(path) as part:
-                part.write_text(event.trace, encoding="utf-8")
-            return f" (trace: {path})"
+                part.write_text(f"{event.message}\n\n{event.trace}", encoding="utf-8")
+            return f" (trace: {path})" if event.trace else ""
         return ""

@@ -14,10 +14,12 @@ from acn_bench.data.data_set import joint_fingerprint
 from acn_bench.device import describe
 from acn_bench.execution import code_hash, provenance
 from acn_bench.execution.job import Placement
+from acn_bench.execution.locks import ALONE, Claim
 from acn_bench.record import Record, RunRecord, decode, encode
 from acn_bench.registry import KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
+from acn_bench.training.checkpoints import adopt
 from acn_bench.training.divergence import DivergedError
 from acn_bench.training.resume import INTERVAL, ResumeFile
 from acn_bench.training.stopping import Stop
@@ -35,6 +37,7 @@ def run(
     progress: Progress = lambda _: None,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
+    claim: Claim = ALONE,
     stop: Stop | None = None,
     trackers: Sequence[str] = (),
 ) -> Record | None:
@@ -44,7 +47,8 @@ def run(
     processes the first writes the files and returns the record; the others return None.
 
     Raises ValueError where data or a user's function changed since the plan was made, DivergedError where the
-    loss is not finite, OSError where a file cannot be written; then no record exists.
+    loss is not finite, OSError where a file cannot be written, SupersededError where another process was
+    quicker; then no record is written.
     """
     device = torch.device(placement.device)
     _check(config.backbone, config.backbone.role)
@@ -56,7 +60,13 @@ def run(
         raise ValueError(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
-    resume_file = checkpoint(config, folder, device, note, interval)
+    resume_file = checkpoint(config, folder, device, note, interval, claim.token)
+    resume_file.stopping = claim.stopping
+    if claim.token and placement.world_size == 1:
+        others = records.of_run(
+            folder.checkpoints, records.stem(config.run_id, resume_file.about["code"]), ""
+        )
+        adopt(resume_file.folder, others)
     this_run = Run(
         config,
         data,
@@ -72,17 +82,23 @@ def run(
         KINDS.load(config.benchmark.kind).protocol_module.measure(this_run)
         return None
     record, output = _measured_once_or_again(this_run, resume_file)
-    stem = records.stem(record.run_id, record.provenance.code)
-    name = records.free_path(folder.records, stem).stem
-    about = {"run_id": record.run_id, "config": _json(config)}
-    with run_folder.atomic(folder.records / f"{name}.safetensors") as part:
-        part.write_bytes(tensor_file.encoded(output.examples, about))
-    if output.weights:  # a network that was trained before has its file
-        with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
-            part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
-    records.save(record, folder.records)
+    claim.check()
+    _write(record, output, folder, claim.token)
     resume_file.remove()
     return record
+
+
+def _write(record: Record, output: RunOutput, folder: RunFolder, token: str) -> None:
+    """Write the outcomes and the weights, then the record."""
+    stem = records.stem(record.run_id, record.provenance.code)
+    path = records.free_path(folder.records, stem, token)
+    about = {"run_id": record.run_id, "config": _json(record.config)}
+    with run_folder.atomic(path.with_suffix(".safetensors")) as part:
+        part.write_bytes(tensor_file.encoded(output.examples, about))
+    if output.weights:  # a network that was trained before has its file
+        with run_folder.atomic(folder.weights / f"{path.stem}.safetensors") as part:
+            part.write_bytes(tensor_file.encoded(output.weights, about | _header(record.config)))
+    records.save(record, folder.records, path)
 
 
 def _measured_once_or_again(run: Run, resume_file: ResumeFile) -> tuple[Record, RunOutput]:
@@ -133,10 +149,13 @@ def checkpoint(
     device: torch.device,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
+    token: str = "",
 ) -> ResumeFile:
-    """The resume file for this run's next record."""
+    """The resume file for this run's next record: written by this process, read from whoever came furthest."""
     code = code_hash.code(config)
-    record = records.free_path(folder.records, records.stem(config.run_id, code))
+    stem = records.stem(config.run_id, code)
+    next_record = records.free_path(folder.records, stem).stem
+    own = records.free_path(folder.records, stem, token).stem
     about = {
         "run": config.run_id,
         "config": _json(config),
@@ -144,7 +163,17 @@ def checkpoint(
         "libraries": ", ".join(f"{k} {v}" for k, v in provenance.versions().items()),
         "device": describe(device),
     }
-    return ResumeFile(folder.checkpoints / f"{record.stem}.safetensors", about, interval, note)
+    own_path = folder.checkpoints / f"{own}.safetensors"
+    written = records.of_run(folder.checkpoints, stem, ".safetensors")
+    others = [p for p in written if records.without_token(p) == next_record]
+    files = [ResumeFile(own_path, about, interval, note, p) for p in (own_path, *others)]
+    return max(files, key=_progress)
+
+
+def _progress(file: ResumeFile) -> tuple[float, bool]:
+    """Orders resume files; of files that cannot be used, one that exists, which says why."""
+    share = file.share
+    return -1.0 if share is None else share, file.source.exists()
 
 
 def _json(config: RunConfig) -> str:

@@ -13,13 +13,18 @@ from acn_bench.config import RunConfig
 from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
-from acn_bench.errors import MissingData
-from acn_bench.execution import code_hash, estimate, main_guard, memory, runner, trial
+from acn_bench.errors import MissingData, shorten
+from acn_bench.execution import code_hash, estimate, locks, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
 from acn_bench.execution.launched import Channel, LaunchedExecutor
+from acn_bench.execution.lease import DURATION
 from acn_bench.execution.local import LocalExecutor
+from acn_bench.execution.locks import LockKind
+from acn_bench.execution.measured import alike, measured
 from acn_bench.execution.plan_table import PlanTable
+from acn_bench.execution.ray_executor import RayExecutor
+from acn_bench.execution.shards import Shard
 from acn_bench.plan import UnresolvedPlan
 from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
@@ -28,6 +33,10 @@ from acn_bench.training import trackers
 from acn_bench.training.checkpoints import newest_share
 
 Data = Sequence[DataSet]  # in the protocol's order
+
+# Seconds after which a share's worker leaves a busy run to whoever makes it. The system frees the lock of a process
+# that died; a lease has to expire.
+PATIENCE: dict[LockKind, float] = {"flock": 3.0, "lease": 2 * DURATION}
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,11 @@ class Options:
     world_size: int = 1  # processes of each run
     trackers: tuple[str, ...] = ()  # that trainings are logged to
     channel: Channel | None = None  # to the other processes, where a launcher started several
+    lock: str = "auto"  # or flock, or lease
+    shard: Shard | None = None  # this worker's share of the plan
+    executor: str = "local"  # or ray
+    address: str = "auto"  # of the Ray cluster
+    grace: float = 0.0  # seconds that runs have to save their state when the plan is stopped
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class Session:
     executor: Executor
     shares: list[float]  # of each run, done in its checkpoint
     table: PlanTable
+    lock_reason: str
+    shard: Shard | None
     excluded: tuple[str, ...]  # strategies that cannot serve the scenario, and why
 
     @property
@@ -91,6 +107,7 @@ def prepare(
     """
     main_guard.end_worker()
     trackers.check(options.trackers)
+    _check_executor(options)
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
@@ -100,16 +117,14 @@ def prepare(
     memory.check(configs, data, chip)
     trial.try_own(configs, data, chip, note)
     devices = device.by_index(chip)
-    jobs = min(options.jobs or _default_jobs(configs, data, devices), len(configs))
-    executor: Executor = LocalExecutor(jobs)
-    processes = 1  # on this machine
-    if options.channel is not None:
-        executor, jobs = LaunchedExecutor(options.channel, chip), 1
-        processes = options.channel.launch.local_world_size
-    threads = max(1, cores() // (jobs * processes))
+    folder = RunFolder(options.out / card.name)
+    jobs = min(options.jobs or _default_jobs(configs, data, devices, folder), len(configs))
+    executor, jobs = _executor(options, jobs, chip)
+    threads = _threads(options, jobs)
     torch.set_num_threads(threads)
+    lock = locks.choose(folder.locks, options.lock)
     job = Job(
-        folder=RunFolder(options.out / card.name),
+        folder=folder,
         codes={c.run_id: code_hash.code(c) for c in configs},
         data_root=options.data_root,
         devices=devices,
@@ -118,6 +133,9 @@ def prepare(
         world_size=options.world_size,
         stop_seconds=max(KINDS.load(c.benchmark.kind).stop_seconds for c in configs),
         trackers=options.trackers,
+        lock=lock.kind,
+        patience=PATIENCE[lock.kind] if options.shard else None,
+        grace=options.grace,
     )
     return Session(
         card=card,
@@ -131,8 +149,35 @@ def prepare(
         executor=executor,
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
+        lock_reason=lock.reason,
+        shard=options.shard,
         excluded=plan.excluded,
     )
+
+
+def _executor(options: Options, jobs: int, chip: torch.device) -> tuple[Executor, int]:
+    """What makes the runs, and how many at a time."""
+    if options.channel is not None:
+        return LaunchedExecutor(options.channel, chip), 1
+    return RayExecutor(options.address) if options.executor == "ray" else LocalExecutor(jobs), jobs
+
+
+def _threads(options: Options, jobs: int) -> int:
+    """Of each process. Tasks of a Ray cluster take one core each: more of them run at a time."""
+    if options.executor == "ray":
+        return 1
+    processes = 1 if options.channel is None else options.channel.launch.local_world_size
+    return max(1, cores() // (jobs * processes))
+
+
+def _check_executor(options: Options) -> None:
+    """Raise ValueError for an unknown executor, and for what excludes Ray."""
+    if options.executor not in ("local", "ray"):
+        raise ValueError(f"--executor: unknown {shorten(options.executor)}. Known: local, ray")
+    if options.executor == "ray" and options.channel is not None:
+        raise ValueError("--executor ray: torchrun has started the processes of the runs already")
+    if options.executor == "ray" and options.shard:
+        raise ValueError("--shard: leave it out with --executor ray, which shares the runs itself")
 
 
 def _load(plan: UnresolvedPlan, root: Path | None) -> Data:
@@ -166,17 +211,28 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
         kind.planning_module.check(config, data)
 
 
-def _default_jobs(configs: list[RunConfig], data: Data, devices: tuple[str, ...]) -> int:
-    """Runs at a time: one per core, or per GPU; one alone where training ends by the clock."""
+def _default_jobs(
+    configs: list[RunConfig], data: Data, devices: tuple[str, ...], folder: RunFolder
+) -> int:
+    """Runs at a time: one per core; one per GPU, or several where records in the folder say that they fit.
+
+    One alone where training ends by the clock.
+    """
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
-    return cores() if devices == ("cpu",) else len(devices)
+    if devices == ("cpu",):
+        return cores()
+    known = measured(folder.records, device.describe(torch.device(devices[0])))
+    peaks = [known[key].peak_memory if (key := alike(c)) in known else None for c in configs]
+    return min(
+        len(devices) * memory.runs_on_each(peaks, memory.free(devices)), max(cores(), len(devices))
+    )
 
 
 def _share(config: RunConfig, job: Job, chip: torch.device) -> float:
     """The share of an unfinished run that its checkpoint holds; 0 for a finished one."""
-    name = f"{records.stem(config.run_id, job.codes[config.run_id])}.json"
-    if not job.again and (job.folder.records / name).exists():
+    stem = records.stem(config.run_id, job.codes[config.run_id])
+    if not job.again and records.of_run(job.folder.records, stem):
         return 0.0
     file = runner.checkpoint(config, job.folder, chip)
     return file.share or newest_share(file.folder) or 0.0

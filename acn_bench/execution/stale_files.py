@@ -8,36 +8,39 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from acn_bench import records
 from acn_bench.execution.job import Job
-from acn_bench.execution.locks import lock
 from acn_bench.run_folder import PART, RunFolder, is_running
 
-# as `records.stem` names the files of a run, and the folder of its checkpoints
-OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?(\.(json|safetensors))?")
+# as `records.free_path` names the files of a run, and the folder of its checkpoints
+OF_A_RUN = re.compile(rf"(?P<stem>.+-[0-9a-f]{{8}}){records.NUMBER}(\.(json|safetensors))?")
 
 
 def remove_all(job: Job) -> None:
-    """Remove half-written files, and checkpoints whose record exists, except those of a run that is being made.
-
-    Without locks nothing is known of other commands: then nothing is removed.
-    """
-    if not job.locked:
-        return
+    """Remove half-written files, and checkpoints whose record exists, except those of a run that is being made."""
+    locks = job.locks()
     for stem in sorted(_stems(job.folder)):
-        with suppress(OSError, Timeout), lock(job, stem):
-            remove_of_run(job.folder, stem)
+        with suppress(OSError, Timeout), locks.take(stem):
+            remove_of_run(job, stem)
     top = job.folder.folder
-    for path in _parts(top, top / "failures", *_places(job.folder)):
+    for path in _parts(
+        top, job.folder.failures, job.folder.plans, job.folder.running, *_places(job.folder)
+    ):
         if _stem(path) is None and not is_running(path):
             _remove(path)
 
 
-def remove_of_run(folder: RunFolder, stem: str) -> None:
+def remove_of_run(job: Job, stem: str) -> None:
     """Remove half-written files of a run, and its checkpoints whose record exists.
 
-    The caller holds the run's lock.
+    The caller holds the run's lock. With a lease, a former owner may be alive and writing its record: its files
+    stay until there is one.
     """
-    for path in (*_parts(*_places(folder)), *_checkpoints_with_record(folder)):
+    folder = job.folder
+    parts = _parts(*_places(folder))
+    if job.lock == "lease" and not records.of_run(folder.records, stem):
+        parts = iter(())
+    for path in (*parts, *_checkpoints_with_record(folder)):
         if _stem(path) == stem:
             _remove(path)
 
@@ -64,9 +67,10 @@ def _parts(*places: Path) -> Iterator[Path]:
 
 
 def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
+    of_records = {records.without_token(path) for path in folder.records.glob("*.json")}
     for path in folder.checkpoints.glob("*"):
-        name = path.name.removesuffix(".safetensors")
-        if (folder.records / f"{name}.json").exists():
+        file = path.with_name(f"{path.name}.safetensors") if path.is_dir() else path
+        if records.without_token(file) in of_records:
             yield path
 
 

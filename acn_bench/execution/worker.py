@@ -10,7 +10,8 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -20,9 +21,11 @@ from filelock import Timeout
 from acn_bench import home, records
 from acn_bench.config import RunConfig
 from acn_bench.errors import is_stop, sentence
-from acn_bench.execution import stale_files
+from acn_bench.execution import activity, stale_files
+from acn_bench.execution.activity import Heartbeat
 from acn_bench.execution.job import Job, Placement, RunEvent
-from acn_bench.execution.locks import lock
+from acn_bench.execution.locks import ALONE, Claim, Locks, SupersededError
+from acn_bench.execution.preemption import StopRequest
 from acn_bench.record import Record
 from acn_bench.training.stopping import Stop
 
@@ -43,18 +46,19 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
     for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
         signal.signal(number, signal.SIG_IGN)
-    stop = Stop()
-    signal.signal(signal.SIGTERM, stop.request)
+    stop = StopRequest()
+    stop.listen(saves=job.grace > 0)
     _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
+    locks = job.locks()
     while True:
         try:
             config = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            pipe.send(attempt(config, job, placement, pipe.send, stop))
+            pipe.send(attempt(config, job, placement, pipe.send, locks, stop))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
 
@@ -94,27 +98,36 @@ def attempt(
     job: Job,
     placement: Placement,
     send: Send,
-    stop: Stop | None = None,
+    locks: Locks | None = None,  # of this process; they are needed for a second attempt
+    stop: StopRequest | None = None,  # of this process
     make: Callable[..., object] | None = None,
 ) -> RunEvent | Busy:
     """Make a run unless it is busy or has a record; returns its end, and sends the events before it.
 
     `make` replaces `run`, and is called as it is.
     """
-    code = job.codes[config.run_id]
-    stem = records.stem(config.run_id, code)
+    stem = records.stem(config.run_id, job.codes[config.run_id])
     try:
-        with lock(job, stem):
-            if not job.again and records.newest(job.folder.records, config.run_id, code):
+        with (locks or job.locks()).take(stem) as claim:
+            if _has_record(config, job):
                 return RunEvent(config, "kept", share=1.0)
-            if job.locked:
-                stale_files.remove_of_run(job.folder, stem)
+            stale_files.remove_of_run(job, stem)
             send(RunEvent(config, "started"))
             notes: list[str] = []
-            progress = _progress_sender(config, send)
-            (make or run)(config, job, placement, progress, notes.append, stop)
+            with activity.shown(job.folder, stem) as heartbeat:
+                progress = _progress_sender(config, send, claim, heartbeat)
+                with stop.in_run() if stop else nullcontext():
+                    (make or run)(
+                        config,
+                        job,
+                        placement,
+                        progress,
+                        notes.append,
+                        _checked(claim, config, job, stop),
+                        stop.training if stop else None,
+                    )
             return RunEvent(config, "done", share=1.0, message="; ".join(notes))
-    except Timeout:
+    except (Timeout, SupersededError):
         time.sleep(BUSY_INTERVAL)
         return Busy(config)
     except (BrokenPipeError, ConnectionResetError):
@@ -122,7 +135,28 @@ def attempt(
     except BaseException as e:  # a user's function may call sys.exit
         if is_stop(e):
             raise
+        if job.lock == "lease" and _has_record(
+            config, job
+        ):  # the next owner removed what this one wrote
+            return RunEvent(config, "kept", share=1.0)
         return RunEvent(config, "failed", message=sentence(e), trace=traceback.format_exc())
+
+
+def _has_record(config: RunConfig, job: Job) -> bool:
+    if job.again:
+        return False
+    code = job.codes[config.run_id]
+    return records.newest(job.folder.records, config.run_id, code) is not None
+
+
+def _checked(claim: Claim, config: RunConfig, job: Job, stop: StopRequest | None) -> Claim:
+    """The claim, which ends where another owner of the lease has written the run's record, or a scheduler stops it."""
+
+    def check() -> None:
+        if claim.token and _has_record(config, job):
+            raise SupersededError
+
+    return replace(claim, check=check, stopping=stop.is_made if stop else claim.stopping)
 
 
 def run(
@@ -131,9 +165,13 @@ def run(
     placement: Placement,
     progress: Callable[[float], None],
     note: Callable[[str], None],
+    claim: Claim = ALONE,
     stop: Stop | None = None,
 ) -> Record | None:
-    """Make a run in this process; its record, in the first process of the run. Raises what `runner.run` raises, and ValueError where the code changed."""
+    """Make a run in this process; its record, in the first process of the run.
+
+    Raises what `runner.run` raises, and ValueError where the code changed.
+    """
     home.prepare()
     import torch  # here: the parent need not load it, and thread settings come before it
 
@@ -154,19 +192,25 @@ def run(
         progress=progress,
         note=note,
         interval=job.interval,
+        claim=claim,
         stop=stop,
         trackers=job.trackers,
     )
 
 
-def _progress_sender(config: RunConfig, send: Send) -> Callable[[float], None]:
-    """A progress function that sends a few events per second at most."""
+def _progress_sender(
+    config: RunConfig, send: Send, claim: Claim, heartbeat: Heartbeat
+) -> Callable[[float], None]:
+    """A progress function that sends a few events per second at most; it ends a run that lost its lease."""
     last = time.monotonic()
 
     def progress(share: float) -> None:
         nonlocal last
+        heartbeat.share = share
         if time.monotonic() - last >= PROGRESS_INTERVAL:
             last = time.monotonic()
+            if claim.lost():
+                raise SupersededError
             send(RunEvent(config, "progress", share=share))
 
     return progress

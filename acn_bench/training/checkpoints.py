@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +148,7 @@ class Checkpoints:
         return sorted(found, key=lambda p: int(p.name[5:]), reverse=True)
 
     def _part(self, path: Path) -> Path:
-        return self.folder / f".{path.name}.{os.getpid()}.part"
+        return run_folder.part_of(self.folder / path.name)
 
     def _remove(self, path: Path) -> None:
         """Move it away first: a half-removed checkpoint has no checkpoint's name."""
@@ -158,9 +158,7 @@ class Checkpoints:
     def _remove_parts(self) -> None:
         """Remove what killed processes left, and what this one could not remove before."""
         for part in self.folder.glob(".*.part"):
-            match = run_folder.PART.fullmatch(part.name)
-            own = match is not None and match["process"] == str(os.getpid())
-            if own or not run_folder.is_running(part):
+            if run_folder.is_own(part) or not run_folder.is_running(part):
                 shutil.rmtree(part, ignore_errors=True)
 
 
@@ -174,6 +172,23 @@ def newest_share(folder: Path) -> float | None:
             if 0 <= share <= 1:
                 return share
     return None
+
+
+def adopt(folder: Path, others: Iterable[Path]) -> None:
+    """Copy the newest checkpoint of the folder that came furthest, where this one has none.
+
+    The other's owner may still write: what it removes meanwhile is not copied, and the training begins again.
+    """
+    shares = {other: share for other in others if (share := newest_share(other)) is not None}
+    if not shares or newest_share(folder) is not None:
+        return
+    newest = Checkpoints(max(shares, key=lambda other: shares[other]))._paths()[0]
+    part = Checkpoints(folder)._part(folder / newest.name)
+    try:
+        shutil.copytree(newest, part)
+        part.rename(folder / newest.name)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _read(path: Path) -> tuple[Checkpoint, dict[str, Any]]:

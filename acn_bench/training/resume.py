@@ -33,6 +33,13 @@ class UnusableCheckpoint(ValueError):  # noqa: N818 - named by its cause
     """The message follows "its checkpoint"."""
 
 
+class PreemptedError(SystemExit):
+    """The run was asked to end, and its state is saved. No Exception: a user's code must not catch it."""
+
+    def __init__(self) -> None:
+        super().__init__(143)  # as SIGTERM ends a worker
+
+
 class ResumeFile:
     """The file of one run. `about` identifies the run: run, config, code, libraries, device.
 
@@ -45,8 +52,11 @@ class ResumeFile:
         about: dict[str, str],
         interval: float = INTERVAL,
         note: Callable[[str], None] = lambda _: None,
+        source: Path | None = None,
     ) -> None:
+        """`source` is the file to resume from, `path` unless another process wrote it."""
         self.path = path
+        self.source = source or path
         self.about = about
         self.interval = interval
         self.note = note
@@ -57,6 +67,9 @@ class ResumeFile:
         self._writable = True
         self._rejected = False
         self.resumed = False  # the run continues from what `load` returned
+        self.stopping: Callable[[], bool] = lambda: (
+            False
+        )  # whether to save at once, and end the run
 
     @property
     def folder(self) -> Path:
@@ -80,7 +93,7 @@ class ResumeFile:
             return None
         try:
             header = self._header()
-            tensors = safetensors.torch.load_file(self.path)
+            tensors = safetensors.torch.load_file(self.source)
             share = _share(header)
             if header["check"] != _check(tensors, header["state"], header["share"]):
                 raise UnusableCheckpoint(DAMAGED)
@@ -111,12 +124,21 @@ class ResumeFile:
     def save(self, state: Callable[[], State], share: float, *, always: bool = False) -> None:
         """Replace the file by `state()`, if enough time has passed since the last save, or `always`.
 
-        If the file cannot be written, the run continues without checkpoints, with a note.
+        If the file cannot be written, the run continues without checkpoints, with a note. Raises PreemptedError
+        after it, where the run is to end.
         """
+        if self.stopping():
+            self._replace(state, share)
+            raise PreemptedError
         start = monotonic()
         wait = max(self.interval, self._seconds / MAX_SHARE) if self.interval else 0.0
-        if not self._writable or not (always or start - self._last >= wait):
+        if always or start - self._last >= wait:
+            self._replace(state, share)
+
+    def _replace(self, state: Callable[[], State], share: float) -> None:
+        if not self._writable:
             return
+        start = monotonic()
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_packed(state(), tensors), allow_nan=False)
         header = {"share": repr(share), "state": text, "check": _check(tensors, text, repr(share))}
@@ -140,11 +162,11 @@ class ResumeFile:
 
     def _header(self) -> dict[str, str]:
         """The header. Raises UnusableCheckpoint where it is damaged or of another run."""
-        if not self.path.exists():
-            raise FileNotFoundError(self.path)
-        if not self.path.is_file():  # a pipe would be waited for
+        if not self.source.exists():
+            raise FileNotFoundError(self.source)
+        if not self.source.is_file():  # a pipe would be waited for
             raise UnusableCheckpoint("is not a file")
-        with safetensors.safe_open(self.path, "pt") as file:
+        with safetensors.safe_open(self.source, "pt") as file:
             header = dict(file.metadata() or {})
         if not {"share", "state", "check"} <= set(header):
             raise UnusableCheckpoint(DAMAGED)

@@ -12,7 +12,7 @@ import torch
 
 from acn_bench.backbones import load
 from acn_bench.training import checkpoints
-from acn_bench.training.checkpoints import ChangedConfiguration, newest_share
+from acn_bench.training.checkpoints import ChangedConfiguration, Checkpoints, adopt, newest_share
 from acn_bench.training.stopping import Stop
 from acn_bench.weights_header import Header
 
@@ -281,3 +281,21 @@ def test_another_thread_can_ask_for_a_stop(small_training, tmp_path):
         small_training.train(tmp_path, epochs=100_000, stop=stop)
     assert caught.value.code == 143
     assert len(list(tmp_path.glob("step-*"))) > 0
+
+
+# ---------------------------------------------------------------- a training that another process began
+
+
+def test_a_training_goes_on_from_the_checkpoint_of_the_process_that_came_furthest(tmp_path):
+    for name, share in (("behind", 0.25), ("ahead", 0.75)):
+        Checkpoints(tmp_path / name).save(
+            1, {"model": {"w": torch.full((2,), share)}}, {"share": share}, {}
+        )
+    own = tmp_path / "own"
+    adopt(own, [tmp_path / "behind", tmp_path / "ahead", tmp_path / "absent"])
+    newest = Checkpoints(own).newest({}, print)
+    assert newest.state["share"] == 0.75
+    Checkpoints(tmp_path / "behind").save(2, {"model": {"w": torch.ones(2)}}, {"share": 0.9}, {})
+    adopt(own, [tmp_path / "behind"])  # its own comes first
+    assert Checkpoints(own).newest({}, print).state["share"] == 0.75
+    assert not list(tmp_path.rglob("*.part"))

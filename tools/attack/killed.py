@@ -47,7 +47,7 @@ def left(out: Path) -> dict[str, Any]:
     return {
         str(path.relative_to(out)): _content(path)
         for path in files
-        if path.parent.name not in ("locks", "failures", "checkpoints")
+        if path.parent.name not in ("locks", "failures", "checkpoints", "plans", "running")
         and path.name not in ("workers.log", "card.toml")
         and not path.name.endswith(".part")
     }
