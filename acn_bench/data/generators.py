@@ -1,5 +1,6 @@
 """Seed the three global generators from keys, and restore their state."""
 
+import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,19 @@ def seed_everything(*keys: int | str) -> None:
         torch.manual_seed(seed)
     else:  # torch.manual_seed formats a stack trace for each kind of device that is absent: 2 ms
         torch.default_generator.manual_seed(seed)
+
+
+def seed_torch(device: torch.device, *keys: int | str) -> None:
+    """Seed torch's generators of the CPU and of this device alone; the keys alone determine the state.
+
+    Takes microseconds: for each step of a training.
+    """
+    digest = hashlib.blake2b(repr(keys).encode(), digest_size=8).digest()
+    seed = int.from_bytes(digest, "little") & (2**63 - 1)
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
 
 
 @contextmanager
