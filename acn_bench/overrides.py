@@ -93,8 +93,9 @@ class PlannedRun:
             backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
         if strategy and strategy.function:
             strategy = msgspec.structs.replace(strategy, source=sources[strategy.function])
+        benchmark, backbone = self.benchmark.resolved(backbone, self.seeds.init)
         return RunConfig(
-            benchmark=self.benchmark,
+            benchmark=benchmark,
             strategy=strategy,
             backbone=backbone.for_images(shape) if shape else backbone,
             seeds=self.seeds,

@@ -32,7 +32,7 @@ def _flat_settings(config: RunConfig) -> dict[str, Any]:
     backbone, strategy = raw.pop("backbone"), raw.pop("strategy")
     del raw["seeds"], backbone["family"]
     backbone.pop("wiring", None)
-    for name in config.benchmark.arm:
+    for name in (*config.benchmark.arm, *config.benchmark.derived):
         del raw["benchmark"][name]
     tag = config.backbone.family or "factory"
     # a depth among Mixers, a strength among runs of SI: other families and strategies do not count

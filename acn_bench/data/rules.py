@@ -15,7 +15,10 @@ from acn_bench.data.glue.tasks import TASKS
 from acn_bench.data.texts import TextData, TextSplit, content_hash
 
 PREFIX = "rules_"
-ROWS = {"train": 2000, "test": 400}  # of a task
+ROWS = {
+    "train": 2000,
+    "test": 400,
+}  # of a task; training rows that are test rows, too, are left out
 DRAWS = 16  # of a row
 
 Draws = Sequence[int]  # (DRAWS,) of a row, each from 0
@@ -39,9 +42,11 @@ HOW = ("very", "rather", "truly", "quite")
 def load(name: str, _: Path) -> TextData:
     """`rules_<task>`; no folder is read."""
     task = TASKS[name.removeprefix(PREFIX)]
-    tests = dict.fromkeys(task.dev, "test")
+    tests = {split: _made(task.name, split, ROWS["test"]) for split in task.dev}
+    tested = {texts for made in tests.values() for texts, _ in made}
+    train = [one for one in _made(task.name, "train", ROWS["train"]) if one[0] not in tested]
     splits = {
-        split: _split(task.name, split, rows) for split, rows in {"train": "train", **tests}.items()
+        split: _split(made, task.is_regression) for split, made in {"train": train, **tests}.items()
     }
     return TextData(
         name=name,
@@ -61,9 +66,12 @@ def paragraphs(split: str) -> list[str]:
     return [" ".join(sentences[k : k + 4]) for k in range(0, len(sentences), 4)]
 
 
-def _split(task: str, split: str, rows: str) -> TextSplit:
-    made = [MAKERS[task](d) for d in _draws(task, split, ROWS[rows])]
-    kind = torch.float32 if TASKS[task].is_regression else torch.int64
+def _made(task: str, split: str, count: int) -> list[Made]:
+    return [MAKERS[task](d) for d in _draws(task, split, count)]
+
+
+def _split(made: Sequence[Made], is_regression: bool) -> TextSplit:
+    kind = torch.float32 if is_regression else torch.int64
     columns = zip(*(texts for texts, _ in made), strict=True)
     return TextSplit(
         tuple(map(list, columns)), torch.tensor([label for _, label in made], dtype=kind)

@@ -72,6 +72,8 @@ def run(
         part.write_bytes(tensor_file.encoded(output.examples, about))
     with run_folder.atomic(folder.weights / f"{name}.safetensors") as part:
         part.write_bytes(tensor_file.encoded(output.weights, about | _header(config)))
+    if output.files:
+        run_folder.write_folder(folder.weights / name, output.files)
     records.save(record, folder.records)
     resume_file.remove()
     return record

@@ -1,6 +1,7 @@
 """Remove what killed processes left in a benchmark's folder."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from acn_bench.execution.locks import lock
 from acn_bench.run_folder import PART, RunFolder, is_running
 
 # as `records.stem` names the files of a run
-OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?\.(json|safetensors)")
+OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?(\.(json|safetensors))?")
 
 
 def remove_all(job: Job) -> None:
@@ -70,4 +71,4 @@ def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
 
 def _remove(path: Path) -> None:
     with suppress(OSError):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -15,6 +15,8 @@ from torch.nn.utils import prune
 
 from acn_bench.backbones.backbone import Backbone
 
+Scores = dict[tuple[nn.Module, str], Tensor]
+
 
 @dataclass(frozen=True)
 class Remaining:
@@ -42,16 +44,14 @@ def by_magnitude(layers: Sequence[nn.Linear], share: float) -> None:
 
 def by_movement(layers: Sequence[nn.Linear], share: float) -> None:
     """The same by |w · gradient|, with the gradients that the last backward pass left in `weight.grad`."""
-    scores = {}
+    scores: Scores = {}
     for layer in layers:
         assert layer.weight.grad is not None, "no backward pass was made"
         scores[layer, "weight"] = (layer.weight.detach() * layer.weight.grad).abs()
     _prune(layers, scores, share)
 
 
-def _prune(
-    layers: Sequence[nn.Linear], scores: dict[tuple[nn.Module, str], Tensor], share: float
-) -> None:
+def _prune(layers: Sequence[nn.Linear], scores: Scores, share: float) -> None:
     """Prune, and make it permanent: a parameter keeps its name, and the network can be copied, cut and saved.
 
     The gradients stay: `prune` moves them to a parameter of another name and back.
@@ -80,7 +80,7 @@ class KeptZeros:
         self.masks = [weight.detach() != 0 for weight in self.weights]
         self.optimizer = optimizer
         self._hooks = [
-            optimizer.register_step_pre_hook(self._before),
+            optimizer.register_step_pre_hook(self.before_step),
             optimizer.register_step_post_hook(self._after),
         ]
 
@@ -89,18 +89,19 @@ class KeptZeros:
         for hook in self._hooks:
             hook.remove()
 
-    def _before(self, *_: Any) -> None:
+    def before_step(self, *_: Any) -> None:
+        """Set the gradients of pruned weights to zero."""
         self._zero(lambda weight: [] if weight.grad is None else [weight.grad])
 
     @torch.no_grad()
     def _after(self, *_: Any) -> None:
-        def moments(weight: nn.Parameter) -> list[Tensor]:
+        def moments(weight: Tensor) -> list[Tensor]:
             state = self.optimizer.state.get(weight, {}).values()
             return [t for t in state if isinstance(t, Tensor) and t.shape == weight.shape]
 
         self._zero(lambda weight: [weight, *moments(weight)])
 
-    def _zero(self, tensors: Callable[[nn.Parameter], list[Tensor]]) -> None:
+    def _zero(self, tensors: Callable[[Tensor], list[Tensor]]) -> None:
         for weight, mask in zip(self.weights, self.masks, strict=True):
             for tensor in tensors(weight):
                 tensor.mul_(mask)

@@ -1,0 +1,98 @@
+"""A fine-tuned network, or one that is being fine-tuned -> its scores with part of its weights at zero."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import torch
+
+from acn_bench.benchmarks.glue.result import Pruned
+from acn_bench.benchmarks.run_checkpoints import RunCheckpoints
+from acn_bench.benchmarks.run_progress import RunProgress
+from acn_bench.benchmarks.text_network import TextClassifier
+from acn_bench.training.checkpoints import Checkpoint, Parts
+from acn_bench.training.pruning import KeptZeros, by_magnitude, by_movement, linears
+from acn_bench.training.resume import ResumeFile
+from acn_bench.training.trainer import Trainer
+
+Measure = Callable[[TextClassifier, int | None], Pruned]  # the network, and the epoch
+
+
+def after_training(
+    model: TextClassifier, shares: Sequence[float], measure: Measure
+) -> Iterator[Pruned]:
+    """Magnitude pruning of a copy of the network, at each share of all weights; shares rise."""
+    smaller = copy.deepcopy(model)
+    layers, before = linears(smaller.backbone), 0.0
+    for share in shares:
+        by_magnitude(layers, (share - before) / (1 - before))
+        before = share
+        yield measure(smaller, None)
+
+
+class GradualPruning:
+    """Movement pruning of the network that a trainer trains: after each epoch but the last a share of what is left.
+
+    The network is measured at the end of each epoch, before it is pruned further. What is pruned stays zero.
+    """
+
+    def __init__(
+        self, model: TextClassifier, share: float, measure: Measure, measured: list[Pruned]
+    ) -> None:
+        """Measurements are appended to `measured`."""
+        self.model, self.share, self.measure, self.measured = model, share, measure, measured
+        self.layers = linears(model.backbone)
+        self.kept: KeptZeros | None = None
+
+    def attach(self, trainer: Trainer) -> None:
+        """Follow the steps of a trainer."""
+        self.trainer = trainer
+        trainer.state.optimizer.register_step_pre_hook(self._before)
+        trainer.state.optimizer.register_step_post_hook(self._after)
+
+    def _before(self, *_: Any) -> None:
+        """Before the first step: what is zero in a network that resumes was pruned before."""
+        if self.kept is None and self._has_gradients():
+            self.kept = KeptZeros(self.layers, self.trainer.state.optimizer)
+            self.kept.before_step()
+
+    def _after(self, *_: Any) -> None:
+        epoch, position = divmod(self.trainer.counts.step + 1, self.trainer.steps)
+        if position or self.kept is None or not self._has_gradients():
+            return
+        gradients = [layer.weight.grad for layer in self.layers]
+        self.measured.append(self.measure(self.model, epoch - 1))
+        self.model.train()
+        for layer, gradient in zip(self.layers, gradients, strict=True):
+            layer.weight.grad = gradient
+        if self.trainer.counts.step + 1 == self.trainer.total_steps:
+            return
+        by_movement(self.layers, self.share)
+        self.kept.remove()
+        self.kept = KeptZeros(self.layers, self.trainer.state.optimizer)
+
+    def _has_gradients(self) -> bool:
+        """False in the step that a trainer takes to make the optimizer's moments, whose gradients are zero."""
+        gradients = [layer.weight.grad for layer in self.layers]
+        return any(g is not None and bool(torch.any(g != 0)) for g in gradients)
+
+
+class PruningCheckpoints(RunCheckpoints):
+    """Checkpoints that hold what was measured after earlier epochs, too."""
+
+    def __init__(self, file: ResumeFile, progress: RunProgress, measured: list[Pruned]) -> None:
+        super().__init__(file, progress)
+        self.measured = measured
+
+    def save(self, step: int, parts: Parts, state: dict[str, Any], about: dict[str, Any]) -> None:
+        """As the base class, with the measurements."""
+        more = {"measured": msgspec.to_builtins(self.measured)}
+        super().save(step, parts, state | more, about)
+
+    def newest(self, about: dict[str, Any], note: Callable[[str], None]) -> Checkpoint | None:
+        """As the base class; takes the measurements over."""
+        found = super().newest(about, note)
+        if found is not None:
+            self.measured[:] = msgspec.convert(found.state.get("measured", []), list[Pruned])
+        return found
