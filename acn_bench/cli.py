@@ -5,9 +5,10 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -17,8 +18,12 @@ from typer.core import TyperGroup
 from acn_bench import __version__, catalog, cli_options, home, interruption
 from acn_bench.cli_options import LISTS
 from acn_bench.errors import MissingData, sentence, shorten, within_screen
+from acn_bench.launch import Launch, launched
 from acn_bench.registry import closest
 from acn_bench.terminal import Terminal
+
+if TYPE_CHECKING:
+    from acn_bench.execution.session import Session
 
 OK, FAILED, MENDABLE = 0, 1, 2
 out = Terminal()
@@ -124,16 +129,22 @@ def run(
     dry_run: cli_options.DryRun = False,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
+    trackers: cli_options.Trackers = None,
 ) -> None:
     """Train and measure the arms of a benchmark, and write the report.
 
-    Finished runs are not repeated; an interrupted command resumes where it stopped.
+    Finished runs are not repeated; an interrupted command resumes where it stopped. Started by torchrun, the
+    processes make each run together.
     """
     from acn_bench.plan import Choices, numbers, unresolved
 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # for a user's factory; workers get the same path
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must sleep
+    launch = launched()
+    if launch is not None and launch.rank:
+        _follow(launch, device)
+        return
     source = catalog.benchmark_path(benchmark)
     card = catalog.benchmark(benchmark)
     choices = Choices(
@@ -148,17 +159,44 @@ def run(
 
     _print_note(home.prepare())
     with interruption.exits_at_once():
-        from acn_bench.execution import plan_summary, report_plan, run_plan, session
+        from acn_bench.execution import plan_summary, run_plan, session
+        from acn_bench.execution.launched import leading
 
-    options = session.Options(out_folder, data_root, device, jobs, again)
-    try:
-        prepared = session.prepare(card, source, plan, options, _print_note)
-    except MissingData as e:
-        raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
-    plan_summary.print_plan(prepared, out)
-    if dry_run:
-        return
-    failures = run_plan.execute(prepared, out)
+    with nullcontext() if launch is None else leading(launch) as channel:
+        options = session.Options(
+            out_folder,
+            data_root,
+            device,
+            jobs,
+            again,
+            world_size=1 if launch is None else launch.world_size,
+            trackers=_words(trackers),
+            channel=channel,
+        )
+        try:
+            prepared = session.prepare(card, source, plan, options, _print_note)
+        except MissingData as e:
+            raise LookupError(f"{e}: {_with_data(context.obj, e.embedded)}") from e
+        plan_summary.print_plan(prepared, out)
+        if dry_run:
+            return
+        failures = run_plan.execute(prepared, out)
+    _report(prepared, failures, no_report)
+
+
+def _follow(launch: Launch, device: str) -> None:
+    """Take part in the runs of the first launched process, which alone prints and writes."""
+    with interruption.exits_at_once():
+        from acn_bench.device import resolve
+        from acn_bench.execution.launched import follow
+
+    follow(launch, resolve(device))
+
+
+def _report(prepared: "Session", failures: list[str], no_report: bool) -> None:
+    """Write the report, and exit with FAILED where a run failed."""
+    from acn_bench.execution import report_plan
+
     try:
         if not no_report:
             report_plan.report(prepared, out)

@@ -126,6 +126,15 @@ Again = Annotated[
     bool,
     _flag("--again", "Repeat runs that have a record; the report uses the newest record.", _WHEN),
 ]
+Trackers = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="A,B,…",
+        rich_help_panel=_WHEN,
+        help="Log losses of trainings to tensorboard, wandb or mlflow, where installed. For kinds that the trainer trains.",
+    ),
+]
 NoReport = Annotated[bool, _flag("--no-report", "Write records, but no report.", _WHEN)]
 
 # ---------------------------------------------------------------- report

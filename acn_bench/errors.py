@@ -21,7 +21,7 @@ def sentence(error: BaseException) -> str:
     mendable = isinstance(error, ValueError | LookupError | OSError)
     if isinstance(error, LookupError) and " " not in text:  # Python's own: "7" is no sentence
         mendable = False
-    if text and (mendable or type(error).__name__ == "DivergedError"):
+    if text and (mendable or type(error).__name__ in ("DivergedError", "TrainingDiverged")):
         return text
     return f"{type(error).__name__}: {text}"
 

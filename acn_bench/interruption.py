@@ -47,6 +47,12 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
     raise Stopped(number)
 
 
+def allow(seconds: float) -> None:
+    """After a first signal: what follows may take so many seconds, and PATIENCE, before the command ends at once."""
+    if signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.setitimer(signal.ITIMER_REAL, seconds + PATIENCE)
+
+
 def _end(number: int, _: FrameType | None) -> NoReturn:
     end(128 + number)
 

@@ -78,7 +78,22 @@ def _type(content: dict[str, Any]) -> Any:
     for name in ("run_id", "config"):
         if name not in content:
             raise ValueError(f"Object missing required field `{name}`")
-    config = content["config"]
+    kind, *others = _parts(content["config"])
+    parts: Any = (kind.spec, kind.result, *others)
+    return RunRecord[parts]
+
+
+def decode_config(raw: bytes | msgspec.Raw) -> RunConfig:
+    """JSON -> a config. Raises ValueError for what is none."""
+    content = parsing.json_object(bytes(raw))
+    kind, *others = _parts(content)
+    parts: Any = (kind.spec, *others)
+    config: RunConfig = msgspec.convert(content, RunConfig[parts])
+    return config
+
+
+def _parts(config: Any) -> tuple[Any, Any, Any]:
+    """The kind, and the types of strategy and network, of a config by its tags."""
     if not isinstance(config, dict):
         raise ValueError(f"Expected `object`, got `{type(config).__name__}` - at `$.config`")
     kind = KINDS.load(KINDS.tag(config.get("benchmark"), "kind", "$.config.benchmark"))
@@ -87,8 +102,7 @@ def _type(content: dict[str, Any]) -> Any:
     if strategy is not None:
         method = STRATEGIES.load(STRATEGIES.tag(strategy, "kind", "$.config.strategy"))
     family = FAMILIES.tag(config.get("backbone"), "family", "$.config.backbone")
-    parts: Any = (kind.spec, kind.result, method, FAMILIES.load(family))
-    return RunRecord[parts]
+    return kind, method, FAMILIES.load(family)
 
 
 def _validate(record: Record) -> None:

@@ -251,7 +251,7 @@ def test_workers_take_the_devices_in_turn(tmp_path, monkeypatch):
         return local._Worker(None, Answers(), placement)
 
     monkeypatch.setattr(local, "_start", start)
-    monkeypatch.setattr(local, "_stop", lambda _: None)
+    monkeypatch.setattr(local, "_stop", lambda *_: None)
     monkeypatch.setattr(local, "wait", lambda pipes: pipes)
     runs = [config(seed) for seed in range(5)]
     events = list(LocalExecutor(3).execute(runs, job(tmp_path, devices=devices)))

@@ -68,6 +68,8 @@ class Kind:
     practice: Callable[[Record], dict[str, str]] = lambda _: {}
     caveats: Callable[[Sequence["Group"]], list[str]] = lambda _: []  # of this kind alone
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
+    # that a run may take to save a checkpoint when it is stopped; a run that does not save ends at once
+    stop_seconds: float = 1.0
     # whether the protocol compares this run
     matched: Callable[[Record], bool] = lambda _: True
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)

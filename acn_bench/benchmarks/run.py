@@ -12,6 +12,7 @@ from acn_bench.config import B, RunConfig
 from acn_bench.data.data_set import DataSet
 from acn_bench.result import Guard, Result
 from acn_bench.training.resume import ResumeFile
+from acn_bench.training.stopping import Stop
 
 D = TypeVar("D", bound=DataSet, covariant=True, default=Any)  # the data that its protocol takes
 
@@ -29,6 +30,9 @@ class Run(Generic[B, D]):
     checkpoint: ResumeFile | None = None  # None: no checkpoint is written or read
     rank: int = 0  # of this process, in [0, world_size); rank 0 alone returns the output
     world_size: int = 1  # processes of the run; above 1 only where `Kind.distributed`
+    # a request to stop: who heeds it saves a checkpoint before the process ends
+    stop: Stop = field(default_factory=Stop)
+    trackers: Sequence[str] = ()  # names of those that the training is logged to
 
 
 @dataclass(frozen=True)

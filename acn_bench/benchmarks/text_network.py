@@ -102,7 +102,8 @@ def tokenizer_of_start(config: RunConfig) -> Tokenizer | None:
 
 
 def _folder(config: RunConfig) -> Path:
-    return config.benchmark.folder(config.backbone, config.seeds.init)
+    folder: Path = config.benchmark.folder(config.backbone, config.seeds.init)
+    return folder
 
 
 def _backbone(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:

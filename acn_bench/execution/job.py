@@ -33,6 +33,8 @@ class Job:
     again: bool  # make runs that have a record, too
     interval: float = 10.0  # seconds between two checkpoints of a run, at least
     world_size: int = 1  # processes of each run
+    stop_seconds: float = 1.0  # until a run that is stopped, and has not ended, is killed
+    trackers: tuple[str, ...] = ()  # that trainings are logged to
     locked: bool = True  # the file system has locks, so that several commands can share the folder
 
 

@@ -32,7 +32,6 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-STOP_SECONDS = 1.0  # until a worker that does not stop is killed: Ctrl-C must not take long
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,9 @@ class LocalExecutor:
                     else:
                         waiting.append(answer.config)
         finally:
+            interruption.allow(job.stop_seconds)
             with interruption.defer(*interruption.STOPPING):  # a second Ctrl-C leaves no worker
-                _stop(workers)
+                _stop(workers, job.stop_seconds)
 
 
 def placement(job: Job, k: int) -> Placement:
@@ -130,15 +130,22 @@ def _start(job: Job, placement: Placement) -> _Worker:
     return _Worker(process, pipe, placement)
 
 
-def _stop(workers: Sequence[_Worker]) -> None:
+def _stop(workers: Sequence[_Worker], seconds: float) -> None:
+    """End the workers. One that has not ended after `seconds`, or at a second signal, is killed."""
     for w in workers:
         w.process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + seconds
     for w in workers:
-        w.process.join(max(0, deadline - time.monotonic()))
+        while w.process.is_alive() and time.monotonic() < deadline and not _impatient():
+            w.process.join(min(0.1, seconds))
         if w.process.is_alive():  # a library may have caught the exit; killing loses nothing
             w.process.kill()
             w.process.join()
+
+
+def _impatient() -> bool:
+    """Whether a signal came that is deferred."""
+    return not signal.sigpending().isdisjoint(interruption.STOPPING)
 
 
 def _replace_dead(workers: list[_Worker], job: Job) -> None:

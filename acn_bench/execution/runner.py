@@ -1,6 +1,6 @@
 """RunConfig -> RunRecord: run the protocol of its kind, and write the record, the outcomes and the weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Network, Strategy
 from acn_bench.training.divergence import DivergedError
 from acn_bench.training.resume import INTERVAL, ResumeFile
+from acn_bench.training.stopping import Stop
 
 Note = Callable[[str], None]  # takes a sentence for the user
 
@@ -34,10 +35,13 @@ def run(
     progress: Progress = lambda _: None,
     note: Note = lambda _: None,
     interval: float = INTERVAL,
-) -> Record:
+    stop: Stop | None = None,
+    trackers: Sequence[str] = (),
+) -> Record | None:
     """Run `config` and write its files: outcomes and weights first, the record last.
 
-    A run resumes from its checkpoint if there is one; it writes a new one every `interval` seconds.
+    A run resumes from its checkpoint if there is one; it writes a new one every `interval` seconds. Of several
+    processes the first writes the files and returns the record; the others return None.
 
     Raises ValueError where data or a user's function changed since the plan was made, DivergedError where the
     loss is not finite, OSError where a file cannot be written; then no record exists.
@@ -53,18 +57,21 @@ def run(
             f"{names} changed since the run was planned: the fingerprint is {fingerprint}, not {config.fingerprint}"
         )
     resume_file = checkpoint(config, folder, device, note, interval)
-    record, output = _measured_once_or_again(
-        Run(
-            config,
-            data,
-            device,
-            progress,
-            resume_file,
-            rank=placement.rank,
-            world_size=placement.world_size,
-        ),
+    this_run = Run(
+        config,
+        data,
+        device,
+        progress,
         resume_file,
+        rank=placement.rank,
+        world_size=placement.world_size,
+        stop=stop or Stop(),
+        trackers=trackers,
     )
+    if placement.rank > 0:
+        KINDS.load(config.benchmark.kind).protocol_module.measure(this_run)
+        return None
+    record, output = _measured_once_or_again(this_run, resume_file)
     stem = records.stem(record.run_id, record.provenance.code)
     name = records.free_path(folder.records, stem).stem
     about = {"run_id": record.run_id, "config": _json(config)}
@@ -89,7 +96,7 @@ def _measured_once_or_again(run: Run, resume_file: ResumeFile) -> tuple[Record, 
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as e:
-        if not resume_file.resumed:
+        if not resume_file.resumed or run.world_size > 1:  # the other processes would not follow
             raise
         if isinstance(e, DivergedError):
             resume_file.remove()  # the next command begins again

@@ -17,6 +17,7 @@ from acn_bench.errors import MissingData
 from acn_bench.execution import code_hash, estimate, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
+from acn_bench.execution.launched import Channel, LaunchedExecutor
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.execution.plan_table import PlanTable
 from acn_bench.plan import UnresolvedPlan
@@ -24,6 +25,7 @@ from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
 from acn_bench.spec import Benchmark
+from acn_bench.training import trackers
 
 Data = Sequence[DataSet]  # in the protocol's order
 Names = tuple[
@@ -41,6 +43,8 @@ class Options:
     jobs: int  # runs at a time; 0: one per core, or per GPU
     again: bool
     world_size: int = 1  # processes of each run
+    trackers: tuple[str, ...] = ()  # that trainings are logged to
+    channel: Channel | None = None  # to the other processes, where a launcher started several
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def prepare(
     Raises ValueError and LookupError with what the user can change.
     """
     main_guard.end_worker()
+    trackers.check(options.trackers)
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
@@ -112,7 +117,12 @@ def prepare(
     devices = device.by_index(chip)
     jobs = options.jobs or min(_default_jobs(some, data, devices) for some, data in groups)
     jobs = min(jobs, len(configs))
-    threads = max(1, cores() // jobs)
+    executor: Executor = LocalExecutor(jobs)
+    processes = 1  # on this machine
+    if options.channel is not None:
+        executor, jobs = LaunchedExecutor(options.channel, chip), 1
+        processes = options.channel.launch.local_world_size
+    threads = max(1, cores() // (jobs * processes))
     torch.set_num_threads(threads)
     job = Job(
         folder=RunFolder(options.out / card.name),
@@ -122,6 +132,8 @@ def prepare(
         threads=threads,
         again=options.again,
         world_size=options.world_size,
+        stop_seconds=max(KINDS.load(c.benchmark.kind).stop_seconds for c in configs),
+        trackers=options.trackers,
     )
     return Session(
         card=card,
@@ -132,7 +144,7 @@ def prepare(
         device=chip,
         job=job,
         jobs=jobs,
-        executor=LocalExecutor(jobs),
+        executor=executor,
         shares=[_share(config, job, chip) for config in configs],
         table=PlanTable(configs),
         excluded=plan.excluded,

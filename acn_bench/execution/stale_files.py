@@ -12,7 +12,7 @@ from acn_bench.execution.job import Job
 from acn_bench.execution.locks import lock
 from acn_bench.run_folder import PART, RunFolder, is_running
 
-# as `records.stem` names the files of a run
+# as `records.stem` names the files of a run, and the folder of its checkpoints
 OF_A_RUN = re.compile(r"(?P<stem>.+-[0-9a-f]{8})(\.\d+)?(\.(json|safetensors))?")
 
 
@@ -64,11 +64,15 @@ def _parts(*places: Path) -> Iterator[Path]:
 
 
 def _checkpoints_with_record(folder: RunFolder) -> Iterator[Path]:
-    for path in folder.checkpoints.glob("*.safetensors"):
-        if (folder.records / f"{path.stem}.json").exists():
+    for path in folder.checkpoints.glob("*"):
+        name = path.name.removesuffix(".safetensors")
+        if (folder.records / f"{name}.json").exists():
             yield path
 
 
 def _remove(path: Path) -> None:
     with suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

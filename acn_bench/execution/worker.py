@@ -24,6 +24,7 @@ from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job, Placement, RunEvent
 from acn_bench.execution.locks import lock
 from acn_bench.record import Record
+from acn_bench.training.stopping import Stop
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress events of a run
 BUSY_INTERVAL = 1.0  # seconds until a run that another process holds is tried again
@@ -42,7 +43,8 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
     """Take configs from the pipe, one at a time, until it closes; send the events of each."""
     for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stop = Stop()
+    signal.signal(signal.SIGTERM, stop.request)
     _end_with_parent()
     warnings.simplefilter("ignore")  # of third parties; errors are raised
     _redirect_output(job.folder.folder / "workers.log")
@@ -52,7 +54,7 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(attempt(config, job, placement, pipe.send))
+            pipe.send(attempt(config, job, placement, pipe.send, stop))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
 
@@ -87,8 +89,18 @@ def _redirect_output(log: Path) -> None:
     os.dup2(stream.fileno(), 2)
 
 
-def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> RunEvent | Busy:
-    """Make a run unless it is busy or has a record; returns its end, and sends the events before it."""
+def attempt(
+    config: RunConfig,
+    job: Job,
+    placement: Placement,
+    send: Send,
+    stop: Stop | None = None,
+    make: Callable[..., object] | None = None,
+) -> RunEvent | Busy:
+    """Make a run unless it is busy or has a record; returns its end, and sends the events before it.
+
+    `make` replaces `run`, and is called as it is.
+    """
     code = job.codes[config.run_id]
     stem = records.stem(config.run_id, code)
     try:
@@ -99,7 +111,8 @@ def attempt(config: RunConfig, job: Job, placement: Placement, send: Send) -> Ru
                 stale_files.remove_of_run(job.folder, stem)
             send(RunEvent(config, "started"))
             notes: list[str] = []
-            run(config, job, placement, _progress_sender(config, send), notes.append)
+            progress = _progress_sender(config, send)
+            (make or run)(config, job, placement, progress, notes.append, stop)
             return RunEvent(config, "done", share=1.0, message="; ".join(notes))
     except Timeout:
         time.sleep(BUSY_INTERVAL)
@@ -118,8 +131,9 @@ def run(
     placement: Placement,
     progress: Callable[[float], None],
     note: Callable[[str], None],
-) -> Record:
-    """Make a run in this process. Raises what `runner.run` raises, and ValueError where the code changed."""
+    stop: Stop | None = None,
+) -> Record | None:
+    """Make a run in this process; its record, in the first process of the run. Raises what `runner.run` raises, and ValueError where the code changed."""
     home.prepare()
     import torch  # here: the parent need not load it, and thread settings come before it
 
@@ -140,6 +154,8 @@ def run(
         progress=progress,
         note=note,
         interval=job.interval,
+        stop=stop,
+        trackers=job.trackers,
     )
 
 

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from acn_bench import run_folder
 from acn_bench.errors import sentence, shorten
-from acn_bench.training.resume import MAX_SHARE
 
 Parts = dict[str, dict[str, Tensor]]  # file without its ending -> its tensors, on the CPU
 STATE = "state.json"
 NAME = re.compile(r"step-(\d{9,15})")
+MAX_SHARE = 0.02  # of a run's time that checkpoints may take
 CHUNK = 2**22  # bytes that are read at a time for a checksum
 
 

@@ -5,6 +5,7 @@ does not match, a note says so and the run starts from scratch.
 """
 
 import json
+import shutil
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,11 +20,11 @@ from torch import Tensor
 
 from acn_bench.errors import shorten
 from acn_bench.run_folder import atomic
+from acn_bench.training.checkpoints import MAX_SHARE, newest_share
 
 State = dict[str, Any]  # of tensors, numbers, strings, None, and lists and dicts of these
 
 INTERVAL = 10.0  # seconds between two checkpoints of a run, at least
-MAX_SHARE = 0.02  # of the run's time that checkpoints may take
 DAMAGED = "is damaged"
 TENSOR = "tensor"  # the only key of a dict that stands for a tensor in JSON
 
@@ -58,12 +59,20 @@ class ResumeFile:
         self.resumed = False  # the run continues from what `load` returned
 
     @property
+    def folder(self) -> Path:
+        """The folder of the run's checkpoints, for a trainer that keeps several."""
+        return self.path.with_suffix("")
+
+    @property
     def share(self) -> float | None:
-        """The share of the run that is done in the file, in [0, 1]; None without a usable file. Reads the header."""
+        """The share of the run that is done in the file or folder, in [0, 1]; None without a usable one.
+
+        Reads no tensors.
+        """
         try:
             return _share(self._header())
         except Exception:  # a forged file can raise anything; loading it says that it is damaged
-            return None
+            return newest_share(self.folder)
 
     def load(self) -> State | None:
         """The state in the file, on the CPU; None without a usable file.
@@ -124,10 +133,13 @@ class ResumeFile:
         self._seconds = self._last - start
 
     def remove(self) -> None:
-        """Remove the file, once the record is written, and those that other code wrote for the same run."""
-        for path in self.path.parent.glob(f"{self.about['run']}-*.safetensors"):
+        """Remove the file or folder, once the record is written, and those that other code wrote for the same run."""
+        for path in self.path.parent.glob(f"{self.about['run']}-*"):
             with suppress(OSError):
-                path.unlink()
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     def _header(self) -> dict[str, str]:
         """The header. Raises UnusableCheckpoint where it is damaged or of another run."""

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
-import msgspec
 import torch
 from torch import Tensor, nn
 
 from acn_bench.backbones import Backbone
 from acn_bench.data.generators import seed_torch
-from acn_bench.errors import sentence
 from acn_bench.training import averaging, distributed, faults, optimizers, row_order
-from acn_bench.training.checkpoints import ChangedConfiguration, Checkpoint, Checkpoints
+from acn_bench.training.checkpoints import Checkpoints
 from acn_bench.training.distributed import WholeModel
 from acn_bench.training.faults import TrainingDiverged
 from acn_bench.training.recipe import Recipe
+from acn_bench.training.saving import Saving
+from acn_bench.training.step import Step
 from acn_bench.training.stopping import EXIT_CODE, Stop
 from acn_bench.training.train_state import Counts, TrainState
 
@@ -53,23 +53,6 @@ class Task(Protocol):
     def loss(self, model: nn.Module, batch: Batch, step: int, total_steps: int) -> Tensor:
         """The sum of the losses of the batch's items: what is divided by its weight."""
         ...
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step that is finished."""
-
-    step: int  # finished steps, from 1
-    total_steps: int
-    epoch: int  # of the step, from 0
-    rows: int  # that all processes trained on in it
-    loss: float  # mean
-    learning_rate: float
-
-    @property
-    def share(self) -> float:
-        """Of the training that is done."""
-        return self.step / self.total_steps
 
 
 @dataclass(frozen=True)
@@ -118,7 +101,7 @@ class Trainer:
         """
         self.model, self.task, self.recipe = model, task, recipe
         self.seed, self.device = seed, device
-        self.checkpoints, self.on_step, self.events = checkpoints, on_step, events
+        self.checkpoints, self.on_step = checkpoints, on_step
         self.stop = stop or Stop()
         self.steps = recipe.steps(task.rows)  # of an epoch
         self.total_steps = recipe.total_steps(task.rows)
@@ -128,10 +111,14 @@ class Trainer:
         decay = recipe.ema_decay
         average = None if decay is None else averaging.averaged(model, decay)
         self._whole = WholeModel(model, average, recipe, self.processes)
+        if recipe.compiled:
+            model.compile()  # in place: names stay
         self.objective = distributed.wrap(_Objective(model, task), recipe, self.processes)
         optimizer = optimizers.optimizer(model, recipe)
         schedule = optimizers.schedule(optimizer, recipe, self.total_steps)
         self.state = TrainState(model, average, optimizer, schedule, self.processes)
+        identity = recipe.identity | {"rows": task.rows, "seed": seed}
+        self.saving = Saving(checkpoints, self.state, self.processes, identity, events)
         self.counts = Counts()
         self._order: tuple[int, Tensor] | None = None  # epoch, its rows in order
 
@@ -149,8 +136,8 @@ class Trainer:
         Raises TrainingDiverged, ChangedConfiguration, and SystemExit(143) after a stop was requested and the
         checkpoint is written.
         """
-        self._resume()
-        counts, pending = self.counts, None
+        self.counts = counts = self.saving.resume()
+        pending: _Pending | None = None
         began = perf_counter() - counts.seconds
         with self.stop.heed(), self._precision():
             for step in range(counts.step, self.total_steps):
@@ -158,13 +145,13 @@ class Trainer:
                 due, stopping = self._settle(pending)  # while a device computes the step
                 pending, counts.step = begun, step + 1
                 counts.seconds = perf_counter() - began
-                if due or stopping or self._due(counts.step):
+                ended = counts.step == self.total_steps
+                if due or stopping or ended or self.saving.due_after(counts.step):
                     self._settle(pending)
                     pending = None
                     self._save(begun)
-                if stopping:
+                if stopping or (ended and self.stop.requested):
                     raise SystemExit(EXIT_CODE)
-            self._settle(pending)
         counts.seconds = perf_counter() - began
         return TrainOutput(
             list(counts.losses),
@@ -185,18 +172,18 @@ class Trainer:
         mine = row_order.micro_batches(
             rows, self.micro_batch, self.processes.rank, self.processes.size
         )
-        batches = [(self.task.batch(part, epoch), counts) for part, counts in mine]
-        weight = sum(batch.weight for batch, counts in batches if counts)
+        batches = [(self.task.batch(part, epoch), counted) for part, counted in mine]
+        weight = sum(batch.weight for batch, counted in batches if counted)
         # what the gradient is divided by, times the processes, over which DDP and FSDP average
         whole = self._tensor(weight)
         divisor = self.processes.total(whole).clamp(min=1e-9) / self.processes.size
         loss_sum = self._tensor(0.0)
-        for k, (batch, counts) in enumerate(batches):
+        for k, (batch, counted) in enumerate(batches):
             seed_torch(self.device, "step", self.seed, step, self.processes.rank, k)
             with distributed.without_sum(self.objective, last=k + 1 == len(batches)):
                 loss = self.objective(batch, step, self.total_steps)
-                (loss * float(counts) / divisor).backward()
-            loss_sum += loss.detach() * float(counts)
+                (loss * float(counted) / divisor).backward()
+            loss_sum += loss.detach() * float(counted)
         rate = self.state.optimizer.param_groups[0]["lr"]
         self._update()
         return _Pending(step, epoch, rows, weight, self._numbers(loss_sum, whole), rate)
@@ -231,8 +218,7 @@ class Trainer:
 
     def _wishes(self) -> tuple[bool, bool]:
         """Whether this process wants a checkpoint by the clock, and to stop."""
-        clock = self.checkpoints if self.processes.first else None
-        return clock is not None and clock.overdue(), self.stop.requested
+        return self.saving.overdue(), self.stop.requested
 
     # ------------------------------------------------------------ between steps
 
@@ -263,18 +249,8 @@ class Trainer:
         rows = pending.rows.tolist()
         return TrainingDiverged(what, step=pending.step, epoch=pending.epoch, rows=rows, checkpoint=last)  # fmt: skip
 
-    # ------------------------------------------------------------ checkpoints
-
-    def _due(self, step: int) -> bool:
-        ended = step == self.total_steps
-        return self.checkpoints is not None and (ended or self.checkpoints.due_after(step))
-
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with this training."""
-        return self.recipe.identity | {"rows": self.task.rows, "seed": self.seed}
-
     def _save(self, last: _Pending) -> None:
-        """Write a checkpoint after the step `last`; the training goes on where it cannot be written."""
+        """Write a checkpoint after the step `last`."""
         if self.checkpoints is None:
             return
         if not self.state.finite():
@@ -282,31 +258,7 @@ class Trainer:
         counts = self.counts
         counts.epoch, counts.step_of_epoch = divmod(counts.step, self.steps)
         counts.share = counts.step / self.total_steps
-        parts = self.state.parts()
-        if self.processes.first:
-            try:
-                self.checkpoints.save(counts.step, parts, counts.encoded(), self._identity())
-            except OSError as e:
-                self.events(f"wrote no checkpoint after step {counts.step}: {sentence(e)}")
-        self.processes.wait()  # a process that ends earlier would make the launcher end the one that writes
-
-    def _resume(self) -> None:
-        """Continue from the newest whole checkpoint, which the first process reads."""
-        found: Checkpoint | None = None
-        refusal: str | None = None
-        if self.checkpoints is not None and self.processes.first:
-            try:
-                found = self.checkpoints.newest(self._identity(), self.events)
-            except ChangedConfiguration as e:
-                refusal = str(e)
-        if refusal := self.processes.agreed(refusal):
-            raise ChangedConfiguration(refusal)
-        state = self.processes.agreed(found and found.state)
-        if state is not None:
-            self.counts = msgspec.convert(state, Counts)
-            self.state.load(found.parts if found else {}, self.counts.step)
-            if self.processes.first:
-                self.events(f"resumed from its checkpoint at {100 * self.counts.share:.0f} %")
+        self.saving.save(counts)
 
     def _precision(self) -> AbstractContextManager[Any]:
         """Autocast, unless the network has its own, as a `Backbone`: its logits stay float32."""

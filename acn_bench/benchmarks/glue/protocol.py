@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from acn_bench.backbones import bert_folder
+from acn_bench.benchmarks import training_run
 from acn_bench.benchmarks.glue import guards as glue_guards
 from acn_bench.benchmarks.glue.cost import work
 from acn_bench.benchmarks.glue.evaluation import GlueEvaluation
-from acn_bench.benchmarks.glue.pruning import GradualPruning, PruningCheckpoints, after_training
+from acn_bench.benchmarks.glue.pruning import GradualPruning, after_training
 from acn_bench.benchmarks.glue.recipe import recipe
 from acn_bench.benchmarks.glue.result import GlueResult, Lengths, Pruned, Scored
 from acn_bench.benchmarks.glue.spec import GlueSpec
@@ -28,7 +29,8 @@ from acn_bench.evaluation.correctness import Correct
 from acn_bench.families.bert import BertSpec
 from acn_bench.result import RowCounts, Seconds
 from acn_bench.training import pruning
-from acn_bench.training.trainer import Step, Trainer, TrainOutput
+from acn_bench.training.step import Step
+from acn_bench.training.trainer import TrainOutput
 
 
 def measure(run: Run[GlueSpec, TextData]) -> RunOutput:
@@ -45,6 +47,7 @@ class GlueRun:
 
     def __init__(self, run: Run[GlueSpec, TextData]) -> None:
         config, (data,), device = run.config, run.data, run.device
+        self.run = run
         self.config, self.protocol, self.data, self.device = config, config.benchmark, data, device
         self.rows = split(data, self.protocol.validation, config.seeds.data)
         size = cast(BertSpec, config.backbone).vocab_size
@@ -62,17 +65,14 @@ class GlueRun:
         }
         self.model = classifier(config, data.task.outputs).to(device)
         self.checks = RunChecks()
-        self.progress = RunProgress(work(config, run.data), run.progress)
+        whole = work(config, run.data)
+        self.progress = RunProgress(whole, run.progress)
+        self.trained_share = config.benchmark.epochs * len(self.rows.train) / whole
         self.evaluation = GlueEvaluation(
             data.task, self.texts, self.labels,
             types=self.protocol.token_types, progress=self.progress, checks=self.checks,
         )  # fmt: skip
         self.pruned: list[Pruned] = []
-        self.checkpoints = (
-            PruningCheckpoints(run.checkpoint, self.progress, self.pruned)
-            if run.checkpoint
-            else None
-        )
         self.train_seconds = 0.0
         self.trained = 0  # rows that this process trained on: without those before it resumed
         self.examples: dict[str, Tensor] = {}
@@ -128,14 +128,9 @@ class GlueRun:
             self.texts["train"], self.labels["train"], rows,
             types=p.token_types, batch_size=p.batch_size, by_length=p.by_length, seed=seed,
         )  # fmt: skip
-        trainer = Trainer(
-            self.model,
-            batches,
-            recipe(self.config, len(rows)),
-            seed=seed,
-            device=self.device,
-            checkpoints=self.checkpoints,
-            on_step=self._on_step,
+        how = recipe(self.config, len(rows))
+        trainer = training_run.trainer(
+            self.run, self.model, batches, how, share=self.trained_share, on_step=self._on_step
         )
         if p.pruning == "movement":
             GradualPruning(self.model, p.prune_share, self._pruned, self.pruned).attach(trainer)
@@ -146,7 +141,8 @@ class GlueRun:
 
     def _on_step(self, step: Step) -> None:
         self.trained += step.rows
-        self.progress.add(step.rows)
+        rows = self.protocol.epochs * len(self.rows.train)
+        self.progress.advance_to(rows * step.share)
 
     def _validation(self) -> tuple[Scored, list[list[int]]]:
         rows = self.rows.validation.to(self.device)

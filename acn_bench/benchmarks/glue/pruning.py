@@ -8,12 +8,9 @@ import msgspec
 import torch
 
 from acn_bench.benchmarks.glue.result import Pruned
-from acn_bench.benchmarks.run_checkpoints import RunCheckpoints
-from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.benchmarks.text_network import TextClassifier
-from acn_bench.training.checkpoints import Checkpoint, Parts
+from acn_bench.training.checkpoints import Checkpoint, Checkpoints, Parts
 from acn_bench.training.pruning import KeptZeros, by_magnitude, by_movement, linears
-from acn_bench.training.resume import ResumeFile
 from acn_bench.training.trainer import Trainer
 
 Measure = Callable[[TextClassifier, int | None], Pruned]  # the network, and the epoch
@@ -48,6 +45,9 @@ class GradualPruning:
     def attach(self, trainer: Trainer) -> None:
         """Follow the steps of a trainer."""
         self.trainer = trainer
+        saving = trainer.saving
+        if saving.checkpoints is not None:
+            saving.checkpoints = PruningCheckpoints(saving.checkpoints, self.measured)
         trainer.state.optimizer.register_step_pre_hook(self._before)
         trainer.state.optimizer.register_step_post_hook(self._after)
 
@@ -78,11 +78,11 @@ class GradualPruning:
         return any(g is not None and bool(torch.any(g != 0)) for g in gradients)
 
 
-class PruningCheckpoints(RunCheckpoints):
-    """Checkpoints that hold what was measured after earlier epochs, too."""
+class PruningCheckpoints(Checkpoints):
+    """The checkpoints of a trainer, which then hold what was measured after earlier epochs, too."""
 
-    def __init__(self, file: ResumeFile, progress: RunProgress, measured: list[Pruned]) -> None:
-        super().__init__(file, progress)
+    def __init__(self, of: Checkpoints, measured: list[Pruned]) -> None:
+        vars(self).update(vars(of))
         self.measured = measured
 
     def save(self, step: int, parts: Parts, state: dict[str, Any], about: dict[str, Any]) -> None:

@@ -1,0 +1,70 @@
+"""The tensors and counts of a training <-> its checkpoints: the first process writes and reads, all take part."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from acn_bench.errors import sentence
+from acn_bench.training.checkpoints import ChangedConfiguration, Checkpoint, Checkpoints
+from acn_bench.training.distributed import Processes
+from acn_bench.training.train_state import Counts, TrainState
+
+
+class Saving:
+    """Saves and resumes one training; without checkpoints it does neither."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints | None,
+        state: TrainState,
+        processes: Processes,
+        identity: dict[str, Any],
+        events: Callable[[str], None],
+    ) -> None:
+        """`identity` is what a checkpoint must share with the training; only the first process calls `events`."""
+        self.checkpoints, self.state, self.processes = checkpoints, state, processes
+        self.identity, self.events = identity, events
+
+    def due_after(self, step: int) -> bool:
+        """Whether a checkpoint is due after that many steps."""
+        return self.checkpoints is not None and self.checkpoints.due_after(step)
+
+    def overdue(self) -> bool:
+        """Whether one is due by the clock of the first process."""
+        return self.processes.first and self.checkpoints is not None and self.checkpoints.overdue()
+
+    def save(self, counts: Counts) -> None:
+        """Write a checkpoint. The training goes on where it cannot be written, and an event says so."""
+        if self.checkpoints is None:
+            return
+        parts = self.state.parts()
+        if self.processes.first:
+            try:
+                self.checkpoints.save(counts.step, parts, counts.encoded(), self.identity)
+            except OSError as e:
+                self.events(f"wrote no checkpoint after step {counts.step}: {sentence(e)}")
+        self.processes.wait()  # a process that ended earlier would make the launcher end the one that writes
+
+    def resume(self) -> Counts:
+        """Continue from the newest whole checkpoint: its counts; new ones where there is none.
+
+        Raises ChangedConfiguration, and ValueError where its tensors are not those of the training.
+        """
+        found: Checkpoint | None = None
+        refusal: str | None = None
+        if self.checkpoints is not None and self.processes.first:
+            try:
+                found = self.checkpoints.newest(self.identity, self.events)
+            except ChangedConfiguration as e:
+                refusal = str(e)
+        if refusal := self.processes.agreed(refusal):
+            raise ChangedConfiguration(refusal)
+        state = self.processes.agreed(None if found is None else found.state)
+        if state is None:
+            return Counts()
+        counts = msgspec.convert(state, Counts)
+        self.state.load({} if found is None else found.parts, counts.step)
+        if self.processes.first:
+            self.events(f"resumed from its checkpoint at {100 * counts.share:.0f} %")
+        return counts
