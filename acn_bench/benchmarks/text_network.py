@@ -16,7 +16,7 @@ from acn_bench.data.generators import seed_everything
 from acn_bench.data.tokens import vocabulary
 from acn_bench.families.bert import BertSpec
 
-RANGE = 0.02  # standard deviation of initial weights (Devlin et al. 2019)
+RANGE = 0.02  # standard deviation of initial embeddings (Devlin et al. 2019)
 
 
 class TextClassifier(nn.Module):
@@ -77,7 +77,6 @@ def classifier(config: RunConfig, outputs: int) -> TextClassifier:
     backbone, _ = _backbone(config)
     seed_everything("head", config.seeds.init, 0)
     head = nn.Linear(cast(BertSpec, config.backbone).width, outputs)
-    _initialise(head)
     return TextClassifier(backbone, head)
 
 
@@ -87,7 +86,6 @@ def masked_model(config: RunConfig) -> MaskedModel:
     spec = cast(BertSpec, config.backbone)
     seed_everything("masked head", config.seeds.init)
     head = MaskedHead(spec.width, spec.vocab_size)
-    _initialise(head)
     if weights:
         head.load_state_dict(weights)
     return MaskedModel(backbone, head)
@@ -111,8 +109,7 @@ def _backbone(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:
     seed_everything("backbone", config.seeds.init)
     spec = cast(BertSpec, config.backbone)
     network = backbones.from_spec(spec, 1, precision=config.precision)
-    for part in (network.stem, network.blocks, network.readout):
-        _initialise(cast(nn.Module, part))
+    _initialise(network.stem)
     if config.benchmark.start == "scratch":
         return network, {}
     folder = _folder(config)
@@ -134,11 +131,13 @@ def _load(network: Backbone, weights: dict[str, Tensor], folder: Path) -> None:
 
 @torch.no_grad()
 def _initialise(module: nn.Module) -> None:
-    """As BERT: N(0, 0.02²), biases 0, and the embedding of [PAD] 0. Norms start as identities in PyTorch, too."""
+    """Embeddings from N(0, 0.02²), as BERT's, with that of [PAD] 0; a decoder that shares them starts small.
+
+    Linears keep PyTorch's initial weights, whose gain is that of BERT's 0.02 at the width of BERT-base, and at others,
+    too: with 0.02 a narrow network without short connections does not begin to learn.
+    """
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Embedding):
+        if isinstance(part, nn.Embedding):
             part.weight.normal_(0.0, RANGE)
-        if isinstance(part, nn.Linear) and part.bias is not None:
-            part.bias.zero_()
-        if isinstance(part, nn.Embedding) and part.padding_idx is not None:
-            part.weight[part.padding_idx].zero_()
+            if part.padding_idx is not None:
+                part.weight[part.padding_idx].zero_()

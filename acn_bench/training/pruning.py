@@ -5,7 +5,7 @@ in the ACN authors' code (bert/pre_b/glue/main.py; Sanh et al. 2020) by |w · gr
 Weights that are zero already stay so, and a share is of the others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,38 +70,32 @@ def _prune(layers: Sequence[nn.Linear], scores: Scores, share: float) -> None:
 
 
 class KeptZeros:
-    """Keeps the pruned weights of an optimizer's network at zero, its gradients and moments included.
+    """Keeps the weights that are pruned at zero through the steps of an optimizer, gradients and moments included.
 
-    Register it after each pruning, and after a checkpoint was loaded: what is pruned is what is zero then.
+    What is pruned is what is zero when `renew` is called: after each pruning, and after a checkpoint was loaded.
+    Until the first call nothing is kept.
     """
 
     def __init__(self, layers: Sequence[nn.Linear], optimizer: torch.optim.Optimizer) -> None:
         self.weights = [layer.weight for layer in layers]
-        self.masks = [weight.detach() != 0 for weight in self.weights]
+        self.masks: list[Tensor] = []  # of each weight; empty: nothing is kept
         self.optimizer = optimizer
-        self._hooks = [
-            optimizer.register_step_pre_hook(self.before_step),
-            optimizer.register_step_post_hook(self._after),
-        ]
+        optimizer.register_step_pre_hook(self._before)
+        optimizer.register_step_post_hook(self._after)
 
-    def remove(self) -> None:
-        """Keep them no longer."""
-        for hook in self._hooks:
-            hook.remove()
+    def renew(self) -> None:
+        """Keep what is zero now."""
+        self.masks = [weight.detach() != 0 for weight in self.weights]
 
-    def before_step(self, *_: Any) -> None:
-        """Set the gradients of pruned weights to zero."""
-        self._zero(lambda weight: [] if weight.grad is None else [weight.grad])
+    def _before(self, *_: Any) -> None:
+        for weight, mask in zip(self.weights, self.masks, strict=False):
+            if weight.grad is not None:
+                weight.grad.mul_(mask)
 
     @torch.no_grad()
     def _after(self, *_: Any) -> None:
-        def moments(weight: Tensor) -> list[Tensor]:
-            state = self.optimizer.state.get(weight, {}).values()
-            return [t for t in state if isinstance(t, Tensor) and t.shape == weight.shape]
-
-        self._zero(lambda weight: [weight, *moments(weight)])
-
-    def _zero(self, tensors: Callable[[Tensor], list[Tensor]]) -> None:
-        for weight, mask in zip(self.weights, self.masks, strict=True):
-            for tensor in tensors(weight):
-                tensor.mul_(mask)
+        for weight, mask in zip(self.weights, self.masks, strict=False):
+            weight.mul_(mask)
+            for moment in self.optimizer.state.get(weight, {}).values():
+                if isinstance(moment, Tensor) and moment.shape == weight.shape:
+                    moment.mul_(mask)

@@ -40,7 +40,6 @@ class GradualPruning:
         """Measurements are appended to `measured`."""
         self.model, self.share, self.measure, self.measured = model, share, measure, measured
         self.layers = linears(model.backbone)
-        self.kept: KeptZeros | None = None
 
     def attach(self, trainer: Trainer) -> None:
         """Follow the steps of a trainer."""
@@ -48,29 +47,25 @@ class GradualPruning:
         saving = trainer.saving
         if saving.checkpoints is not None:
             saving.checkpoints = PruningCheckpoints(saving.checkpoints, self.measured)
-        trainer.state.optimizer.register_step_pre_hook(self._before)
-        trainer.state.optimizer.register_step_post_hook(self._after)
+        optimizer = trainer.state.optimizer
+        optimizer.register_step_pre_hook(self._before)
+        self.kept = KeptZeros(self.layers, optimizer)
+        optimizer.register_step_post_hook(self._after)
 
     def _before(self, *_: Any) -> None:
         """Before the first step: what is zero in a network that resumes was pruned before."""
-        if self.kept is None and self._has_gradients():
-            self.kept = KeptZeros(self.layers, self.trainer.state.optimizer)
-            self.kept.before_step()
+        if not self.kept.masks and self._has_gradients():
+            self.kept.renew()
 
     def _after(self, *_: Any) -> None:
         epoch, position = divmod(self.trainer.counts.step + 1, self.trainer.steps)
-        if position or self.kept is None or not self._has_gradients():
+        if position or not self._has_gradients():
             return
-        gradients = [layer.weight.grad for layer in self.layers]
         self.measured.append(self.measure(self.model, epoch - 1))
         self.model.train()
-        for layer, gradient in zip(self.layers, gradients, strict=True):
-            layer.weight.grad = gradient
-        if self.trainer.counts.step + 1 == self.trainer.total_steps:
-            return
-        by_movement(self.layers, self.share)
-        self.kept.remove()
-        self.kept = KeptZeros(self.layers, self.trainer.state.optimizer)
+        if self.trainer.counts.step + 1 < self.trainer.total_steps:
+            by_movement(self.layers, self.share)
+            self.kept.renew()
 
     def _has_gradients(self) -> bool:
         """False in the step that a trainer takes to make the optimizer's moments, whose gradients are zero."""
