@@ -132,6 +132,7 @@ KINDS: "Registry[Kind]" = Registry(
         "continual": Entry("acn_bench.benchmarks.continual.kind:KIND"),
         "transfer": Entry("acn_bench.benchmarks.transfer.kind:KIND"),
         "robustness": Entry("acn_bench.benchmarks.robustness.kind:KIND"),
+        "mlm": Entry("acn_bench.benchmarks.mlm.kind:KIND"),
         "glue": Entry("acn_bench.benchmarks.glue.kind:KIND"),
     },
 )
