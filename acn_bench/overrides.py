@@ -110,7 +110,9 @@ Known = dict[tuple[int, str, str], tuple[Any, Any]]  # (id, key, value) -> (spec
 
 
 @lru_cache
-def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) -> Mapping[str, str]:
+def _keys(
+    benchmark: type[Benchmark], backbone: type, strategy: tuple[type, str] | None
+) -> Mapping[str, str]:
     """The keys of runs with specs of these types; the strategy has a name, too."""
     parts = {
         "benchmark": ("benchmark", benchmark),
@@ -120,7 +122,7 @@ def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) ->
     if strategy is not None:
         learner, name = strategy
         parts[f"strategy.{name}"] = ("strategy", learner)
-    fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
+    fixed = {"name", "wiring", "variant", "factory", "builder", "source", *benchmark.derived}
     keys = {
         f"{prefix}.{field.name}": attribute
         for prefix, (attribute, spec) in parts.items()

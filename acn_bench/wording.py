@@ -32,6 +32,8 @@ UNITS: dict[str, Unit] = {
     "images": Unit(1, "images", "images", 0),
     "nats": Unit(1, "nats", "nats", 3),
     "score": Unit(1, "score", "score", 3),
+    "×": Unit(1, "×", "×", 2),
+    "tokens/s": Unit(1, "tokens/s", "tokens/s", 0),
 }
 
 

@@ -25,7 +25,7 @@ def cost(config: GlueConfig, data: Sequence[TextData]) -> Cost:
         images=work(config, data),
         batch_size=spec.batch_size,
         classes=one.task.outputs,
-        tokens=_usual_length(one, spec.max_length),
+        tokens=_usual_length(one, spec.length),
     )
 
 

@@ -21,7 +21,7 @@ task = "sst2"
 embedded = true
 epochs = 1
 learning_rate = 1e-3
-max_length = 16
+length = 16
 pruning = "magnitude"
 pruned = [0.5]
 
@@ -52,7 +52,7 @@ def example_record(wiring: Wiring = "ac", seed: int = 0) -> GlueRecord:
     config: GlueConfig = RunConfig(
         benchmark=GlueSpec(
             name="smallest_glue", task="sst2", embedded=True, epochs=1, learning_rate=1e-3,
-            max_length=16, pruning="magnitude", pruned=(0.5,),
+            length=16, pruning="magnitude", pruned=(0.5,),
         ),
         strategy=None,
         backbone=BertSpec(wiring=wiring, depth=1, vocab_size=200, max_length=16, width=16, heads=2),

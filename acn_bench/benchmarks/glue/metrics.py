@@ -74,7 +74,7 @@ TRUNCATED = Metric(
 SPEED_UP = Metric(
     "speed_up",
     "Speed-up at utilised depth",
-    "score",
+    "×",
     "higher",
     "texts per second of a forward pass of the network cut to its utilised depth ÷ those of the whole network",
     "measured by the run",

@@ -54,7 +54,7 @@ class GlueRun:
         self.tokenizer = tokenizer_of_start(config) or vocabulary.stored(
             data.caches, data.fingerprint, lambda: (t for c in data.train.texts for t in c), size
         )
-        self.longest = min(self.protocol.max_length, cast(BertSpec, config.backbone).max_length)
+        self.longest = min(self.protocol.length, cast(BertSpec, config.backbone).max_length)
         self.texts = {
             part: encoded.encoded(data, part, self.tokenizer, self.longest).to(device)
             for part in ("train", *data.tests)

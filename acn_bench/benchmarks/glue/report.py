@@ -108,7 +108,7 @@ def _tokens(record: GlueRecord) -> str:
     texts = "no text was cut" if not cut else f"{plural(cut, 'text')} cut"
     types = "" if spec.token_types else "; token types are not passed"
     return (
-        f"WordPiece, {result.vocabulary:,} pieces, at most {spec.max_length} tokens: {texts} "
+        f"WordPiece, {result.vocabulary:,} pieces, at most {spec.length} tokens: {texts} "
         f"({spec.facts.title}){types}"
     )
 
@@ -158,7 +158,7 @@ def _cut(group: Group) -> Iterator[str]:
     cut = {name: lengths.cut for name, lengths in result.lengths.items() if lengths.cut}
     if cut:
         words = wording.listed([f"{count:,} of {name}" for name, count in cut.items()])
-        longest = group.config.benchmark.max_length
+        longest = group.config.benchmark.length
         yield f"{group.label}: texts were cut to {longest} tokens: {words}."
 
 

@@ -36,7 +36,7 @@ class GlueSpec(TextBenchmark, frozen=True, kw_only=True, tag="glue"):
     warmup: Share = 0.0  # of the steps
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     clip_norm: Positive | None = None
-    max_length: Count = 128  # tokens of a text; longer ones are cut, and counted
+    length: Count = 128  # tokens of a text; longer ones are cut, and counted
     token_types: bool = True  # whether the network is told which sentence of a pair a token is of
     validation: Part = 0.1  # share of the training rows of each class that is held out
     # after fine-tuning, at each of `pruned`; or `movement` after each epoch, `prune_share` of what is left
@@ -80,9 +80,9 @@ class GlueSpec(TextBenchmark, frozen=True, kw_only=True, tag="glue"):
                 f"{backbone.name}: a benchmark of kind {self.kind} trains BERTs of the package"
             )
         longest = cast(BertSpec, backbone).max_length
-        if self.start == "scratch" and self.max_length > longest:
+        if self.start == "scratch" and self.length > longest:
             raise ValueError(
-                f"max_length={self.max_length}: {backbone.name} takes {longest} tokens at most"
+                f"length={self.length}: {backbone.name} takes {longest} tokens at most"
             )
         default = GlueSpec(name=self.name)
         if self.pruning != "magnitude" and self.pruned != default.pruned:

@@ -61,7 +61,7 @@ QUALITY = (
     Metric(
         "tokens_per_second",
         "Training speed",
-        "images",
+        "tokens/s",
         "higher",
         "tokens, masked or not, that a second of training takes in",
         "measured by the run",
