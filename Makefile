@@ -38,6 +38,7 @@ bench: setup ## speed, side by side, whether accuracies agree with stock Avalanc
 	$(PY) tools/bench_line.py
 	$(PY) tools/bench_backbones.py
 	$(PY) tools/bench_corruptions.py
+	$(PY) tools/bench_language.py
 	$(PY) tools/compare_accuracy.py
 	$(PY) tools/bench_report.py
 

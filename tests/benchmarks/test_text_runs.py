@@ -245,3 +245,16 @@ def test_the_weights_of_a_run_load_as_a_backbone(tuned, tmp_path):
     network.load_state_dict(weights)
     backbones.save(network, Path(tmp_path / "n.safetensors"))
     assert backbones.load(tmp_path / "n.safetensors").depth == 2
+
+
+def test_the_manuals_script_fine_tunes_by_transformers(pretrained, folder, tmp_path, monkeypatch, root):  # fmt: skip
+    pytest.importorskip("transformers")
+    folder(pretrained.files, "pretrained")
+    monkeypatch.chdir(tmp_path)
+    page = (root / "docs" / "language.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    brief = code.replace("num_train_epochs=6", "max_steps=2, report_to=[], use_cpu=True")
+    assert brief != code
+    variables: dict[str, object] = {}
+    exec(brief, variables)
+    assert variables["model"].config.wiring == "ac"
