@@ -180,7 +180,8 @@ class GlueRun:
             return [self.evaluation.for_guards(self.model, "train", rows, at_once)]
 
         self.checks.repeated(self.model, held_out)
-        self.checks.images(self.trained, self.protocol.epochs * len(self.rows.train))
+        if self.run.world_size == 1:  # each process counts its own passes alone
+            self.checks.images(self.trained, self.protocol.epochs * len(self.rows.train))
 
     # ------------------------------------------------------------ what is written
 

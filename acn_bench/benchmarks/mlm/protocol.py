@@ -173,7 +173,8 @@ class MlmRun:
             )
         )
         self.checks.repeated(self.model, held_out)
-        self.checks.images(self.trained, self.protocol.epochs * len(self.train))
+        if self.run.world_size == 1:  # each process counts its own passes alone
+            self.checks.images(self.trained, self.protocol.epochs * len(self.train))
 
     def _files(self, weights: dict[str, Tensor]) -> dict[str, bytes]:
         """The network and its tokenizer in Transformers' format."""
