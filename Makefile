@@ -43,6 +43,7 @@ bench: setup ## speed, side by side, whether accuracies agree with stock Avalanc
 	$(PY) tools/bench_trainer.py
 	$(PY) tools/bench_corruptions.py
 	$(PY) tools/bench_images.py
+	$(PY) tools/bench_language.py
 	$(PY) tools/compare_accuracy.py
 	$(PY) tools/bench_report.py
 

@@ -94,8 +94,9 @@ class PlannedRun:
             backbone = msgspec.structs.replace(backbone, source=sources[backbone.function])
         if strategy and strategy.function:
             strategy = msgspec.structs.replace(strategy, source=sources[strategy.function])
+        benchmark, backbone = self.benchmark.resolved(backbone, self.seeds.init)
         return RunConfig(
-            benchmark=self.benchmark,
+            benchmark=benchmark,
             strategy=strategy,
             backbone=backbone.for_images(taken) if taken else backbone,
             seeds=self.seeds,
@@ -110,7 +111,9 @@ Known = dict[tuple[int, str, str], tuple[Any, Any]]  # (id, key, value) -> (spec
 
 
 @lru_cache
-def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) -> Mapping[str, str]:
+def _keys(
+    benchmark: type[Benchmark], backbone: type, strategy: tuple[type, str] | None
+) -> Mapping[str, str]:
     """The keys of runs with specs of these types; the strategy has a name, too."""
     parts = {
         "benchmark": ("benchmark", benchmark),
@@ -122,7 +125,7 @@ def _keys(benchmark: type, backbone: type, strategy: tuple[type, str] | None) ->
     if strategy is not None:
         learner, name = strategy
         parts[f"strategy.{name}"] = ("strategy", learner)
-    fixed = {"name", "wiring", "variant", "factory", "builder", "source"}
+    fixed = {"name", "wiring", "variant", "factory", "builder", "source", *benchmark.derived}
     keys = {
         f"{prefix}.{field.name}": attribute
         for prefix, (attribute, spec) in parts.items()

@@ -1,6 +1,6 @@
 """A benchmark card and choices -> planned runs and excluded strategies; with data and device, the RunConfigs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -43,8 +43,16 @@ class UnresolvedPlan:
 
     @property
     def benchmark(self) -> Benchmark:
-        """The protocol of the first run; all runs share its data."""
+        """The protocol of the first run."""
         return self.runs[0].benchmark
+
+    @property
+    def by_data(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], Benchmark]:
+        """(data sets, official files) -> the protocol of the first run that reads them."""
+        known: dict[tuple[tuple[str, ...], tuple[str, ...]], Benchmark] = {}
+        for run in self.runs:
+            known.setdefault((run.benchmark.datasets, run.benchmark.official_files), run.benchmark)
+        return known
 
     @property
     def functions(self) -> dict[str, str]:
@@ -68,8 +76,20 @@ class UnresolvedPlan:
         `sources` maps each of `functions` to the hash of its file; `shape` is the images'. Raises ValueError
         for images that a network cannot take.
         """
+        return self.resolve_each(lambda _: (fingerprint, shape), precision, sources)
+
+    def resolve_each(
+        self,
+        data: Callable[[Benchmark], tuple[str, Shape | None]],
+        precision: Mapping[str, Precision],
+        sources: Mapping[str, str],
+    ) -> list[RunConfig]:
+        """As `resolve`; `data` gives the fingerprint and the images' shape of a protocol's data."""
         # each once: `auto` and a precision that is named may be the same
-        return _unique(run.resolve(fingerprint, precision, sources, shape) for run in self.runs)
+        return _unique(
+            run.resolve(data(run.benchmark)[0], precision, sources, data(run.benchmark)[1])
+            for run in self.runs
+        )
 
 
 def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:

@@ -6,8 +6,9 @@ A file is written under another name and then renamed, so that a file with a rec
 import hashlib
 import os
 import re
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -102,13 +103,36 @@ def atomic(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files, whole or not at all; one that stands there is replaced.
+
+    Raises OSError that names `path` where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for name, content in files.items():
+            with (part / name).open("wb") as f:
+                f.write(content)
+                f.flush()
+                os.fsync(f.fileno())
+        shutil.rmtree(path, ignore_errors=True)
+        part.rename(path)
+    except OSError as e:
+        raise OSError(e.errno, e.strerror, str(path)) from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def remove_parts(folder: Path, prefix: str) -> None:
     """Remove what processes that have ended left half-written, of files whose names begin with `prefix`."""
     for part in folder.glob(".*.part"):
         match = PART.fullmatch(part.name)
         if match and match["name"].startswith(prefix) and not is_running(part):
             with suppress(OSError):
-                part.unlink()
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def is_running(part: Path) -> bool:

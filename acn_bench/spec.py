@@ -249,6 +249,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
         False  # whether it can measure networks that were trained before
     )
     arm: ClassVar[tuple[str, ...]] = ()  # settings that tell arms apart, as the wiring does
+    # settings that follow from others and from the seed: they part no groups
+    derived: ClassVar[tuple[str, ...]] = ()
 
     name: Name
 
@@ -295,6 +297,13 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
         raise LookupError(
             f"unknown arm {backbone}+{word}: a {self.kind} benchmark has no such arms"
         )
+
+    def resolved(self, backbone: Network, seed: int) -> "tuple[Self, Network]":
+        """The protocol and the network with what files decide: a checkpoint to start from has a hash, and its sizes.
+
+        `seed` is that of the initial weights. Raises LookupError, ValueError.
+        """
+        return self, backbone
 
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
         """Raise ValueError for a backbone that cannot be trained; why the strategy cannot serve, or None."""

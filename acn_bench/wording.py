@@ -34,6 +34,7 @@ UNITS: dict[str, Unit] = {
     "×": Unit(1, "×", "×", 2),
     "nats": Unit(1, "nats", "nats", 3),
     "score": Unit(1, "score", "score", 3),
+    "tokens/s": Unit(1, "tokens/s", "tokens/s", 0),
 }
 
 

@@ -33,7 +33,7 @@ def _flat_settings(config: RunConfig) -> dict[str, Any]:
     del raw["seeds"], backbone["family"]
     for name in config.backbone.of_arm:
         backbone.pop(name, None)
-    for name in config.benchmark.arm:
+    for name in (*config.benchmark.arm, *config.benchmark.derived):
         del raw["benchmark"][name]
     tag = config.backbone.family or "factory"
     # a depth among Mixers, a strength among runs of SI: other families and strategies do not count

@@ -177,7 +177,8 @@ def load_bert(folder: Path | str, num_classes: int = 2) -> Backbone:
     Raises LookupError where there is no checkpoint, ValueError for another architecture.
     """
     bert = importlib.import_module("acn_bench.backbones.bert")
-    spec = bert.spec_of_checkpoint(Path(folder))
+    bert_checkpoint = importlib.import_module("acn_bench.families.bert_checkpoint")
+    spec = bert_checkpoint.spec_of_checkpoint(Path(folder))
     weights = bert.checkpoint_weights(Path(folder))
     try:
         with torch.device("meta"):  # shapes alone, before sizes of any height take memory

@@ -8,23 +8,18 @@ embeddings, on attention weights, and on the output of a branch.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from acn_bench import parsing
 from acn_bench.backbones.backbone import Parts
 from acn_bench.backbones.sublayers import MLP, Attention, hidden_width
-from acn_bench.backbones.texts import TYPES
 from acn_bench.backbones.wiring import Join
-from acn_bench.errors import message, shorten
+from acn_bench.errors import message
 from acn_bench.families.bert import BertSpec
-
-EPS = 1e-12  # of the LayerNorms, as in the original
+from acn_bench.families.bert_checkpoint import EPS, TYPES, spec_of_checkpoint
 
 
 class BertBlock(nn.Module):
@@ -105,64 +100,22 @@ def bert(spec: BertSpec) -> Parts:
 
 # ---------------------------------------------------------------- checkpoints of Transformers
 
-# Options of Transformers' BERT that must have these values here.
-FIXED: dict[str, Any] = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "type_vocab_size": TYPES,
-    "layer_norm_eps": EPS,
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-}
-
-
-SIZES = {
-    "depth": "num_hidden_layers",
-    "vocab_size": "vocab_size",
-    "max_length": "max_position_embeddings",
-    "width": "hidden_size",
-    "heads": "num_attention_heads",
-}
-
-
-def spec_of_checkpoint(folder: Path) -> BertSpec:
-    """`config.json` of a Transformers BERT checkpoint -> the spec of the same residual network, without dropout.
-
-    Raises LookupError where there is no such file, ValueError for another architecture.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        raise LookupError(f"there is no Transformers checkpoint at {folder}: no config.json")
-    try:
-        config = parsing.json_value(parsing.file_bytes(path))
-    except ValueError as e:
-        raise ValueError(f"{path} is not JSON: {message(e)}") from e
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} must hold an object, not a {type(config).__name__}")
-    check_architecture(config, path)
-    sizes = {"family": "bert", "wiring": "residual"}
-    try:
-        sizes |= {size: config[key] for size, key in SIZES.items()}
-        sizes["mlp_ratio"] = config["intermediate_size"] / config["hidden_size"]
-        return msgspec.convert(sizes, BertSpec)
-    except KeyError as e:
-        raise ValueError(f"{path} has no key {e}") from None
-    except (msgspec.ValidationError, TypeError, ArithmeticError) as e:
-        raise ValueError(f"{path} holds sizes that no BERT has: {message(e)}") from e
-
-
-def check_architecture(config: Mapping[str, Any], place: Path | str) -> None:
-    """Raise ValueError where a config of Transformers has an option that this BERT does not support."""
-    for key, value in FIXED.items():
-        if config.get(key, value) != value:
-            raise ValueError(f"{place}: {key} is {shorten(config[key])}, expected {value!r}")
-
 
 def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
     """The weights of a Transformers BERT checkpoint under the names of a `Backbone`, without its head.
 
     Raises LookupError where there are none, ValueError where one is missing.
     """
+    state = checkpoint_state(folder)
+    try:
+        return from_transformers(state, spec_of_checkpoint(folder).depth)
+    except KeyError as e:
+        path = folder / "model.safetensors"
+        raise ValueError(f"{path}: weight {e} is missing; is it a BERT with a pooler?") from None
+
+
+def checkpoint_state(folder: Path) -> dict[str, Tensor]:
+    """All weights of a Transformers BERT checkpoint under the names of `BertModel`. Raises LookupError, ValueError."""
     path = folder / "model.safetensors"
     if not path.is_file():
         others = sorted(p.name for p in folder.glob("*model*") if p.suffix in (".bin", ".json"))
@@ -174,14 +127,10 @@ def checkpoint_weights(folder: Path) -> dict[str, Tensor]:
         loaded = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as e:
         raise ValueError(f"{path} is not a whole safetensors file: {message(e)}") from e
-    state = {
+    return {
         name.removeprefix("bert.").replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
         for name, tensor in loaded.items()
     }
-    try:
-        return from_transformers(state, spec_of_checkpoint(folder).depth)
-    except KeyError as e:
-        raise ValueError(f"{path}: weight {e} is missing; is it a BERT with a pooler?") from None
 
 
 def from_transformers(

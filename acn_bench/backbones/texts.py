@@ -6,8 +6,9 @@ Every call checks shapes and dtypes. It checks values, too, except while a graph
 import torch
 from torch import Tensor
 
+from acn_bench.families.bert_checkpoint import TYPES
+
 INTEGERS = (torch.int64, torch.int32)  # the dtypes that an embedding accepts
-TYPES = 2  # sentence A, sentence B
 
 
 def check(

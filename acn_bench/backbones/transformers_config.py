@@ -5,22 +5,11 @@ from typing import Any, Self, cast
 import msgspec
 from transformers import BertConfig, PreTrainedConfig
 
-from acn_bench.backbones.bert import EPS, FIXED, check_architecture
-from acn_bench.backbones.texts import TYPES
 from acn_bench.errors import shorten
 from acn_bench.families.bert import BertSpec
+from acn_bench.families.bert_checkpoint import EPS, FIXED, NAMES, TYPES, check_architecture
 from acn_bench.families.names import backbone_spec
 
-# the name of a size in `BertSpec` -> in `BertConfig`
-NAMES = {
-    "depth": "num_hidden_layers",
-    "vocab_size": "vocab_size",
-    "max_length": "max_position_embeddings",
-    "width": "hidden_size",
-    "heads": "num_attention_heads",
-    "dropout": "hidden_dropout_prob",
-    "attention_dropout": "attention_probs_dropout_prob",
-}
 # fields of `BertConfig` that `from_bert` copies
 COPIED = (
     *NAMES.values(),

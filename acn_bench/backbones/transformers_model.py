@@ -26,11 +26,11 @@ from acn_bench.backbones import from_spec, truncate
 from acn_bench.backbones.backbone import Backbone
 from acn_bench.backbones.bert import (
     MaskedHead,
-    check_architecture,
     from_transformers,
     head_from_transformers,
 )
 from acn_bench.backbones.transformers_config import AcnBertConfig
+from acn_bench.families.bert_checkpoint import check_architecture
 
 
 class AcnBertPreTrainedModel(PreTrainedModel):

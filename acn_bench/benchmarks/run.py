@@ -1,6 +1,6 @@
 """The input of a protocol (config, data, device) and its output (result, tensors, guards)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -44,6 +44,8 @@ class RunOutput:
     examples: dict[str, Tensor]
     weights: dict[str, Tensor]
     guards: list[Guard]
+    # the network as other libraries load it: file name -> content, in a folder beside the weights
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Cost:
     classes: int  # the width of the head during most of the training
     seconds: float = 0.0  # of training with a budget in seconds: such runs share no core
     corrupting: float = 0.0  # seconds of corrupting images
+    tokens: int = 0  # of a usual text; 0: the examples are images
 
 
 def weights_on_cpu(model: nn.Module) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from acn_bench import user_functions
 from acn_bench.benchmarks.run import Cost
@@ -35,17 +35,18 @@ def seconds(
     data: Sequence[DataSet],
     device: torch.device,
     note: Callable[[str], None] = lambda _: None,
+    budget: float = BUDGET,
 ) -> list[float]:
     """Wall-clock seconds of each run in one worker. Times each distinct network, on this process's threads.
 
-    `note` takes sentences for the user. Raises ValueError for a network that cannot take a step.
+    `note` takes sentences for the user; `budget` is in seconds of timing. Raises ValueError for a network that cannot take a step.
     """
     works = [(config, cost_of(config, data)) for config in configs]
     networks: dict[Network, Work] = {}
     for work in works:
         networks.setdefault(_network(work), work)
     note(f"measuring the speed of {plural(len(networks), 'network')}: 10 s at most")
-    known = _timed(networks, data[0], device)
+    known = _timed(networks, data[0], device, budget)
     if untimed := len(networks) - len(known):
         note(
             f"in that time {plural(untimed, 'network')} could not be timed: the slowest of the others stands for each"
@@ -89,10 +90,10 @@ def _network(work: Work) -> Network:
 
 
 def _timed(
-    networks: Mapping[Network, Work], data: DataSet, device: torch.device
+    networks: Mapping[Network, Work], data: DataSet, device: torch.device, budget: float
 ) -> dict[Network, float]:
     """Seconds per image of each network, in equal shares of the budget; some are left out when it is spent."""
-    end = perf_counter() + BUDGET
+    end = perf_counter() + budget
     known: dict[Network, float] = {}
     for network, (config, cost) in networks.items():
         start = perf_counter()
@@ -122,16 +123,14 @@ def _seconds_per_image(step: Step, largest: int, deadline: float, end: float) ->
 
 
 def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.device) -> Step:
-    shape = config.benchmark.image_shape(data.image_shape)
-    if shape is None:
-        raise ValueError("a training step is timed on images of one shape alone")
     if config.backbone.trained:
-        return _measuring_step(config, shape, device)
+        return _measuring_step(config, _example(config, cost, data, device), device)
     network = untrained(config, cost.classes).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+    example = _example(config, cost, data, device)
 
     def step(count: int) -> float:
-        images = torch.rand(count, *shape, device=device)
+        images = example(count)
         labels = torch.zeros(count, dtype=torch.int64, device=device)
         start = perf_counter()
         optimizer.zero_grad()
@@ -144,12 +143,14 @@ def _training_step(config: RunConfig, cost: Cost, data: DataSet, device: torch.d
     return step
 
 
-def _measuring_step(config: RunConfig, shape: tuple[int, int, int], device: torch.device) -> Step:
+def _measuring_step(
+    config: RunConfig, example: Callable[[int], Tensor], device: torch.device
+) -> Step:
     """A pass without training, in seconds of a training step: the work of a run counts images trained."""
     network = trained.network(config).to(device).eval()
 
     def step(count: int) -> float:
-        images = torch.rand(count, *shape, device=device)
+        images = example(count)
         start = perf_counter()
         with torch.inference_mode():
             network(images)
@@ -158,3 +159,15 @@ def _measuring_step(config: RunConfig, shape: tuple[int, int, int], device: torc
         return (perf_counter() - start) / EVALUATED
 
     return step
+
+
+def _example(
+    config: RunConfig, cost: Cost, data: DataSet, device: torch.device
+) -> Callable[[int], Tensor]:
+    """Takes a count, and makes so many images, or texts of the usual length."""
+    if cost.tokens:
+        return lambda count: torch.zeros(count, cost.tokens, dtype=torch.int64, device=device)
+    shape = config.benchmark.image_shape(data.image_shape)
+    if shape is None:
+        raise ValueError("a training step is timed on images of one shape alone")
+    return lambda count: torch.rand(count, *shape, device=device)

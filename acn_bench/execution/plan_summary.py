@@ -56,7 +56,9 @@ def _expenses(session: Session) -> list[str]:
         dict.fromkeys(
             sentence
             for config in session.configs
-            for sentence in KINDS.load(config.benchmark.kind).expenses(config, session.data)
+            for sentence in KINDS.load(config.benchmark.kind).expenses(
+                config, session.data_of(config)
+            )
         )
     )
 

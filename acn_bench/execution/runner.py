@@ -98,6 +98,8 @@ def _write(record: Record, output: RunOutput, folder: RunFolder, token: str) -> 
     if output.weights:  # a network that was trained before has its file
         with run_folder.atomic(folder.weights / f"{path.stem}.safetensors") as part:
             part.write_bytes(tensor_file.encoded(output.weights, about | _header(record.config)))
+    if output.files:
+        run_folder.write_folder(folder.weights / path.stem, output.files)
     records.save(record, folder.records, path)
 
 

@@ -29,10 +29,14 @@ from acn_bench.plan import UnresolvedPlan
 from acn_bench.record import Record
 from acn_bench.registry import DATA, KINDS
 from acn_bench.run_folder import RunFolder
+from acn_bench.spec import Benchmark
 from acn_bench.training import trackers
 from acn_bench.training.checkpoints import newest_share
 
 Data = Sequence[DataSet]  # in the protocol's order
+Names = tuple[
+    tuple[str, ...], tuple[str, ...]
+]  # of the data sets and the official files of a protocol
 
 # Seconds after which a share's worker leaves a busy run to whoever makes it. The system frees the lock of a process
 # that died; a lease has to expire.
@@ -66,7 +70,7 @@ class Session:
     card_source: Path
     configs: list[RunConfig]
     seconds: list[float]  # estimate for each config, in one worker
-    data: Data
+    data: Data  # of all runs
     device: torch.device
     job: Job
     jobs: int  # runs at a time
@@ -81,6 +85,12 @@ class Session:
     def folder(self) -> RunFolder:
         """Where the benchmark's files lie."""
         return self.job.folder
+
+    def data_of(self, config: RunConfig) -> Data:
+        """The data of a run, in its protocol's order."""
+        known = {one.name: one for one in self.data}
+        spec = config.benchmark
+        return [known[name] for name in (*spec.datasets, *spec.official_files)]
 
     def record(self, config: RunConfig) -> Record | None:
         """The newest record of a run by the present code. Raises ValueError for a damaged one."""
@@ -111,15 +121,21 @@ def prepare(
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
-    data = _load(plan, options.data_root)
-    configs = plan.resolve(joint_fingerprint(data), precision, sources, data[0].image_shape)
-    _check(configs, data, options.world_size)
-    memory.check(configs, data, chip)
-    trial.try_own(configs, data, chip, note)
+    loaded = _load_all(plan, options.data_root)
+    facts = {names: (joint_fingerprint(d), d[0].image_shape) for names, d in loaded.items()}
+    configs = plan.resolve_each(lambda spec: facts[_names(spec)], precision, sources)
+    groups = [
+        ([c for c in configs if _names(c.benchmark) == names], data)
+        for names, data in loaded.items()
+    ]
+    for some, data in groups:
+        _check(some, data, options.world_size)
+        memory.check(some, data, chip)
+        trial.try_own(some, data, chip, note)
     devices = device.by_index(chip)
     folder = RunFolder(options.out / card.name)
-    jobs = min(options.jobs or _default_jobs(configs, data, devices, folder), len(configs))
-    executor, jobs = _executor(options, jobs, chip)
+    jobs = options.jobs or min(_default_jobs(some, data, devices, folder) for some, data in groups)
+    executor, jobs = _executor(options, min(jobs, len(configs)), chip)
     threads = _threads(options, jobs)
     torch.set_num_threads(threads)
     lock = locks.choose(folder.locks, options.lock)
@@ -141,8 +157,8 @@ def prepare(
         card=card,
         card_source=card_source,
         configs=configs,
-        seconds=estimate.seconds(configs, data, chip, note),
-        data=data,
+        seconds=_seconds(configs, groups, chip, note),
+        data=list({one.name: one for data in loaded.values() for one in data}.values()),
         device=chip,
         job=job,
         jobs=jobs,
@@ -180,14 +196,37 @@ def _check_executor(options: Options) -> None:
         raise ValueError("--shard: leave it out with --executor ray, which shares the runs itself")
 
 
-def _load(plan: UnresolvedPlan, root: Path | None) -> Data:
+def _names(spec: Benchmark) -> Names:
+    return spec.datasets, spec.official_files
+
+
+def _load_all(plan: UnresolvedPlan, root: Path | None) -> dict[Names, Data]:
+    """Load the data of each run; runs of other tasks have other data."""
+    return {names: _load(spec, root) for names, spec in plan.by_data.items()}
+
+
+def _load(spec: Benchmark, root: Path | None) -> Data:
     """Load the data. If a set is missing, the error names the embedded substitute."""
     try:
-        return loading.load_all(plan.benchmark, root)
+        return loading.load_all(spec, root)
     except MissingData as e:
-        if plan.benchmark.official_files:  # the substitute has none
+        if spec.official_files:  # the substitute has none
             raise LookupError(f"{e}, in a benchmark that reads no official files") from e
-        raise MissingData(str(e), DATA.load(plan.benchmark.datasets[0]).embedded) from e
+        raise MissingData(str(e), DATA.load(spec.datasets[0]).embedded) from e
+
+
+def _seconds(
+    configs: list[RunConfig],
+    groups: Sequence[tuple[list[RunConfig], Data]],
+    chip: torch.device,
+    note: Callable[[str], None],
+) -> list[float]:
+    """An estimate for each config, in order; groups share the time of timing."""
+    known: dict[str, float] = {}
+    for some, data in groups:
+        made = estimate.seconds(some, data, chip, note, estimate.BUDGET / len(groups))
+        known |= zip((c.run_id for c in some), made, strict=True)
+    return [known[config.run_id] for config in configs]
 
 
 def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:

@@ -24,7 +24,7 @@ def optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
         )
     adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return adam(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+    return adam(groups, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.epsilon, fused=True)
 
 
 def schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, total_steps: int) -> LambdaLR:

@@ -30,6 +30,7 @@ class Recipe:
     learning_rate: float
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam and AdamW
+    epsilon: float = 1e-8  # likewise
     momentum: float = 0.9  # of SGD
     decay_norms: bool = (
         True  # False: no weight decay for biases and norms (parameters of 0 or 1 axes)
@@ -92,6 +93,7 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "warmup_steps": _NOT_NEGATIVE,
     "final_learning_rate": _NOT_NEGATIVE,
     "clip_norm": _POSITIVE,
+    "epsilon": _POSITIVE,
     "loss_limit": _POSITIVE,
     "ema_decay": ((lambda v: 0 <= v < 1), "at least 0 and below 1"),
 }

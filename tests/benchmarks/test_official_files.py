@@ -148,7 +148,7 @@ def test_absent_clean_images_are_not_replaced_by_data_without_official_files(tmp
     monkeypatch.setenv("ACN_BENCH_OFFLINE", "1")
     plan = unresolved(catalog.benchmark("cifar10_c"), Choices())
     with pytest.raises(LookupError, match=r"digits10 in its place, in a benchmark that ") as e:
-        session._load(plan, tmp_path)
+        session._load(plan.benchmark, tmp_path)
     assert not isinstance(e.value, MissingData)  # to which the command line adds `--data digits10`
 
 

@@ -1,0 +1,79 @@
+"""Plans of text benchmarks: several tasks at once, and what is refused before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from acn_bench import catalog
+from acn_bench.execution import estimate, session
+from acn_bench.execution.session import Options
+from acn_bench.overrides import Setting
+from acn_bench.plan import Choices, unresolved
+
+
+@pytest.fixture
+def plan():
+    """`plan("task=rte")`: the quick card of GLUE on texts by rule."""
+
+    def made(*settings, name="glue", data="rules_sst2", quick=True, **others):
+        card = catalog.benchmark(name)
+        return unresolved(card, Choices(settings=settings, data=data, quick=quick, **others))
+
+    return made
+
+
+def test_several_tasks_are_one_plan_each_with_its_own_data(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(estimate, "BUDGET", 0.0)
+    tasks = plan("task=rte,cola", seeds=(0,))
+    options = Options(out=tmp_path, data_root=None, device="cpu", jobs=1, again=False)
+    made = session.prepare(catalog.benchmark("glue"), Path("card"), tasks, options)
+    assert len(made.configs) == 4
+    prints = {c.benchmark.task: c.fingerprint for c in made.configs}
+    assert len(set(prints.values())) == 2
+    for config in made.configs:
+        (data,) = made.data_of(config)
+        assert data.name == f"rules_{config.benchmark.task}"
+        assert data.fingerprint == config.fingerprint
+    assert len(made.seconds) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        (("task=stt2",), r"unknown task 'stt2'. Did you mean 'sst2'"),
+        (("start=pretrained",), "start=pretrained needs a checkpoint"),
+        (("checkpoint=here",), "checkpoint needs start=pretrained"),
+        (("length=64",), "length=64: ac_bert:plain takes 32 tokens at most"),
+        (("pruned=[0.5]",), "pruned needs pruning=magnitude"),
+        (("pruning=magnitude", "pruned=[0.5,0.2]"), "pruned must rise"),
+        (("prune_share=0.5",), "prune_share needs pruning=movement"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_by_a_plan(plan, settings, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        plan(*settings)
+
+
+def test_other_data_and_other_networks_are_refused(plan):
+    with pytest.raises(LookupError, match=r"no task of GLUE. Did you mean 'rules_sst2'"):
+        plan(data="rules_sst")
+    with pytest.raises(LookupError, match="no plain text"):
+        plan(name="mlm", data="digits10")
+    with pytest.raises(LookupError, match="takes images, but this benchmark has text"):
+        plan(backbones=("ac_mixer",))
+    with pytest.raises(ValueError, match="length=64: ac_bert:plain takes 32 tokens at most"):
+        plan("length=64", name="mlm", data="rules_text")
+
+
+def test_each_task_is_a_word_of_data(plan):
+    assert plan(data="rules_rte").benchmark.datasets == ("rules_rte",)
+    assert plan(data="rte").benchmark.datasets == ("rte",)
+    assert Setting.parse("task=rte,cola").values == ("rte", "cola")
+
+
+def test_a_checkpoint_that_is_missing_is_named(plan, tmp_path):
+    card = catalog.benchmark("glue")
+    options = Options(out=tmp_path, data_root=None, device="cpu", jobs=1, again=False)
+    start = plan("start=pretrained", f"checkpoint={tmp_path / 'none'}")
+    with pytest.raises(LookupError, match=r"there is no checkpoint at .*none"):
+        session.prepare(card, Path("card"), start, options)
