@@ -55,6 +55,7 @@ class Backbone(str):
     """A network, told apart by its name; the package makes it."""
 
     function = None
+    trained = False
 
     @property
     def name(self):
@@ -121,7 +122,10 @@ class Sized(nn.Module):
 def test_a_step_takes_the_images_that_it_is_asked_for(monkeypatch):
     network = Sized()
     monkeypatch.setattr(estimate, "untrained", lambda *_: network)
-    small = SimpleNamespace(benchmark=SimpleNamespace(image_shape=lambda _: (3, 8, 8)))
+    small = SimpleNamespace(
+        benchmark=SimpleNamespace(image_shape=lambda _: (3, 8, 8)),
+        backbone=SimpleNamespace(trained=False),
+    )
     photographs = SimpleNamespace(image_shape=None)  # of several sizes: the benchmark has one
     step = estimate._training_step(small, Cost(1, 64, classes=2), photographs, CPU)
     assert step(2) > 0

@@ -1,5 +1,7 @@
 """A run that resumed from what it cannot use begins again; what is no fault of a checkpoint is raised."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from acn_bench.execution import runner
@@ -12,7 +14,7 @@ def forged(tmp_path, monkeypatch):
     """`forged(error)`: a run that raises it whenever it resumes: (times measured, file, notes, a function to make it)."""
 
     def make(error):
-        notes, measured = [], []
+        notes, measured, run = [], [], SimpleNamespace(world_size=1)
         file = ResumeFile(tmp_path / "run-abc.safetensors", {"run": "run"}, 0.0, notes.append)
         file.save(lambda: {"no": "state"}, 0.4)
 
@@ -23,7 +25,7 @@ def forged(tmp_path, monkeypatch):
             return "a record"
 
         monkeypatch.setattr(runner, "_measured", measure)
-        return measured, file, notes, lambda: runner._measured_once_or_again("run", file)
+        return measured, file, notes, lambda: runner._measured_once_or_again(run, file)
 
     return make
 

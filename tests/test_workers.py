@@ -182,7 +182,7 @@ def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
     assert multiprocessing.active_children() == []
     with lock(a_job, config()).acquire(timeout=0):
         pass
-    assert not list(a_job.folder.folder.rglob("*.json"))
+    assert not list(a_job.folder.records.glob("*.json"))
 
 
 def test_a_worker_that_dies_idle_is_noticed(tmp_path):

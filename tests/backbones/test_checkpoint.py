@@ -126,7 +126,7 @@ def test_a_header_of_another_architecture_is_refused_with_a_place(small, tmp_pat
         '"width":24->"width":32': "stem.proj.weight is (24, 3, 8, 8), expected (32, 3, 8, 8); and",
         '"wiring":"ac"->"wiring":"densenet"': "wiring.projections.0.weight is missing; and 2 more",
         '"precision":"fp32"->"precision":"fp16"': "Invalid enum value 'fp16' - at `$.precision`",
-        '"family":"mixer"->"family":"resnet"': "unknown backbone family 'resnet'. Known: mixer, vit, bert, factory. - at `$.backbone.family`",
+        '"family":"mixer"->"family":"resnet"': "unknown backbone family 'resnet'. Known: mixer, vit, bert, factory, trained. - at `$.backbone.family`",
         '"patch_size":8->"patch_size":5': "image_size 32 is not a multiple of patch_size 5",
     }
     for change, message in changes.items():

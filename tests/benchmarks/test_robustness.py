@@ -18,6 +18,7 @@ from acn_bench.data.corruptions import corrupt
 from acn_bench.evaluation.cost import EVALUATED
 from acn_bench.execution import session
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.run_folder import RunFolder
 from acn_bench.spec import FactorySpec
 
 CPU = torch.device("cpu")
@@ -250,9 +251,9 @@ def test_a_plan_counts_every_image_that_is_trained_on_and_measured(data):
     assert quiet.corrupting == 0
 
 
-def test_runs_that_corrupt_images_share_the_cores(data, monkeypatch):
+def test_runs_that_corrupt_images_share_the_cores(data, monkeypatch, tmp_path):
     monkeypatch.setattr(session, "cores", lambda: 4)
-    assert session._default_jobs([config()], [data], ("cpu",)) == 4
+    assert session._default_jobs([config()], [data], ("cpu",), RunFolder(tmp_path)) == 4
 
 
 def test_progress_ends_near_the_estimate(data):

@@ -132,7 +132,7 @@ def test_a_plan_counts_the_passes_of_an_attack_and_names_them(data):
     assert sentence.startswith("APGD-CE + APGD-T, Linf, ε = 8/255, 2 iterations, 5 queries: per image ")  # fmt: skip
     assert "12 images cost at most as much as training on " in sentence
     assert attack_report.expenses(config(PLAIN), [data]) == []
-    plan = SimpleNamespace(configs=[config(), config(PLAIN), config()], data=[data])
+    plan = SimpleNamespace(configs=[config(), config(PLAIN), config()], data_of=lambda _: [data])
     assert plan_summary._expenses(plan) == [sentence]
     assert ATTACKED.attacked(5) == 5  # a smaller test set is attacked whole
 

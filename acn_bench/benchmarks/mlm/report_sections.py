@@ -3,4 +3,4 @@
 from acn_bench.reports.sections.figures import figures
 from acn_bench.reports.sections.shared import SHARED
 
-SECTIONS = (*SHARED, figures("acn_bench.benchmarks.mlm.figures"))
+SECTIONS = (*SHARED, *figures("acn_bench.benchmarks.mlm.figures"))
