@@ -36,6 +36,7 @@ KIND = Kind(
     summary=report.summary,
     final_model=final_model,
     outcome=lambda record: record.result.accuracy,
+    effects=("average_accuracy", "forgetting"),
     setting=report.setting,
     chance_level=report.chance_level,
     chance_varies=lambda record: not record.config.benchmark.task_incremental,

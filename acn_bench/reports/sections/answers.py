@@ -132,6 +132,9 @@ def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[st
     if not judged:
         yield from list(dict.fromkeys(v.reason for v in verdicts))[:1]
         return
+    if untold := [v for v in judged if v.acting and v.acting.note]:
+        which = list(dict.fromkeys(v.group.strategy for v in untold))
+        yield f"{_few(which, 'strategies')} not told from naive in {_of(len(untold), len(judged))}"
     yield from _of_tests(comparison, judged)
     failed = [
         g for v in verdicts for r in v.group.records for g in r.provenance.guards if not g.passed

@@ -8,7 +8,7 @@ gradient, and the optimizer's weight decay and momentum would change them.
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
@@ -31,8 +31,11 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         damping: float,
         importance_max: float | None,
         excluded_parameters: Sequence[str] = (),
+        *,
+        path: Literal["penalised", "loss"] = "penalised",
     ) -> None:
         super().__init__(strength, damping, excluded_parameters)
+        self.loss_alone = path == "loss"  # the path integral is of the loss without the penalty
         self.importance_max = inf if importance_max is None else importance_max
         self.params: list[Tensor] = []
         self.anchor: list[Tensor] = []  # θ* at the end of the last experience
@@ -67,6 +70,8 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         gradients = [
             d if p.grad is None else p.grad for p, d in zip(self.params, step, strict=True)
         ]
+        if self.loss_alone and strategy.clock.train_exp_counter:
+            gradients = self._less_penalty(gradients, self._strength(strategy))
         torch._foreach_addcmul_(self._path, gradients, step)
 
     @torch.no_grad()
@@ -102,6 +107,11 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         """The share of the weights whose importance is at the limit: where all are, SI is an L2 penalty."""
         at_limit = sum(int((u >= self.importance_max).sum()) for u in self._unclipped)
         return at_limit / sum(u.numel() for u in self._unclipped)
+
+    def _less_penalty(self, gradients: list[Tensor], strength: float) -> list[Tensor]:
+        """The gradients of the loss alone: less λ Ω (θ - θ*), the penalty's, at the weights before the step."""
+        pull = torch._foreach_mul(self.importance, differences(self._before, self.anchor))
+        return list(torch._foreach_sub(gradients, list(pull), alpha=strength))
 
     def _select_parameters(self, model: nn.Module) -> None:
         self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
