@@ -12,6 +12,7 @@ class SiSpec(Strategy, frozen=True, kw_only=True, tag="si"):
     """Synaptic Intelligence (Zenke et al. 2017), with Avalanche's formulas."""
 
     cost_factor: ClassVar[float] = 1.15  # the penalty
+    selectable: ClassVar[str | None] = "strength"
 
     strength: NotNegative = 1.0  # λ, the weight of the penalty
     damping: Positive = 1e-3  # ε, added to the squared change of each weight

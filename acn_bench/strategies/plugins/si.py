@@ -24,6 +24,7 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
     """Zenke et al. 2017, with Avalanche's formulas: Ω = Σ_tasks Σ_steps -g·Δθ / (Δθ_task² + ε), clipped."""
 
     resumes_within_experience = True
+    adds_loss = True
 
     def __init__(
         self,
@@ -83,6 +84,12 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         if self.share_at_limit is not None:
             self.share_at_limit.append(self._share())
         self.anchor = self._copies()
+
+    def set_strength(self, strength: float) -> None:
+        self.si_lambda = [strength]
+
+    def weight_importances(self) -> list[Tensor]:
+        return self.importance
 
     def state(self) -> State:
         return {
