@@ -7,6 +7,7 @@ from acn_bench import reports
 from acn_bench.analysis import caveats
 from acn_bench.analysis.acting import acting
 from acn_bench.analysis.comparison import compare
+from acn_bench.benchmarks.continual.result import StrategyMeasures, StrengthTry
 from acn_bench.reports import tables
 
 NOTE = "not told from naive"
@@ -64,3 +65,34 @@ def test_naive_with_other_settings_is_no_naive_to_compare_with(records, card, ot
         [*records(("si",), seeds=SEEDS), *records(("naive",), seeds=SEEDS, **other)], card
     )
     assert {v.acting for v in of_si(comparison)} == {None}
+
+
+def test_a_report_shows_what_strategies_hold_and_which_strengths_were_selected(record, card):
+    measures = StrategyMeasures(
+        added_loss=[0.0, *[0.1] * 4],
+        importance=[[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.5]] * 5,
+        alike=[0.25] * 5,
+        memory=[[3, 4, 0]] * 5,
+    )
+    accepted = [(0.0, 60), (100.0, 30), (25.0, 48)]  # of 60 held-out rows
+    tries = [
+        StrengthTry(strength=s, accuracy=right / 60, images=100, seconds=1.0)
+        for s, right in accepted
+    ]
+    result = {
+        "measures": measures, "strength_tries": [tries, tries[:2]] * 2,
+        "train_loss": [[0.5]] * 5, "images_seen": 2000,
+    }  # fmt: skip
+    made = [
+        record("si", w, s, benchmark={"select": "strength"}, result=result)
+        for w in ("ac", "residual")
+        for s in (0, 1)
+    ]
+    text = reports.render(compare(made, card), "md").replace("\N{NO-BREAK SPACE}", " ")
+
+    assert "| AC | 20 % | 3, 5, 6, 7.5 | 25 % | 3 to 4 |" in text
+    # 62.5 is between 25 and 100; in vain are 2 and 1 of the trainings, twice; half stayed below 80 %
+    assert "| AC | 62.5 (25 to 100) | 2.5 (of at most 8) | 30 % | 4 of 8 |" in text
+    assert (
+        "the largest of 7 strengths, from 100 times the strategy's down by a factor of 0.25" in text
+    )

@@ -43,6 +43,11 @@ KIND = Kind(
     practice=report.practice,
     caveats=report.caveats,
     not_comparable=report.not_comparable,
-    unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
+    unlisted=frozenset(
+        {
+            *("name", "arguments", "noise", "noise_after", "validation", "linear_probe"),
+            *("select", "select_start", "select_decay", "select_drop", "select_tries"),
+        }
+    ),
     other_experiment=("data", "experiences", "classes_per_experience", "heads"),
 )
