@@ -1,6 +1,6 @@
 """An experience and a strategy's strengths -> training with the largest strength that still learns the experience.
 
-The continual hyper-parameter framework of De Lange et al. 2021 (algorithm 1), as FACIL has it. First the experience is
+The continual hyper-parameter framework of De Lange et al. 2021 (arXiv 1909.08383), as FACIL has it. First the experience is
 trained with strength 0: its held-out accuracy a is what fine-tuning reaches from here (maximal plasticity). Then it is
 trained with the largest strength, and again with a smaller one each time, until the held-out accuracy is at least
 (1 - drop) · a (stability decay). Every training starts from the same state with the same batches, and nothing of a later

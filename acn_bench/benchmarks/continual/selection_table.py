@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 _HOW = (
     "For each experience after the first: plain fine-tuning, then the strategy from its largest strength down, until the "
-    "accuracy on held-out rows of that experience is near enough to fine-tuning's (De Lange et al. 2021, algorithm 1). "
+    "accuracy on held-out rows of that experience is near enough to fine-tuning's (De Lange et al. 2021). "
     "Both arms may try the same strengths equally often. Median and range over seeds and experiences; in vain: the images of "
     "all trainings but those that count; not reached: experiences in which the smallest strength did not suffice either, "
     "and was taken."
