@@ -23,6 +23,7 @@ SHORT = {
     "classes_per_experience": 2,
     "batch_size": 64,
     "backbone": SMALLEST,
+    "noise": {},
 }
 SELECT = {**SHORT, "select": "strength", "select_tries": 3, "select_decay": 0.1}
 
