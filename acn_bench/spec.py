@@ -203,6 +203,8 @@ class Strategy(Struct, frozen=True, kw_only=True, tag_field="kind"):
     )
     restarts: ClassVar[bool] = False  # trains from scratch after each experience
     cost_factor: ClassVar[float] = 1.0  # time of a step, in steps of naive training
+    # the hyper-parameter that trades learning for not forgetting, and is plain fine-tuning at 0; None: there is none
+    selectable: ClassVar[str | None] = None
 
     name: Name
 

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from acn_bench.analysis import depth_metrics
+from acn_bench.analysis.acting import acting
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.analysis.groups import Difference, Group, kind_of
+from acn_bench.analysis.groups import Difference, Group, arm_title, kind_of
 from acn_bench.analysis.labels import mixed_codes
 from acn_bench.record import Record
 from acn_bench.registry import DATA, OFFICIAL
@@ -25,6 +26,7 @@ def caveats(comparison: Comparison) -> list[str]:
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
+        *_untold(comparison),
         *comparison.kind.caveats(comparison.groups),
         *_chance(comparison.groups),
         *_points(comparison),
@@ -187,6 +189,19 @@ def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
     lacking = {"ac", "residual"} - group.arms.keys()
     codes = sorted({g.code[:8] for g in similar if lacking & g.arms.keys()})
     return f" with this code ({group.code[:8]}) but with {listed(codes)}" if codes else ""
+
+
+def _untold(comparison: Comparison) -> Iterator[str]:
+    """Strategies that paired tests do not tell from naive."""
+    for group in comparison.groups:
+        effects = acting(group, comparison.groups)
+        if effects is None or not effects.untold:
+            continue
+        arms = listed([arm_title(arm) for arm in effects.untold])
+        yield (
+            f"{group.label}: paired tests do not tell {arms} from naive of the same seeds; less naive: "
+            f"{effects.figures}. Its verdicts may be naive's under another name."
+        )
 
 
 def _chance(groups: Sequence[Group]) -> Iterator[str]:

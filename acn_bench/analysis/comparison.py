@@ -14,6 +14,7 @@ import msgspec
 
 from acn_bench import catalog, wording
 from acn_bench.analysis import power, statistics
+from acn_bench.analysis.acting import Acting, acting
 from acn_bench.analysis.groups import Difference, Group, arm_order, arm_title, grouped, repeats
 from acn_bench.analysis.metric import Metric
 from acn_bench.catalog import BenchmarkCard, Claim
@@ -40,6 +41,7 @@ class Verdict:
     difference: Difference | None
     # p-value of the difference after Holm's correction over all verdicts of the comparison; None untested
     adjusted: float | None = None
+    acting: Acting | None = None  # the group's strategy against naive; None where that is not known
 
     @property
     def survives(self) -> bool:
@@ -114,8 +116,9 @@ def compare(records: Sequence[Record], card: BenchmarkCard | None = None) -> Com
     if card:
         catalog.check_claims(card)
     claims = card.claim if card else ()
+    effects = {id(group): acting(group, groups) for group in groups}
     verdicts = [
-        verdict(claim, group)
+        replace(verdict(claim, group), acting=effects[id(group)])
         for claim in claims
         for group in groups
         if not claim.strategies or group.strategy in claim.strategies

@@ -208,7 +208,7 @@ class Group:
     def difference(self, metric: str, against: str = "residual") -> Difference | None:
         """AC - `against` over the seeds that both have; None where there is no such seed."""
         better = self.kind.metric(metric).better
-        return _difference(self.cell("ac", metric), self.cell(against, metric), better)
+        return difference(self.cell("ac", metric), self.cell(against, metric), better)
 
     def difference_of(
         self, measure: Measure, better: Better, against: str = "residual"
@@ -217,10 +217,11 @@ class Group:
         if not {"ac", against} <= self.arms.keys():
             return None
         ac, other = (self.arms[arm].cell_of(measure) for arm in ("ac", against))
-        return _difference(ac, other, better)
+        return difference(ac, other, better)
 
 
-def _difference(ac: Cell, other: Cell, better: Better) -> Difference | None:
+def difference(ac: Cell, other: Cell, better: Better) -> Difference | None:
+    """The first cell less the other, seed by seed; None where they share no seed."""
     values = {s: ac.values[s] - other.values[s] for s in ac.values if s in other.values}
     if not values:
         return None

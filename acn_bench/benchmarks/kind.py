@@ -73,6 +73,8 @@ class Kind:
     distributed: bool = False  # whether `measure` works in several processes: `run.world_size` > 1
     # that a run may take to save a checkpoint when it is stopped; a run that does not save ends at once
     stop_seconds: float = 1.0
+    # metrics by which a strategy that acts differs from naive
+    effects: tuple[str, ...] = ()
     # whether the protocol compares this run
     matched: Callable[[Record], bool] = lambda _: True
     # reasons why a run compares with no published figures: of this kind alone; (config, its data sets)

@@ -148,6 +148,12 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
 
 
+def beside(verdict: Verdict, *words: str) -> str:
+    """The words that are not empty, and that a strategy is not told from naive."""
+    note = verdict.acting.note if verdict.acting else ""
+    return "; ".join(word for word in (*words, note) if word)
+
+
 def after_correction(verdict: Verdict) -> str:
     """Whether a decided verdict survives Holm's correction; empty for an undecided one."""
     if verdict.outcome not in ("holds", "reversed"):
@@ -169,13 +175,15 @@ def sentence(verdict: Verdict) -> str:
     d, unit = verdict.difference, wording.UNITS[verdict.metric.unit].difference
     if verdict.outcome == "no verdict" or d is None:
         known = f" ({change(verdict.metric.unit, d)} {unit})" if d else ""
-        return f"no verdict: {verdict.reason.removesuffix(': no verdict')}{known}"
+        reason = verdict.reason.removesuffix(": no verdict")
+        return beside(verdict, f"no verdict: {reason}{known}")
     interval = wording.bracket(verdict.metric.unit, d.mean, d.interval)
     seeds = verdict.seeds_to_decide
     would = f"; at this effect {seeds:,} seeds would decide" if seeds else ""
-    return (
+    return beside(
+        verdict,
         f"{verdict.outcome}: {change(verdict.metric.unit, d)} {unit}, 95 % interval {interval}, "
-        f"n = {d.n}, AC better in {wins(d)}{_tested(verdict)}{would}"
+        f"n = {d.n}, AC better in {wins(d)}{_tested(verdict)}{would}",
     )
 
 

@@ -12,6 +12,7 @@ class EwcSpec(Strategy, frozen=True, kw_only=True, tag="ewc"):
     """Elastic Weight Consolidation (Kirkpatrick et al. 2017), with Avalanche's formulas."""
 
     cost_factor: ClassVar[float] = 1.15  # the penalty
+    selectable: ClassVar[str | None] = "strength"
 
     strength: NotNegative = 1.0  # λ, the weight of the penalty
     fisher_batch_size: Count = (

@@ -9,6 +9,7 @@ class LwfSpec(Strategy, frozen=True, kw_only=True, tag="lwf"):
     """Learning without Forgetting (Li & Hoiem 2016): the model before the experience is the teacher."""
 
     cost_factor: ClassVar[float] = 4 / 3  # the teacher's forward pass
+    selectable: ClassVar[str | None] = "alpha"
 
     alpha: NotNegative = 1.0  # weight of the distillation loss
     temperature: Positive = 2.0  # of the softmax in the distillation loss

@@ -12,6 +12,7 @@ class MasSpec(Strategy, frozen=True, kw_only=True, tag="mas"):
     """Memory Aware Synapses (Aljundi et al. 2018)."""
 
     cost_factor: ClassVar[float] = 1.15  # the penalty
+    selectable: ClassVar[str | None] = "strength"
 
     strength: NotNegative = 1.0  # λ, the weight of the penalty
     decay: Share = 0.5  # weight of the earlier importance in the average with the new one

@@ -32,6 +32,9 @@ class ExperienceMemory(ExperienceBalancedBuffer):  # type: ignore[misc]  # Avala
     def update(self, strategy: Any, **kwargs: Any) -> None:
         self.post_adapt(strategy, strategy.experience)
 
+    def stored_rows(self) -> Tensor:
+        return _stored_rows(self)
+
     def state(self) -> State:
         return {"groups": [_buffer_state(buffer) for buffer in self.buffer_groups.values()]}
 
@@ -49,6 +52,9 @@ class ClassMemory(BalancedExemplarsBuffer):  # type: ignore[misc]
 
     def update(self, strategy: Any, **kwargs: Any) -> None:
         self.add(strategy.experience.dataset)
+
+    def stored_rows(self) -> Tensor:
+        return _stored_rows(self)
 
     def state(self) -> State:
         groups = self.buffer_groups.items()
@@ -98,6 +104,12 @@ class ClassMemoryWithLogits(ClassMemory):
 
     def group_examples(self, group: State, examples: Examples) -> Any:
         return _with_logits(super().group_examples(group, examples), group["logits"])
+
+
+def _stored_rows(memory: BalancedExemplarsBuffer) -> Tensor:
+    """The rows of all examples in a memory, (M,)."""
+    empty = torch.empty(0, dtype=torch.int64)
+    return torch.cat([empty, *(rows(b.buffer) for b in memory.buffer_groups.values())])
 
 
 def _buffer_state(buffer: ReservoirSamplingBuffer) -> State:

@@ -60,7 +60,10 @@ def test_a_strategys_other_strength_is_a_deviation_and_the_setting_shows_it(reco
     assert "si strength: 100 instead of 1" in entry.deviations
     assert "si damping 0.001" in entry.open
     words = dict(description(compare(made, card)))
-    assert words["Strategies"] == "si (strength 100, damping 0.001, importance max none)"
+    assert (
+        words["Strategies"]
+        == "si (strength 100, damping 0.001, importance max none, path penalised)"
+    )
     assert "Hyper-parameters" not in words  # these are not the card's
     assert "patch size 4, width 128, token width 64, channel width 512" in words["Networks"]
 

@@ -1,5 +1,7 @@
 """The state of a continual run <-> its resume file."""
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.epoch_hooks import EpochHooks
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.state import learner_state, restore_learner, state_of
+from acn_bench.strategies.state_monitor import StrategyMonitor
 from acn_bench.strategies.stream import Examples
 from acn_bench.training.resume import ResumeFile, State
 
@@ -24,10 +27,13 @@ class Checkpointing:
     learner: Any
     model: nn.Module
     monitor: TrainingMonitor
+    strategy_monitor: StrategyMonitor
     budget: Budget | None
     run_state: RunState
     progress: RunProgress
     checks: RunChecks
+
+    within_experience: bool = True  # False: an interrupted experience begins again
 
     def __post_init__(self) -> None:
         self.epoch_hooks = EpochHooks(self.learner, self._after_epoch)
@@ -48,6 +54,22 @@ class Checkpointing:
         self.progress.restore(state["progress"])
         return True
 
+    def restore_point(self, stream: Any) -> Callable[[], None]:
+        """A function that sets training back to now, as often as it is called.
+
+        Images, passes and progress stay counted: what is trained meanwhile is part of the run's cost.
+        """
+        examples, now = Examples(stream.train_stream), copy.deepcopy(self._training_state())
+
+        def restore() -> None:
+            state, images = copy.deepcopy(now), self.monitor.images_seen
+            state["monitor"] |= {"images": images, "reported": images}
+            if self.budget:
+                self.budget.restore(state["budget"])
+            self._restore_training(state, examples)
+
+        return restore
+
     def save(self, *, always: bool = False) -> None:
         """Write a checkpoint if enough time has passed since the last one, or `always`."""
         if self.file:
@@ -57,19 +79,28 @@ class Checkpointing:
         self.run_state.end_lap("train")
         strategy_state = state_of(self.learner)
         within = strategy_state is not None and strategy_state.resumes_within_experience
-        if within and not self.budget:  # a budget may end within an epoch
+        if (
+            within and self.within_experience and not self.budget
+        ):  # a budget may end within an epoch
             self.save()
 
     def _state(self) -> State:
         return {
             "run": self.run_state.state(),
-            "learner": learner_state(self.learner, self.model),
-            "monitor": self.monitor.state(),
-            "budget": self.budget.state() if self.budget else None,
             "checks": self.checks.state(),
             "progress": self.progress.state(),
+            **self._training_state(),
+        }
+
+    def _training_state(self) -> State:
+        return {
+            "learner": learner_state(self.learner, self.model),
+            "monitor": self.monitor.state(),
+            "strategy_monitor": self.strategy_monitor.state(),
+            "budget": self.budget.state() if self.budget else None,
         }
 
     def _restore_training(self, state: State, examples: Examples) -> None:
         self.monitor.restore(state["monitor"])
+        self.strategy_monitor.restore(state["strategy_monitor"])
         restore_learner(self.learner, self.model, state["learner"], examples)

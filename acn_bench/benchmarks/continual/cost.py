@@ -44,7 +44,7 @@ def work(config: ContinualConfig, data: ImageData) -> float:
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     rows = classes * len(data.train_labels) * (1 - protocol.validation)
-    trained = rows * protocol.epochs * passes(config, rows)
+    trained = rows * protocol.epochs * passes(config, rows) * repeats(config)
     return trained + evaluated(config, data)
 
 
@@ -60,6 +60,16 @@ def evaluated(config: ContinualConfig, data: ImageData) -> float:
     tests = len(data.test_labels)
     probed = protocol.linear_probe * (len(data.train_labels) + tests)
     return EVALUATED * classes * (measured * (tests + held_out) + noisy * tests + probed)
+
+
+def repeats(config: ContinualConfig) -> float:
+    """Trainings on an experience, at most, on average: to select a strength, one for each and one for fine-tuning."""
+    protocol, strategy = config.benchmark, config.strategy
+    assert strategy is not None
+    if protocol.select == "none" or strategy.selectable is None:
+        return 1.0
+    T = protocol.experiences
+    return (1 + (T - 1) * (1 + protocol.select_tries)) / T
 
 
 def passes(config: ContinualConfig, rows: float) -> float:

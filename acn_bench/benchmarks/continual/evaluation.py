@@ -1,6 +1,6 @@
 """The model of a continual run -> which examples it classifies correctly, after each experience."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -74,7 +74,23 @@ class ContinualEvaluation:
         `split[j]` are rows of the test set if `test`, else of the training set. With `corrupt(images, indices=)`
         the network's inputs are its outputs, and full depth only is measured. `at_once`: images per pass.
         """
-        experiences = i + 1 if self.task_incremental else len(split)
+        experiences = range(i + 1 if self.task_incremental else len(split))
+        return self._correct(experiences, split, test=test, corrupt=corrupt, at_once=at_once)
+
+    def held_out_accuracy(self, i: int) -> float:
+        """The accuracy on the held-out rows of experience i alone."""
+        (result,) = self._correct([i], self.split.validation, test=False)
+        return correctness.shares(result.depths)[-1]
+
+    def _correct(
+        self,
+        experiences: Sequence[int],
+        split: list[Tensor],
+        *,
+        test: bool,
+        corrupt: Callable[..., Tensor] | None = None,
+        at_once: int | None = None,
+    ) -> list[Correct]:
         offset = len(self.data.train_labels) if test else 0
         labels = self.data.test_labels if test else self.data.train_labels
         depths = corrupt is None and self.prediction.every_depth
@@ -82,7 +98,7 @@ class ContinualEvaluation:
         results = []
         with correctness.evaluating(self.model):
             self.checks.record_mode(self.model)
-            for j in range(experiences):
+            for j in experiences:
                 rows = split[j].to(device)
                 images = self.rows.plain(rows + offset)
                 if corrupt is not None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from acn_bench.benchmarks.continual.network import row_model
+from acn_bench.benchmarks.continual.result import QUANTILES
 from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.config import Seeds
@@ -19,10 +20,13 @@ from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
 from acn_bench.strategies.budget import SpentBudget
 from acn_bench.strategies.prediction import Prediction
+from acn_bench.strategies.state_monitor import Measures
 
 UNDISTURBED = (
     0.75  # share of the seconds in which the training thread runs if no other process competes
 )
+
+NEARLY_ALL = 0.9  # of the penalised weights
 
 Corruption = Callable[[str, float, Seeds], Callable[..., Tensor]]
 
@@ -132,6 +136,29 @@ def masked(results: Sequence[Correct]) -> Guard:
         name="an example that is correct among all classes is correct within its experience",
         passed=not lost,
         detail=f"{lost or 'none'} of {sum(len(own) for _, own in pairs)} examples differ",
+    )
+
+
+def penalty(measures: Measures) -> Guard | None:
+    """What the strategy adds to the loss is no constant; None where it adds nothing to an experience.
+
+    It is one where no two steps of an experience differ in it, or where its gradient is one multiple of θ - θ* for
+    nearly all weights: where nearly all importances are within 1 % of their median, and that is not zero.
+    """
+    varies, uniform = measures.added_varies[1:], measures.alike[:-1]
+    if not varies:
+        return None
+    middle = QUANTILES.index(0.5)
+    zero = [all(v == 0 for v in values) for values in measures.importance[:-1]]
+    one = [
+        share >= NEARLY_ALL and values[middle] != 0
+        for share, values in zip(uniform, measures.importance, strict=False)
+    ]
+    share = f"; at most {100 * max(uniform):.3g} % of the importances are alike" if uniform else ""
+    return Guard(
+        name="the penalty is no constant",
+        passed=all(varies) and not any(one) and not any(zero),
+        detail=f"{sum(varies)} of {len(varies)} experiences after the first in which it changes{share}",
     )
 
 

@@ -36,12 +36,18 @@ KIND = Kind(
     summary=report.summary,
     final_model=final_model,
     outcome=lambda record: record.result.accuracy,
+    effects=("average_accuracy", "forgetting"),
     setting=report.setting,
     chance_level=report.chance_level,
     chance_varies=lambda record: not record.config.benchmark.task_incremental,
     practice=report.practice,
     caveats=report.caveats,
     not_comparable=report.not_comparable,
-    unlisted=frozenset({"name", "arguments", "noise", "noise_after", "validation", "linear_probe"}),
+    unlisted=frozenset(
+        {
+            *("name", "arguments", "noise", "noise_after", "validation", "linear_probe"),
+            *("select", "select_start", "select_decay", "select_drop", "select_tries"),
+        }
+    ),
     other_experiment=("data", "experiences", "classes_per_experience", "heads"),
 )

@@ -1,6 +1,5 @@
 """RunConfig of a continual benchmark -> ContinualResult: train on each experience in turn, and measure."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,10 +9,19 @@ from acn_bench.benchmarks.continual import guards as continual_guards
 from acn_bench.benchmarks.continual.checkpointing import Checkpointing
 from acn_bench.benchmarks.continual.cost import work
 from acn_bench.benchmarks.continual.evaluation import ContinualEvaluation, corruption
+from acn_bench.benchmarks.continual.experience_budget import experience_budget
 from acn_bench.benchmarks.continual.network import row_model
 from acn_bench.benchmarks.continual.probing import ProbeResult
-from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
+from acn_bench.benchmarks.continual.result import (
+    QUANTILES,
+    ContinualResult,
+    NoiseResult,
+    StrategyMeasures,
+    StrengthTry,
+    Validation,
+)
 from acn_bench.benchmarks.continual.run_state import RunState
+from acn_bench.benchmarks.continual.selection import Adjustable, StrengthSelection, strengths
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
@@ -24,12 +32,12 @@ from acn_bench.data.images import ImageData
 from acn_bench.evaluation import cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
-from acn_bench.strategies.budget import Budget
 from acn_bench.strategies.learner import learner, prediction
 from acn_bench.strategies.monitor import TrainingMonitor
 from acn_bench.strategies.scheme_adapter import SchemeAdapter
 from acn_bench.strategies.seeding import Seeded, preserved_generators
 from acn_bench.strategies.state import share_at_limit, state_of
+from acn_bench.strategies.state_monitor import StrategyMonitor
 from acn_bench.strategies.stream import NumberedRows, class_stream
 from acn_bench.training.schemes import DepthScheme, scheme
 
@@ -75,7 +83,10 @@ class ContinualRun:
         # with a budget in seconds, the budget reports progress
         timed = self.protocol.seconds is not None
         self.monitor = TrainingMonitor(self.rows, (lambda _: None) if timed else self.progress.add)
-        self.budget = self._budget()
+        self.strategy_monitor = StrategyMonitor(
+            self.data.train_labels, len(self.data.class_names), QUANTILES
+        )
+        self.budget = experience_budget(self.config, self.split, self.rows, self.progress)
         self.learner = self._learner()
         self.prediction = prediction(self.learner, self.model)
         self.evaluation = ContinualEvaluation(
@@ -95,6 +106,7 @@ class ContinualRun:
             learner=self.learner,
             model=self.model,
             monitor=self.monitor,
+            strategy_monitor=self.strategy_monitor,
             budget=self.budget,
             run_state=self.run_state,
             progress=self.progress,
@@ -113,11 +125,14 @@ class ContinualRun:
         if not self.checkpointing.resume(stream):
             state.initial = self.evaluation.initial_accuracy()
 
-        at_once = self.strategy.at_once
+        at_once, selection = self.strategy.at_once, self._selection(stream)
         for i in range(T - 1 if at_once else 0, T):
             state.start_lap()
             if i >= state.trained:
-                self._train(stream.train_stream if at_once else stream.train_stream[i])
+                if selection and i > 0:
+                    self._select(selection, i, stream.train_stream[i])
+                else:
+                    self._train(stream.train_stream if at_once else stream.train_stream[i])
                 state.end_lap("train")
                 state.trained = i + 1
                 self.checkpointing.save(always=True)
@@ -153,37 +168,44 @@ class ContinualRun:
         self.checks.guards.append(guards.generators_unchanged(before, guards.generator_states()))
         return stream
 
+    def _selection(self, stream: Any) -> StrengthSelection | None:
+        """Where the strategy's strength is to be selected, for each experience after the first."""
+        tried = strengths(self.protocol, self.strategy)
+        strategy_state: Any = state_of(self.learner)
+        if not tried or not isinstance(strategy_state, Adjustable):
+            return None
+        self.checkpointing.within_experience = False
+        return StrengthSelection(
+            tried,
+            self.protocol.select_drop,
+            strategy_state,
+            train=self._train,
+            accuracy=self.evaluation.held_out_accuracy,
+            images=lambda: self.monitor.images_seen,
+            restore_point=lambda: self.checkpointing.restore_point(stream),
+        )
+
+    def _select(self, selection: StrengthSelection, i: int, experience: Any) -> None:
+        """Train on an experience with a strength of its own; tries that were not needed count as done."""
+        tries = selection.train_on(i, experience)
+        self.run_state.strength_tries.append(tries)
+        spared = len(selection.strengths) + 1 - len(tries)
+        self.progress.add(spared * tries[0]["images"])
+
     def _learner(self) -> Any:
         seeded = Seeded(self.config.seeds.data, self.rows, self.protocol.epochs)
         budget = [self.budget] if self.budget else []  # first, so that its clock starts first
-        plugins = [*budget, seeded, self.monitor]
+        plugins = [*budget, seeded, self.monitor, self.strategy_monitor.before]
         made = learner(self.strategy, self.model, self.protocol, self.device, plugins)
+        self.strategy_monitor.watch(made)
         training_scheme = scheme(self.protocol.scheme)
         if isinstance(training_scheme, DepthScheme):
             SchemeAdapter(made, training_scheme, from_scratch=self.strategy.restarts)
         return made
 
-    def _budget(self) -> Budget | None:
-        """The limit of each experience in images or seconds; None with budget = "epochs"."""
-        protocol = self.protocol
-        # as many images as naive training has in its epochs
-        images = [protocol.epochs * len(rows) for rows in self.split.train]
-        if self.strategy.at_once:
-            images = [sum(images)]
-        if protocol.budget == "epochs":
-            return None
-        if protocol.seconds is None:
-            return Budget(images, lambda: self.rows.trained)
-        seconds = protocol.seconds * protocol.experiences / len(images)
-        mean_images = sum(images) / len(images)
-        return Budget(
-            [seconds] * len(images),
-            partial(cost.seconds, self.device),
-            lambda share: self.progress.add(share * mean_images),
-        )
-
     def _train(self, experiences: Any) -> None:
         self.learner.train(experiences, eval_streams=[], num_workers=0)
+        self.strategy_monitor.after_experience(self.learner)
 
     # ------------------------------------------------------------ the output
 
@@ -193,6 +215,8 @@ class ContinualRun:
         state, has_depths = self.run_state, self.evaluation.has_depths
         tests, validations = state.tests, state.validations
         state.update_peak_memory()
+        measured = self.strategy_monitor.measures.measured
+        tries = [[StrengthTry(**one) for one in tries] for tries in state.strength_tries]
         return ContinualResult(
             classes=self.split.classes,
             accuracy=tests.accuracy,
@@ -214,6 +238,8 @@ class ContinualRun:
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.monitor.loss,
             share_at_limit=share_at_limit(self.learner),
+            measures=StrategyMeasures(**measured) if measured else None,
+            strength_tries=tries or None,
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=state.train_seconds, evaluate=state.evaluate_seconds),
@@ -267,6 +293,8 @@ class ContinualRun:
         self.checks.images(self.monitor.images_seen, stream_images)
         if not self.task_incremental:
             self.checks.guards.append(continual_guards.masked(results))
+        if constant := continual_guards.penalty(self.strategy_monitor.measures):
+            self.checks.guards.append(constant)
         if self.budget:
             spent = self.budget.experiences
             self.checks.guards.append(continual_guards.budget(spent, self.protocol.budget))

@@ -30,6 +30,7 @@ def describe(config: ContinualConfig) -> str:
         f"{'task-incremental' if protocol.task_incremental else 'class-incremental'}, {_budget(protocol)}, "
         f"batch {protocol.batch_size}, AdamW {protocol.learning_rate:g}"
         f"{'' if protocol.scheme == 'plain' else f', trained by {protocol.scheme}'}"
+        f"{'' if protocol.select == 'none' else f', {protocol.select} selected'}"
     )
 
 
@@ -86,6 +87,7 @@ def setting(records: Sequence[ContinualRecord]) -> list[tuple[str, str]]:
         *_order(specs),
         ("Training", each(_training(spec) for spec in specs)),
         *_budgets(specs),
+        *_selection(specs),
     ]
 
 
@@ -93,6 +95,18 @@ def _budgets(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
     """What is equal for all arms, where a run has another budget than epochs."""
     budgets = [spec.budget for spec in specs]
     return [("Fair by", each(map(labels.equal, budgets)))] if set(budgets) - {"epochs"} else []
+
+
+def _selection(specs: Sequence[ContinualSpec]) -> list[tuple[str, str]]:
+    """How a strategy's strength was selected, where it was."""
+    words = [
+        f"for each experience after the first, the largest of {wording.plural(s.select_tries, 'strength')}, from "
+        f"{s.select_start:g} times the strategy's down by a factor of {s.select_decay:g}, that keeps "
+        f"{100 * (1 - s.select_drop):g} % of the accuracy of plain fine-tuning on held-out rows of that experience"
+        for s in specs
+        if s.select != "none"
+    ]
+    return [("Strength", each(words))] if words else []
 
 
 def _stream(spec: ContinualSpec) -> str:

@@ -30,6 +30,32 @@ class Validation(Struct, frozen=True, kw_only=True):
     probe_accuracy: list[list[float]] | None = None  # as on test images
 
 
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)  # of the importances
+
+
+class StrategyMeasures(Struct, frozen=True, kw_only=True):
+    """What a strategy added to the loss, and its state after each training: per experience, in turn; joint has one.
+
+    Each is null where the strategy has nothing of the kind.
+    """
+
+    added_loss: list[float] | None = None  # mean over steps; `train_loss` holds it too
+    added_varies: list[bool] | None = None  # whether it differed between any two steps
+    # (·, 8) of the penalised weights' importances, at `QUANTILES`
+    importance: list[list[float]] | None = None
+    alike: list[float] | None = None  # share of the importances within 1 % of their median
+    memory: list[list[int]] | None = None  # examples in memory, per class by its original id
+
+
+class StrengthTry(Struct, frozen=True, kw_only=True):
+    """One training on an experience, to select the strategy's strength."""
+
+    strength: float  # 0: plain fine-tuning
+    accuracy: float  # after it, on the held-out rows of the experience
+    images: int  # trained on
+    seconds: float
+
+
 class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
     """Raw measurements of a continual run. T experiences, L blocks."""
 
@@ -48,6 +74,11 @@ class ContinualResult(Result, frozen=True, kw_only=True, tag="continual"):
     # per experience: the share of the penalised weights whose importance is at the strategy's limit; null where
     # the strategy has no such limit, and in older records
     share_at_limit: list[float] | None = None
+    # null for strategies that neither add to the loss nor remember, and in older records
+    measures: StrategyMeasures | None = None
+    # (T-1, ·) the trainings on each experience after the first, fine-tuning first and the one that counts last; null
+    # where no strength was selected. `seconds` and `images_seen` hold them all
+    strength_tries: list[list[StrengthTry]] | None = None
 
 
 def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
@@ -70,8 +101,53 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
             validation.share(f"result.initial_accuracy[{j}]", value, result.test_counts[j])
     if result.share_at_limit is not None:
         validation.shares("result.share_at_limit", result.share_at_limit, T)
+    _validate_measures(result)
+    _validate_tries(result, protocol)
     _validate_noise(result, protocol)
     _validate_depths(result, T)
+
+
+def _validate_measures(result: ContinualResult) -> None:
+    """One entry for each training; distributions ascend, shares lie in [0, 1], nothing is remembered below zero."""
+    if (measures := result.measures) is None:
+        return
+    trainings = len(result.train_loss)
+    for name in measures.__struct_fields__:
+        if (entries := getattr(measures, name)) is not None:
+            validation.long(f"result.measures.{name}", entries, trainings)
+    for k, values in enumerate(measures.importance or []):
+        place = f"result.measures.importance[{k}]"
+        validation.long(place, values, len(QUANTILES))
+        if values != sorted(values):
+            raise ValueError(f"{place} does not ascend: quantiles do")
+    if measures.alike is not None:
+        validation.shares("result.measures.alike", measures.alike, trainings)
+    for k, counts in enumerate(measures.memory or []):
+        validation.count(f"result.measures.memory[{k}]", counts, len(counts), least=0)
+
+
+def _validate_tries(result: ContinualResult, protocol: ContinualSpec) -> None:
+    """Tries only where they were asked for: fine-tuning first, then falling strengths."""
+    if result.strength_tries is None:
+        return
+    place = "result.strength_tries"
+    if protocol.select == "none":
+        raise ValueError(f"{place} are given, and the config has select=none")
+    validation.long(place, result.strength_tries, protocol.experiences - 1)
+    for k, tries in enumerate(result.strength_tries):
+        here, held_out = f"{place}[{k}]", result.validation.counts[k + 1]
+        if not 2 <= len(tries) <= protocol.select_tries + 1:
+            raise ValueError(
+                f"{here} has {len(tries)} entries, not fine-tuning and 1 to {protocol.select_tries} strengths"
+            )
+        strengths = [t.strength for t in tries]
+        if strengths[0] or strengths[1:] != sorted(strengths[1:], reverse=True):
+            raise ValueError(f"{here} has the strengths {strengths}: 0 comes first, then they fall")
+        for n, one in enumerate(tries):
+            validation.share(f"{here}[{n}].accuracy", one.accuracy, held_out)
+            validation.at_least(f"{here}[{n}].images", one.images, 0)
+            if one.seconds < 0:
+                raise ValueError(f"{here}[{n}].seconds is {one.seconds}: it must be at least 0")
 
 
 def _validate_noise(result: ContinualResult, protocol: ContinualSpec) -> None:

@@ -15,7 +15,10 @@ from acn_bench.training.resume import State
 class RunState:
     """Filled while a stream of T experiences is trained on and measured."""
 
-    NUMBERS = ("initial", "trained", "measured", "train_seconds", "evaluate_seconds", "peak_memory")
+    NUMBERS = (
+        *("initial", "trained", "measured", "train_seconds", "evaluate_seconds", "peak_memory"),
+        "strength_tries",
+    )
     TABLES = ("tests", "validations", "masked")
 
     experiences: int  # T
@@ -26,6 +29,8 @@ class RunState:
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     peak_memory: int = 0  # bytes, in this process and the interrupted ones before it
+    # trainings on each experience after the first, to select a strength; see `selection`
+    strength_tries: list[list[State]] = field(default_factory=list)
     noise: dict[tuple[str, float], Table] = field(default_factory=dict)  # (corruption, level)
     tests: Table = field(init=False)
     validations: Table = field(init=False)

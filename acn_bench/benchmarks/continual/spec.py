@@ -10,7 +10,7 @@ from acn_bench.benchmarks.continual import class_orders
 from acn_bench.config import RunConfig
 from acn_bench.errors import shorten
 from acn_bench.registry import CORRUPTIONS, closest
-from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Strategy
+from acn_bench.spec import Benchmark, Count, Network, NotNegative, Positive, Scheme, Share, Strategy
 
 
 class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
@@ -45,6 +45,12 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
     # the training of an experience ends after its "epochs"; after as many "images" as its epochs have, replayed
     # ones included; or after seconds of training: "20s"
     budget: str = "epochs"
+    # "strength": for each experience after the first, the largest strength of the strategy that still learns it
+    select: Literal["none", "strength"] = "none"
+    select_start: Positive = 100.0  # the first strength to try, in strengths of the strategy
+    select_decay: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25  # from one try to the next
+    select_drop: Share = 0.2  # of the held-out accuracy of plain fine-tuning that may be lost
+    select_tries: Annotated[int, msgspec.Meta(ge=1, le=100)] = 7  # at most, besides fine-tuning
 
     def __post_init__(self) -> None:
         """Raises ValueError for an invalid class order, budget or noise level, before anything runs."""
@@ -57,11 +63,7 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
             raise ValueError(
                 f"unknown budget {shorten(self.budget)}. Known: epochs, images, or the seconds of an experience: 20s"
             )
-        if self.budget != "epochs" and self.scheme != "plain":
-            raise ValueError(
-                f"scheme={self.scheme} changes with the epochs that are to come, and budget={self.budget} "
-                "does not know them: only budget=epochs will do"
-            )
+        self._refuse_budget()
         for name, levels in self.noise.items():
             if name not in CORRUPTIONS:
                 raise ValueError(
@@ -71,6 +73,19 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
                 wrong = CORRUPTIONS.entry(name).level_error(name, level)
                 if wrong:
                     raise ValueError(wrong)
+
+    def _refuse_budget(self) -> None:
+        """Raise ValueError where a scheme or a selection needs equal epochs or images."""
+        if self.budget != "epochs" and self.scheme != "plain":
+            raise ValueError(
+                f"scheme={self.scheme} changes with the epochs that are to come, and budget={self.budget} "
+                "does not know them: only budget=epochs will do"
+            )
+        if self.select != "none" and self.seconds:
+            raise ValueError(
+                f"select={self.select} repeats the training of an experience, and budget={self.budget} ends none twice "
+                "at the same step: only budget=epochs or budget=images will do"
+            )
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -112,6 +127,15 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         self._refuse_one_class()
         image_training.check_scheme(self.scheme, backbone)
         assert strategy is not None
+        if (
+            self.select != "none"
+            and strategy.selectable
+            and not getattr(strategy, strategy.selectable)
+        ):
+            raise ValueError(
+                f"{strategy.name}: select={self.select} starts from a multiple of {strategy.selectable}, which is 0; "
+                f"write {strategy.selectable}=1"
+            )
         return strategy.refusal(self)
 
     def _refuse_one_class(self) -> None:

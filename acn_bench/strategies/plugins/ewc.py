@@ -24,6 +24,7 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
     """Kirkpatrick et al. 2017: λ Σ_e Σ_w F_e (θ - θ_e)², as in Avalanche's `separate` mode."""
 
     resumes_within_experience = True
+    adds_loss = True
 
     def __init__(
         self, strength: float, fisher_batch_size: int, excluded_parameters: Sequence[str] = ()
@@ -53,6 +54,12 @@ class ElasticWeightConsolidation(EWCPlugin):  # type: ignore[misc]
         )
         strategy.optimizer.zero_grad()
         self._add_quadratic([fisher[n].data for n in self._select_parameters(strategy.model)])
+
+    def set_strength(self, strength: float) -> None:
+        self.ewc_lambda = strength
+
+    def weight_importances(self) -> list[Tensor]:
+        return self.importance
 
     def state(self) -> State:
         return {"importance": self.importance, "anchor": self.anchor, "constant": self.constant}

@@ -34,6 +34,9 @@ class GDumb(GDumbPlugin):  # type: ignore[misc]
     def before_eval_dataset_adaptation(self, strategy: Any, **kwargs: Any) -> None:
         pass  # Avalanche would adapt its copy here; there is none
 
+    def stored_rows(self) -> Tensor:
+        return self.storage_policy.stored_rows()
+
     def state(self) -> State:
         return {"memory": self.storage_policy.state(), "initial": self.initial}
 

@@ -20,6 +20,7 @@ class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche i
     """
 
     resumes_within_experience = True
+    adds_loss = True
 
     def before_forward(self, strategy: Any, **kwargs: Any) -> None:
         if isinstance(strategy.model, MultiHeadRowModel):
@@ -29,6 +30,9 @@ class LearningWithoutForgetting(LwFPlugin):  # type: ignore[misc]  # Avalanche i
         super().before_backward(strategy, **kwargs)
         if isinstance(strategy.model, MultiHeadRowModel):
             strategy.model.cache = None
+
+    def set_strength(self, strength: float) -> None:
+        self.lwf.alpha = strength
 
     def state(self) -> State:
         teacher = self.lwf.prev_model

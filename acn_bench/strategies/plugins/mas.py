@@ -21,6 +21,7 @@ class MemoryAwareSynapses(MASPlugin):  # type: ignore[misc]
     """Aljundi et al. 2018: λ Σ_w Ω (θ - θ*)², Ω the mean gradient of the squared norm of the output."""
 
     resumes_within_experience = True
+    adds_loss = True
 
     def __init__(
         self, strength: float, decay: float, excluded_parameters: Sequence[str] = ()
@@ -33,6 +34,12 @@ class MemoryAwareSynapses(MASPlugin):  # type: ignore[misc]
         strategy.optimizer.zero_grad()
         for name in [n for n in self.importance if self._excluded(n)]:
             del self.importance[name]
+
+    def set_strength(self, strength: float) -> None:
+        self._lambda = strength
+
+    def weight_importances(self) -> list[Tensor]:
+        return [importance.data for importance in (self.importance or {}).values()]
 
     def state(self) -> State:
         return {"importance": _tensors(self.importance), "anchor": _tensors(self.params)}

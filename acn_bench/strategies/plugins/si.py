@@ -8,7 +8,7 @@ gradient, and the optimizer's weight decay and momentum would change them.
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
@@ -24,6 +24,7 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
     """Zenke et al. 2017, with Avalanche's formulas: Ω = Σ_tasks Σ_steps -g·Δθ / (Δθ_task² + ε), clipped."""
 
     resumes_within_experience = True
+    adds_loss = True
 
     def __init__(
         self,
@@ -31,8 +32,11 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         damping: float,
         importance_max: float | None,
         excluded_parameters: Sequence[str] = (),
+        *,
+        path: Literal["penalised", "loss"] = "penalised",
     ) -> None:
         super().__init__(strength, damping, excluded_parameters)
+        self.loss_alone = path == "loss"  # the path integral is of the loss without the penalty
         self.importance_max = inf if importance_max is None else importance_max
         self.params: list[Tensor] = []
         self.anchor: list[Tensor] = []  # θ* at the end of the last experience
@@ -67,6 +71,8 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         gradients = [
             d if p.grad is None else p.grad for p, d in zip(self.params, step, strict=True)
         ]
+        if self.loss_alone and strategy.clock.train_exp_counter:
+            gradients = self._less_penalty(gradients, self._strength(strategy))
         torch._foreach_addcmul_(self._path, gradients, step)
 
     @torch.no_grad()
@@ -78,6 +84,12 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         if self.share_at_limit is not None:
             self.share_at_limit.append(self._share())
         self.anchor = self._copies()
+
+    def set_strength(self, strength: float) -> None:
+        self.si_lambda = [strength]
+
+    def weight_importances(self) -> list[Tensor]:
+        return self.importance
 
     def state(self) -> State:
         return {
@@ -102,6 +114,11 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         """The share of the weights whose importance is at the limit: where all are, SI is an L2 penalty."""
         at_limit = sum(int((u >= self.importance_max).sum()) for u in self._unclipped)
         return at_limit / sum(u.numel() for u in self._unclipped)
+
+    def _less_penalty(self, gradients: list[Tensor], strength: float) -> list[Tensor]:
+        """The gradients of the loss alone: less λ Ω (θ - θ*), the penalty's, at the weights before the step."""
+        pull = torch._foreach_mul(self.importance, differences(self._before, self.anchor))
+        return list(torch._foreach_sub(gradients, list(pull), alpha=strength))
 
     def _select_parameters(self, model: nn.Module) -> None:
         self.params = [p for _, p in self.allowed_parameters(model, self.excluded_parameters)]
