@@ -1,7 +1,7 @@
 """[Record] -> report.html, report.pdf and tables of one benchmark, or of several. Never loads torch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -73,7 +73,9 @@ def write_several(
     for records, card in benchmarks:
         progress(f"comparing {plural(len(records), 'record')}")
         comparisons.append(compare(records, card))
-    page = _rendered(comparisons, "html", progress) if {"html", "pdf"} & set(formats) else ""
+    drawn = bool({"html", "pdf"} & set(formats))
+    reports = [_report(c, drawn, progress, len(comparisons) > 1) for c in comparisons]
+    page = _rendered(comparisons, reports, "html", progress) if drawn else ""
     remove_parts(out, "report")
     paths: list[Path] = []
     notes: list[str] = []
@@ -83,7 +85,7 @@ def write_several(
             paths += [] if note else [out / "report.pdf"]
             notes += [note] if note else []
             continue
-        for file, text in _texts(comparisons, name, page, progress).items():
+        for file, text in _texts(comparisons, reports, name, page, progress).items():
             with atomic(out / file) as part:
                 part.write_text(text, encoding="utf-8")
             paths.append(out / file)
@@ -92,19 +94,26 @@ def write_several(
 
 def render(comparison: Comparison, name: str, progress: Progress = _silent) -> str:
     """The report in the format html, md, latex or csv (of which it is the tables)."""
-    return _rendered([comparison], name, progress)
+    made = report(comparison, name == "html", progress)
+    return _rendered([comparison], [made], name, progress)
 
 
-def _rendered(comparisons: Sequence[Comparison], name: str, progress: Progress) -> str:
-    def made(comparison: Comparison) -> Report:
-        about = f"{name}: {comparison.benchmark}: " if len(comparisons) > 1 else f"{name}: "
-        return report(comparison, name == "html", lambda words: progress(f"{about}{words}"))
+def _report(comparison: Comparison, drawn: bool, progress: Progress, named: bool) -> Report:
+    about = f"{comparison.benchmark}: " if named else "report: "
+    return report(comparison, drawn, lambda words: progress(f"{about}{words}"))
 
-    if len(comparisons) == 1:
-        whole = made(comparisons[0])
-    else:
-        whole = combined([Part(c.benchmark, c) for c in comparisons], made)
-    return as_text(whole, name)
+
+def _rendered(
+    comparisons: Sequence[Comparison], reports: Sequence[Report], name: str, progress: Progress
+) -> str:
+    progress(name)
+    if name != "html":
+        reports = [_without_drawings(c, r) for c, r in zip(comparisons, reports, strict=True)]
+    if len(reports) == 1:
+        return as_text(reports[0], name)
+    parts = [Part(c.benchmark, c) for c in comparisons]
+    of = {id(c): r for c, r in zip(comparisons, reports, strict=True)}
+    return as_text(combined(parts, lambda c: of[id(c)]), name)
 
 
 def as_text(report: Report, name: str) -> str:
@@ -115,9 +124,8 @@ def as_text(report: Report, name: str) -> str:
 
 def report(comparison: Comparison, drawings: bool = True, progress: Progress = _silent) -> Report:
     """The sections that the kind lists and these records have something for; without `drawings` no figures."""
-    listed: Sequence[ReportSection] = registry.load(comparison.kind.sections)
     built = []
-    for section in sorted(listed, key=lambda s: s.order):
+    for section in sorted(_listed(comparison), key=lambda s: s.order):
         if drawings or not section.draws:
             progress(section.name)
             built.append(section.build(comparison))
@@ -126,13 +134,27 @@ def report(comparison: Comparison, drawings: bool = True, progress: Progress = _
     return Report(comparison.benchmark, title, tuple(s for s in built if s is not None))
 
 
+def _listed(comparison: Comparison) -> Sequence[ReportSection]:
+    listed: Sequence[ReportSection] = registry.load(comparison.kind.sections)
+    return listed
+
+
+def _without_drawings(comparison: Comparison, report: Report) -> Report:
+    drawings = {section.name for section in _listed(comparison) if section.draws}
+    return replace(report, sections=tuple(s for s in report.sections if s.name not in drawings))
+
+
 def _texts(
-    comparisons: Sequence[Comparison], name: str, page: str, progress: Progress
+    comparisons: Sequence[Comparison],
+    reports: Sequence[Report],
+    name: str,
+    page: str,
+    progress: Progress,
 ) -> dict[str, str]:
     """File name -> its text."""
     if name == "html":
         return {"report.html": page}
-    text = _rendered(comparisons, name, progress)
+    text = _rendered(comparisons, reports, name, progress)
     if name == "csv":
         from acn_bench.reports import csv
 

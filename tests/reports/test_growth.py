@@ -92,7 +92,7 @@ def test_progress_names_each_section_and_each_page(records, card, tmp_path):
     pdf.write("<!DOCTYPE html><title>t</title><p>Words.</p>", tmp_path / "a.pdf", seen.append)
 
     assert seen[0] == "comparing 2 records"
-    assert {"html: verdicts", "html: figures", "html: runs", "pdf: page 1"} <= set(seen)
+    assert {"report: verdicts", "report: figures", "html", "pdf: page 1"} <= set(seen)
 
 
 def test_loading_leaves_the_garbage_collector_as_it_was(tmp_path):
