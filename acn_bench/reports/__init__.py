@@ -13,14 +13,17 @@ from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.reports.combined import Part, combined
 from acn_bench.reports.model import Report
+from acn_bench.reports.printed import printed
 from acn_bench.reports.sections.section import ReportSection
 from acn_bench.run_folder import atomic, remove_parts
 from acn_bench.wording import plural
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
+DRAWN = frozenset({"html", "pdf"})  # the formats that show figures
 # format -> the module whose `render` makes it; each is imported on first use (the page's needs Jinja)
 _RENDERERS = {
     "html": "acn_bench.reports.html",
+    "pdf": "acn_bench.reports.html",
     "md": "acn_bench.reports.markdown",
     "latex": "acn_bench.reports.latex",
     "csv": "acn_bench.reports.csv",
@@ -73,15 +76,17 @@ def write_several(
     for records, card in benchmarks:
         progress(f"comparing {plural(len(records), 'record')}")
         comparisons.append(compare(records, card))
-    drawn = bool({"html", "pdf"} & set(formats))
+    drawn = bool(DRAWN & set(formats))
     reports = [_report(c, drawn, progress, len(comparisons) > 1) for c in comparisons]
-    page = _rendered(comparisons, reports, "html", progress) if drawn else ""
+    page = _rendered(comparisons, reports, "html", progress) if "html" in formats else ""
     remove_parts(out, "report")
     paths: list[Path] = []
     notes: list[str] = []
     for name in dict.fromkeys(formats):
         if name == "pdf":
-            note = _pdf(page, out / "report.pdf", progress)
+            note = _pdf(
+                _rendered(comparisons, reports, name, progress), out / "report.pdf", progress
+            )
             paths += [] if note else [out / "report.pdf"]
             notes += [note] if note else []
             continue
@@ -94,7 +99,7 @@ def write_several(
 
 def render(comparison: Comparison, name: str, progress: Progress = _silent) -> str:
     """The report in the format html, md, latex or csv (of which it is the tables)."""
-    made = report(comparison, name == "html", progress)
+    made = report(comparison, name in DRAWN, progress)
     return _rendered([comparison], [made], name, progress)
 
 
@@ -107,7 +112,7 @@ def _rendered(
     comparisons: Sequence[Comparison], reports: Sequence[Report], name: str, progress: Progress
 ) -> str:
     progress(name)
-    if name != "html":
+    if name not in DRAWN:
         reports = [_without_drawings(c, r) for c, r in zip(comparisons, reports, strict=True)]
     if len(reports) == 1:
         return as_text(reports[0], name)
@@ -117,8 +122,9 @@ def _rendered(
 
 
 def as_text(report: Report, name: str) -> str:
-    """A report in the format html, md, latex or csv."""
-    text: str = import_module(_RENDERERS[name]).render(report)
+    """A report in the format html, md, latex or csv; of pdf the page that is printed."""
+    shown = printed(report) if name == "pdf" else report
+    text: str = import_module(_RENDERERS[name]).render(shown)
     return text
 
 
