@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from acn_bench import registry
+from acn_bench.analysis.changes import changes
 from acn_bench.analysis.comparison import Comparison, compare
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.errors import shorten
@@ -14,6 +15,7 @@ from acn_bench.registry import closest
 from acn_bench.reports.combined import Part, combined
 from acn_bench.reports.model import Report
 from acn_bench.reports.printed import printed
+from acn_bench.reports.sections import changes as changed
 from acn_bench.reports.sections.section import ReportSection
 from acn_bench.run_folder import atomic, remove_parts
 from acn_bench.wording import plural
@@ -67,8 +69,12 @@ def write_several(
     out: Path,
     formats: Sequence[str] = ("html", "pdf"),
     progress: Progress = _silent,
+    before: Sequence[Record] = (),
 ) -> Written:
-    """Write one report of several benchmarks: a summary, then a part for each. Otherwise as `write`."""
+    """Write one report of several benchmarks: a summary, then a part for each. Otherwise as `write`.
+
+    With `before`, earlier records of the same benchmarks, each part says what changed since.
+    """
     for name in formats:
         if name not in FORMATS:
             raise ValueError(f"unknown format {shorten(name)}. {closest(name, FORMATS)}")
@@ -77,7 +83,10 @@ def write_several(
         progress(f"comparing {plural(len(records), 'record')}")
         comparisons.append(compare(records, card))
     drawn = bool(DRAWN & set(formats))
-    reports = [_report(c, drawn, progress, len(comparisons) > 1) for c in comparisons]
+    reports = [
+        _with_changes(c, _report(c, drawn, progress, len(comparisons) > 1), before)
+        for c in comparisons
+    ]
     page = _rendered(comparisons, reports, "html", progress) if "html" in formats else ""
     remove_parts(out, "report")
     paths: list[Path] = []
@@ -106,6 +115,16 @@ def render(comparison: Comparison, name: str, progress: Progress = _silent) -> s
 def _report(comparison: Comparison, drawn: bool, progress: Progress, named: bool) -> Report:
     about = f"{comparison.benchmark}: " if named else "report: "
     return report(comparison, drawn, lambda words: progress(f"{about}{words}"))
+
+
+def _with_changes(comparison: Comparison, made: Report, before: Sequence[Record]) -> Report:
+    """What changed since, as the first section below the answers; nothing without earlier records."""
+    old = [r for r in before if r.config.benchmark.name == comparison.benchmark]
+    if not old:
+        return made
+    section = changed.build(changes(compare(old, comparison.card), comparison))
+    top = sum(not s.title for s in made.sections)
+    return replace(made, sections=(*made.sections[:top], section, *made.sections[top:]))
 
 
 def _rendered(
