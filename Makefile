@@ -4,7 +4,7 @@ PY := .venv/bin/python
 READY := .venv/ready
 PIP := $(PY) -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
 PYTHON ?=# which Python makes .venv; empty: the first of those below that is new enough
-MARK ?= not gpu and not slow and not network and not data and not slurm and not ray
+MARK ?= not gpu and not slow and not network and not data and not slurm and not ray and not browser
 ARGS ?=# more words for pytest or the attack: make test ARGS="-k catalog"
 
 # A waiting OpenMP thread that spins can slow small models down a hundredfold beside another process.
@@ -25,7 +25,7 @@ demo: setup ## the main benchmark on embedded data, three seeds, with its report
 	$(PY) -m acn_bench run split_cifar100 --data digits100 --quick --seeds 0-2 --out runs/demo
 	$(PY) tools/check_demo.py runs/demo/split_cifar100
 
-test: setup ## the tests, less those that need a GPU, real data, the network or patience
+test: setup ## the tests, less those that need a GPU, real data, the network, a browser or patience
 	OMP_NUM_THREADS=1 $(KEEP_MEMORY) $(PY) -m pytest -m "$(MARK)" -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 attack: setup ## 2,300 cases of damaged input and 100 kills, five minutes on an idle core; ARGS="--seed 1" draws others

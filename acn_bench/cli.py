@@ -268,29 +268,36 @@ def _with_data(words: list[str], name: str) -> str:
 
 @app.command(
     epilog="Examples:\n\nacn-bench report runs\n\n"
-    "acn-bench report from-machine-a from-machine-b --out merged --format html,csv"
+    "acn-bench report from-machine-a from-machine-b --out merged --format html,csv\n\n"
+    "acn-bench report runs --against runs-before-the-upgrade"
 )
 @_mendable
 def report(
     paths: cli_options.Paths,
     out_folder: cli_options.ReportFolder = None,
     formats: cli_options.Formats = "html,pdf",
+    against: cli_options.Before = None,
 ) -> None:
     """Write a report over all records below the paths, without training."""
     with interruption.exits_at_once():
         from acn_bench import records, reports
 
-    for path in paths:
+    for path in (*paths, *(against or ())):
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
     gc.disable()  # a look at the lists of 1,000 records takes 0.3 s, and none is garbage
     with err.status("reading records"):
         loaded = records.load_all(paths, older=True)
+        before = records.load_all(against or [])
     gc.freeze()
     gc.enable()
     if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
+    if against and not {r.config.benchmark.name for r in before} & set(names):
+        raise LookupError(
+            f"no record below {', '.join(map(str, against))} is of {', '.join(names)}"
+        )
     first = paths[0] if paths[0].is_dir() else paths[0].parent
     benchmarks = [
         ([r for r in loaded if r.config.benchmark.name == name], _card(paths, name))
@@ -298,7 +305,7 @@ def report(
     ]
     with err.status("writing the report") as status:
         written = reports.write_several(
-            benchmarks, out_folder or first, words(formats), status.update
+            benchmarks, out_folder or first, words(formats), status.update, before
         )
     for note in written.notes:
         err.print(note, soft_wrap=True, markup=False)

@@ -223,6 +223,15 @@ Formats = Annotated[
     str, typer.Option("--format", metavar="A,B,…", help="Any of html, pdf, md, latex, csv.")
 ]
 
+Before = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--against",
+        metavar="OLD",
+        help="Earlier records of the same runs: say which code, libraries and figures changed since. May be repeated.",
+    ),
+]
+
 # ---------------------------------------------------------------- truncate
 
 Checkpoint = Annotated[

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from multiprocessing import forkserver
@@ -27,6 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             "gpu": (_cuda, "no CUDA device"),
             "network": (lambda: not os.environ["ACN_BENCH_OFFLINE"], "ACN_BENCH_OFFLINE is set"),
             "data": (lambda: os.environ.get("ACN_BENCH_DATA"), "ACN_BENCH_DATA is not set"),
+            "browser": (lambda: shutil.which("chromium"), "no chromium"),
         }.items():
             if item.get_closest_marker(mark) and not here():
                 item.add_marker(pytest.mark.skip(reason=reason))

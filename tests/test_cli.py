@@ -703,6 +703,23 @@ def test_a_damaged_record_is_named_and_the_way_out(line, tmp_path):
         assert message.endswith(more)
 
 
+def test_a_report_says_what_changed_against_earlier_records(tmp_path):
+    record = records.load_all([PUBLISHED])[0]
+    other = msgspec.structs.replace(record.config.benchmark, name="another")
+    config = msgspec.structs.replace(record.config, benchmark=other)
+    records.save(record, tmp_path / "now" / "records")
+    records.save(record, tmp_path / "before" / "records")
+    elsewhere = msgspec.structs.replace(record, config=config, run_id=config.run_id)
+    records.save(elsewhere, tmp_path / "elsewhere" / "records")
+
+    command = ["report", tmp_path / "now", "--format", "md", "--out", tmp_path, "--against"]
+    assert call(*command, tmp_path / "before").exit_code == 0
+    assert "1 run in both." in (tmp_path / "report.md").read_text()
+    result = call(*command, tmp_path / "elsewhere")
+    assert result.exit_code == 2
+    assert "elsewhere is of split_cifar100" in result.stderr
+
+
 def test_no_record_decides_where_a_report_goes(tmp_path):
     record = records.load_all([PUBLISHED])[0]
     evil = msgspec.structs.replace(record.config.benchmark, name="../../evil")

@@ -116,7 +116,7 @@ def test_its_example_record_comes_back_from_json(example):
 def test_a_result_of_another_kind_is_refused_by_its_place(kind, example):
     record = example.example_record()
     other = next(name for name in KINDS if name != kind.name)
-    raw = encode(record).decode().replace(f'"kind": "{kind.name}"', f'"kind": "{other}"')
+    raw = encode(record).decode().replace(f'"kind":"{kind.name}"', f'"kind":"{other}"')
     with pytest.raises(ValueError, match="is not a record that can be read"):
         decode(raw.encode(), "here")
 

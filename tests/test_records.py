@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from acn_bench import record as record_module
 from acn_bench import records, run_folder
 from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
 from acn_bench.benchmarks.continual.spec import ContinualSpec
@@ -98,7 +99,7 @@ def test_a_record_is_named_by_its_run_and_its_code(tmp_path):
 
 def test_a_record_is_json_that_anything_reads(tmp_path):
     raw = json.loads(records.save(record(), tmp_path).read_text())
-    assert list(raw) == ["schema", "run_id", "config", "result", "provenance", "digest"]
+    assert list(raw) == ["config", "digest", "provenance", "result", "run_id", "schema"]
     assert raw["result"]["accuracy"] == [[0.75, None], [0.5, 1]]
 
 
@@ -244,6 +245,26 @@ def test_a_digest_is_the_same_with_every_version_of_the_json_library():
     content = {"b": [1e16, 1e-7, 0.1, -0.0, 5e-324, 1.0, 1, None, "é\n"], "a": {}}
     text = b'{"a":{},"b":[1e16,1e-7,0.1,-0.0,5e-324,1.0,1,null,"\xc3\xa9\\n"]}'
     assert digest(content) == hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"schema":1', b'"schema":2'),
+        (b'"images_seen":', b'"images_seen":1'),
+        (b'"schema":1', b'"schema":1,"schema":1'),
+        (b'{\n"config"', b'{\n"config":{},"config"'),
+    ],
+)
+def test_a_record_is_read_by_its_own_text_or_not_at_all(tmp_path, old, new):
+    path = records.save(record(), tmp_path)
+    as_written = record_module._as_written(path.read_bytes())
+    changed = path.read_bytes().replace(old, new, 1)
+
+    assert as_written == records.load(path) == record()
+    assert record_module._as_written(changed) is None
+    with pytest.raises(ValueError, match="is not a record that can be read"):
+        decode(changed, "here")
 
 
 def canonical(raw):

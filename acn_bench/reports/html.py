@@ -1,8 +1,10 @@
-"""A report as one HTML page that stands alone: no script, no request, the same bytes every time.
+"""A report as one HTML page that stands alone: no request, the same bytes every time; all is there without its script.
 
 The template, and `_words` for cells, escape every word; only the drawings, which this package makes, are markup.
 """
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import groupby
@@ -26,6 +28,7 @@ from acn_bench.reports.model import (
 )
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
+_SCRIPT = Path(__file__).with_name("page.js")
 BREAK = "<br>"
 SHORT = 16  # characters of a badge's detail that stay on one line
 _BADGES = ("holds", "reversed", "undecided", "no verdict")
@@ -49,18 +52,25 @@ def render(report: Report) -> str:
         "attributes": _attributes,
         "block": _block,
         "css": _css,
+        "hash": _hash,
         "rows": _rows,
         "several": _several,
         "spans": _spans,
         "strip": _strip,
     }
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report).strip() + "\n"
+    script = _SCRIPT.read_text(encoding="utf-8")
+    return template.render(report=report, script=script).strip() + "\n"
 
 
 def _finalize(value: object) -> object:
     """What is put into the page: words without control characters; markup of this package as it is."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _hash(script: str) -> str:
+    """What the page's policy lets run: this script and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def _block(block: Block) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 from collections import Counter
+from dataclasses import replace as with_fields
 
 import msgspec
 import pytest
@@ -14,6 +15,17 @@ from acn_bench.analysis.comparison import compare
 from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.metric import Metric
 from acn_bench.reports import pdf
+from acn_bench.reports.model import (
+    Cell,
+    Column,
+    Drawing,
+    Figure,
+    Report,
+    Rows,
+    Section,
+    Table,
+)  # fmt: skip
+from acn_bench.reports.printed import printed
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def test_progress_names_each_section_and_each_page(records, card, tmp_path):
     pdf.write("<!DOCTYPE html><title>t</title><p>Words.</p>", tmp_path / "a.pdf", seen.append)
 
     assert seen[0] == "comparing 2 records"
-    assert {"html: verdicts", "html: figures", "html: runs", "pdf: page 1"} <= set(seen)
+    assert {"report: verdicts", "report: figures", "html", "pdf: page 1"} <= set(seen)
 
 
 def test_loading_leaves_the_garbage_collector_as_it_was(tmp_path):
@@ -102,3 +114,26 @@ def test_loading_leaves_the_garbage_collector_as_it_was(tmp_path):
     with pytest.raises(ValueError, match="broken"):
         record_files.load_all([tmp_path])
     assert gc.isenabled()
+
+
+def test_a_pdf_of_many_groups_holds_the_first_and_says_how_many_the_page_has():
+    def table(rows):
+        cells = tuple((Cell(str(k)), Cell("1")) for k in range(rows))
+        return Table((Column("Group"), Column("x")), (Rows(cells, "a"), Rows(cells[:2], "b")))
+
+    figure = Figure("f", "F", "", tuple(Drawing("", f"<svg>{k}</svg>", "") for k in range(30)))
+    small = (table(5), *(table(1) for _ in range(60)))
+    long = Report("b", "t", (Section("s", "S", (figure, table(500))), Section("t", "T", small)))
+
+    first, second = printed(long).sections
+    kept, said, rows = first.blocks
+    assert kept == with_fields(figure, parts=figure.parts[:12])
+    assert said.text == "Printed are 12 of 30 drawings; the HTML page has all."
+    assert "62 of 502 rows" in rows.notes[0].text
+    assert {part.title for part in rows.parts} == {"a", "b"}
+    assert "40 of 61 tables" in second.blocks[-1].text
+
+
+def test_a_short_report_is_printed_whole(groups, card):
+    whole = reports.report(compare(groups(4), card))
+    assert printed(whole) == whole

@@ -95,7 +95,8 @@ class Axes:
             places = dict.fromkeys(frame.points(zip(x, y, strict=True)))
             d = "".join(svg.marker(shape, a, b, units(size)) for a, b in places)
             line = {"stroke": edge, "stroke_width": units(edge_width)} if edge_width else {}
-            return svg.path(d, fill=fill or colour, **line, opacity=opacity)
+            offset = svg.marker_offset(shape, units(size))
+            return svg.path(d, fill=fill or colour, **line, opacity=opacity, data_m=offset)
 
         self.add(mark, x, y)
 
@@ -190,7 +191,14 @@ class Axes:
         """The panel, with its title above and its labels around the rectangle."""
         frame = Frame(left, top, width, height, self.x.limits, self.y.limits)
         marks = "".join(mark(frame) for mark in (*self.back, *self.marks))
-        return f"{marks}{self._scales(frame)}{self._labels(frame)}"
+        drawn = f"{marks}{self._scales(frame)}{self._labels(frame)}"
+        return svg.group(drawn, data_p=self._place(frame)) if self.x.lined else drawn
+
+    def _place(self, frame: Frame) -> str:
+        """The rectangle and the limits of its scales, for the page's script: it shows values of points."""
+        limits = (*frame.x_limits, *(() if self.y.ticks is not None else frame.y_limits))
+        corners = (frame.left, frame.top, frame.width, frame.height)
+        return " ".join([*map(str, corners), *(f"{limit:.5g}" for limit in limits)])
 
     def _scales(self, frame: Frame) -> str:
         """Both axes with their ticks, and the words at these."""

@@ -112,6 +112,13 @@ def marker(shape: str, x: int, y: int, size: int) -> str:
 
 
 @cache
+def marker_offset(shape: str, size: int) -> str:
+    """Where the `d` of a marker begins, from its middle."""
+    dx, dy, _ = _outline(shape, size // 2)
+    return f"{dx} {dy}"
+
+
+@cache
 def _outline(shape: str, r: int) -> tuple[int, int, str]:
     """Where a marker begins, from its middle, and the rest of its `d`; `r` is half its width."""
     wide, side = r * 4 // 3, 2 * r
