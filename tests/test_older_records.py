@@ -1,4 +1,8 @@
-"""Records of every form that was ever written still load: a sample of each, in the order in which they came."""
+"""Records of every form that was ever written still load: a sample of each, in the order in which they came.
+
+Each sample is an example record of the code of its day. Keys and shapes are as that code wrote them; made-up accuracies
+are rounded to whole numbers of examples, which later code checks.
+"""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """A report -> what its PDF holds: of many groups the first, with a line on how many the HTML page has.
 
-WeasyPrint takes 0.15 s for a run: 1,000 runs would be 700 pages in two minutes and a half.
+WeasyPrint takes about 0.1 s of CPU for a run (240 runs: 25 s), and nobody prints hundreds of pages.
 """
 
 from collections.abc import Iterator
