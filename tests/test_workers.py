@@ -35,9 +35,9 @@ BACKBONE = MixerSpec(
 )  # fmt: skip
 
 
-def config(seed=0):
+def config(seed=0, epochs=20):
     return RunConfig(
-        benchmark=PROTOCOL,
+        benchmark=msgspec.structs.replace(PROTOCOL, epochs=epochs),
         strategy=NaiveSpec(name="naive"),
         backbone=BACKBONE,
         seeds=Seeds(order=seed, init=seed, data=seed, noise=seed),
@@ -278,16 +278,18 @@ def until(stream, share):
 
 @pytest.mark.usefixtures("quick_workers")
 def test_a_run_that_is_stopped_saves_its_state_first_and_resumes_from_there(tmp_path):
-    a_job = job(tmp_path / "tiny", interval=1e6, grace=60.0)  # no checkpoint is due
-    stream = LocalExecutor(1).execute([config()], a_job)
+    run = config(epochs=200)  # it must not end before it is stopped
+    changes = {"codes": {run.run_id: CODE}, "interval": 1e6, "grace": 60.0}  # no checkpoint is due
+    a_job = job(tmp_path / "tiny", **changes)
+    stream = LocalExecutor(1).execute([run], a_job)
     reached = until(stream, 0.2).share
     stream.close()
     assert multiprocessing.active_children() == []
-    assert runner.checkpoint(config(), a_job.folder, torch.device("cpu")).share >= reached
+    assert runner.checkpoint(run, a_job.folder, torch.device("cpu")).share >= reached
     assert not list(a_job.folder.running.iterdir())
 
     # a scheduler signals every process of a job: this time the worker that trains, alone
-    with closing(LocalExecutor(1).execute([config()], a_job)) as stream:
+    with closing(LocalExecutor(1).execute([run], a_job)) as stream:
         until(stream, 0.6)
         (process,) = multiprocessing.active_children()
         os.kill(process.pid, signal.SIGTERM)
