@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from acn_bench.analysis import depth_metrics
-from acn_bench.analysis.acting import acting
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Difference, Group, arm_title, kind_of
 from acn_bench.analysis.labels import mixed_codes
@@ -193,8 +192,7 @@ def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
 
 def _untold(comparison: Comparison) -> Iterator[str]:
     """Strategies that paired tests do not tell from naive."""
-    for group in comparison.groups:
-        effects = acting(group, comparison.groups)
+    for group, effects in zip(comparison.groups, comparison.acting, strict=True):
         if effects is None or not effects.untold:
             continue
         arms = listed([arm_title(arm) for arm in effects.untold])

@@ -68,6 +68,7 @@ class Comparison:
     benchmark: str
     card: BenchmarkCard | None
     groups: tuple[Group, ...]
+    acting: tuple[Acting | None, ...]  # the strategy of each group against naive
     verdicts: tuple[Verdict, ...]  # by claim in the card's order, then by group
     not_run: tuple[str, ...]  # sentences on variants that stand alone
     seeds: str  # a sentence: which of the four seeds varied
@@ -116,17 +117,18 @@ def compare(records: Sequence[Record], card: BenchmarkCard | None = None) -> Com
     if card:
         catalog.check_claims(card)
     claims = card.claim if card else ()
-    effects = {id(group): acting(group, groups) for group in groups}
+    effects = tuple(acting(group, groups) for group in groups)
     verdicts = [
-        replace(verdict(claim, group), acting=effects[id(group)])
+        replace(verdict(claim, group), acting=effect)
         for claim in claims
-        for group in groups
+        for group, effect in zip(groups, effects, strict=True)
         if not claim.strategies or group.strategy in claim.strategies
     ]
     return Comparison(
         names[0],
         card,
         groups,
+        effects,
         tuple(_corrected(verdicts)),
         tuple(_not_run(groups)),
         seeds_varied(records),

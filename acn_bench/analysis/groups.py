@@ -144,7 +144,7 @@ class Group:
         """The kind of its benchmark."""
         return kind_of(self.records[0])
 
-    @property
+    @cached_property
     def but_code(self) -> bytes:
         """All that its records share, other than the code that made them."""
         return _identity(self.records[0], but="code")
@@ -154,7 +154,7 @@ class Group:
         """All that its records share, other than the strategy and the code, of which each strategy has its own."""
         return _but_strategy(self.records[0])
 
-    @property
+    @cached_property
     def but_budget(self) -> bytes:
         """All that its records share, other than the budget of an experience."""
         return _identity(self.records[0], but="benchmark.budget")
