@@ -285,6 +285,7 @@ def test_a_run_that_is_stopped_saves_its_state_first_and_resumes_from_there(tmp_
     reached = until(stream, 0.2).share
     stream.close()
     assert multiprocessing.active_children() == []
+    torch.set_num_threads(a_job.threads)  # a checkpoint is of a device and its threads
     assert runner.checkpoint(run, a_job.folder, torch.device("cpu")).share >= reached
     assert not list(a_job.folder.running.iterdir())
 

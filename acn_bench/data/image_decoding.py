@@ -6,11 +6,14 @@ torchvision's ImageFolder. The channels of a pixel lie side by side in memory, a
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 from torch import Tensor
 from torchvision.io import ImageReadMode  # importing it registers torch.ops.image
 
@@ -21,6 +24,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", 
 # how the files of these formats begin; WebP: its container
 BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM", b"P2", b"P3", b"P5", b"P6", b"II", b"MM")
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "PPM", "TIFF")
+_PILLOW = Lock()  # its settings are those of all threads
 # of Pillow: SyntaxError for a broken PNG
 _FAULTS = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
@@ -57,10 +61,23 @@ def decode(content: Tensor, path: Path) -> Tensor:
     return image
 
 
+@contextmanager
+def _whole_files() -> Iterator[None]:
+    """In the block Pillow refuses truncated files, whatever other libraries ask of it: WeasyPrint lets them pass."""
+    with _PILLOW:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
 def _by_pillow(content: Tensor, path: Path) -> Tensor:
     """(3, H, W) uint8, or uint16 for 16-bit grey."""
     try:
-        with Image.open(io.BytesIO(content.numpy().tobytes()), formats=_FORMATS) as file:
+        raw = io.BytesIO(content.numpy().tobytes())
+        with _whole_files(), Image.open(raw, formats=_FORMATS) as file:
             deep = file.mode.startswith("I;16")
             pixels = np.array(file if deep else file.convert("RGB"))
     except _FAULTS as e:
