@@ -59,7 +59,7 @@ kind = "continual"
 data = "digits100"
 experiences = 2
 classes_per_experience = 2
-epochs = 250
+epochs = 1000
 crop_padding = 0
 
 [defaults]
@@ -193,7 +193,7 @@ def test_a_plan_that_a_cluster_interrupts_in_every_way_ends_like_an_undisturbed_
     answer("scontrol", "update", f"JobId={job}_2", "TimeLimit=UNLIMITED")
     for task in (1, 2):
         wait_for(lambda task=task: re.search(r"resumes .* checkpoint", log(task)), "resuming")
-        assert log(task).count("runs: 0 finished") == 2  # appended
+        assert len(re.findall(r"runs: \d finished", log(task))) == 2  # appended
         assert "143" in log(task) or task == 2
 
     answer("scancel", job)
