@@ -1,6 +1,6 @@
 """A real Slurm of one node, without systemd: an array, a requeue, a time limit, a cancel; and the records at the end.
 
-Needs Debian's slurm-wlm (munged, slurmctld, slurmd) and root; .ci/run installs it.
+Needs root and Debian's slurm-wlm (munged, slurmctld, slurmd) and procps: `make test MARK=slurm ARGS="-n 0"`.
 """
 
 import json
