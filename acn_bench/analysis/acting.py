@@ -1,8 +1,8 @@
-"""A strategy's group and naive's -> whether the strategy acts: whether paired tests tell it from naive.
+"""A strategy's group and naive's -> whether the strategy acts: whether paired tests distinguish it from naive.
 
 A strategy that repeats naive gives naive's verdicts under another name. In each arm the strategy is compared with naive
 of the same settings and seeds, by the metrics that its kind names (`Kind.effects`), with the paired t-test and Holm's
-correction over all of a group's tests. Not told is not equal: the intervals say how large an effect may be.
+correction over all of a group's tests. No difference found does not mean equal: the intervals say how large an effect may be.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,8 +28,8 @@ class Effect:
     )  # p-value by Holm's correction over the group's effects; None where no pair differs
 
     @property
-    def told(self) -> bool:
-        """Whether it is told from zero."""
+    def differs(self) -> bool:
+        """Whether the test distinguishes it from zero."""
         return self.adjusted is not None and self.adjusted < LEVEL
 
 
@@ -45,26 +45,26 @@ class Acting:
         return list(dict.fromkeys(e.arm for e in self.effects))
 
     @property
-    def untold(self) -> list[str]:
-        """The arms in which no metric tells the strategy from naive."""
-        told = {e.arm for e in self.effects if e.told}
-        return [arm for arm in self.arms if arm not in told]
+    def undistinguished(self) -> list[str]:
+        """The arms in which no metric distinguishes the strategy from naive."""
+        different = {e.arm for e in self.effects if e.differs}
+        return [arm for arm in self.arms if arm not in different]
 
     @property
     def note(self) -> str:
-        """What to say beside a verdict; empty where every arm is told from naive."""
-        if not self.untold:
+        """The words beside a verdict; empty where every arm differs from naive."""
+        if not self.undistinguished:
             return ""
-        where = "" if self.untold == self.arms else f"{_titles(self.untold)} "
+        where = "" if self.undistinguished == self.arms else f"{_titles(self.undistinguished)} "
         return f"{where}not told from naive"
 
     @property
     def figures(self) -> str:
-        """The effects in the arms that are not told from naive, each with its interval."""
+        """The effects in the arms that do not differ from naive, each with its interval."""
         words = []
         for metric in dict.fromkeys(e.metric.title for e in self.effects):
             of_metric = [e for e in self.effects if e.metric.title == metric]
-            parts = [_figure(e) for e in of_metric if e.arm in self.untold]
+            parts = [_figure(e) for e in of_metric if e.arm in self.undistinguished]
             words.append(f"{metric.lower()} {', '.join(parts)}")
         return "; ".join(words)
 

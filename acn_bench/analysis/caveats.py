@@ -25,7 +25,7 @@ def caveats(comparison: Comparison) -> list[str]:
         *_unequal(comparison.groups),
         *_seeds(comparison),
         *(f"{sentence}." for sentence in comparison.not_run),
-        *_untold(comparison),
+        *_undistinguished(comparison),
         *comparison.kind.caveats(comparison.groups),
         *_chance(comparison.groups),
         *_points(comparison),
@@ -190,12 +190,12 @@ def _elsewhere(group: Group, groups: Sequence[Group]) -> str:
     return f" with this code ({group.code[:8]}) but with {listed(codes)}" if codes else ""
 
 
-def _untold(comparison: Comparison) -> Iterator[str]:
-    """Strategies that paired tests do not tell from naive."""
+def _undistinguished(comparison: Comparison) -> Iterator[str]:
+    """Strategies that paired tests do not distinguish from naive."""
     for group, effects in zip(comparison.groups, comparison.acting, strict=True):
-        if effects is None or not effects.untold:
+        if effects is None or not effects.undistinguished:
             continue
-        arms = listed([arm_title(arm) for arm in effects.untold])
+        arms = listed([arm_title(arm) for arm in effects.undistinguished])
         yield (
             f"{group.label}: paired tests do not tell {arms} from naive of the same seeds; less naive: "
             f"{effects.figures}. Its verdicts may be naive's under another name."

@@ -64,8 +64,8 @@ class TextBenchmark(Benchmark, frozen=True, kw_only=True):
             )
         return folder, spec
 
-    def check_start(self) -> None:
-        """Raise ValueError where `start` and `checkpoint` do not fit."""
+    def check_network(self, backbone: Network, length: int) -> None:
+        """Raise ValueError where `start` and `checkpoint` do not fit, or the network cannot take so many tokens."""
         if self.start == "scratch" and self.checkpoint:
             raise ValueError("checkpoint needs start=pretrained or start=rewired")
         if self.start != "scratch" and not self.checkpoint:
@@ -73,6 +73,13 @@ class TextBenchmark(Benchmark, frozen=True, kw_only=True):
                 f"start={self.start} needs a checkpoint: --set checkpoint=FOLDER, in Transformers' format or of runs of a "
                 "benchmark of kind mlm"
             )
+        if backbone.function is not None:
+            raise ValueError(
+                f"{backbone.name}: a benchmark of kind {self.kind} trains BERTs of the package"
+            )
+        longest = cast(BertSpec, backbone).max_length
+        if self.start == "scratch" and length > longest:
+            raise ValueError(f"length={length}: {backbone.name} takes {longest} tokens at most")
 
 
 def _of_runs(place: Path, wiring: str, seed: int) -> Path:

@@ -1,6 +1,6 @@
 """The settings of a fine-tuning on GLUE."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias, cast
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -8,7 +8,6 @@ from acn_bench.benchmarks.text_start import TextBenchmark
 from acn_bench.config import RunConfig
 from acn_bench.data.glue.tasks import TASKS, GlueTask
 from acn_bench.errors import shorten
-from acn_bench.families.bert import BertSpec
 from acn_bench.registry import closest
 from acn_bench.spec import Count, Network, NotNegative, Positive, Share, Strategy
 
@@ -74,16 +73,7 @@ class GlueSpec(TextBenchmark, frozen=True, kw_only=True, tag="glue"):
         return msgspec.structs.replace(self, task=task, embedded=embedded)
 
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
-        self.check_start()
-        if backbone.function is not None:
-            raise ValueError(
-                f"{backbone.name}: a benchmark of kind {self.kind} trains BERTs of the package"
-            )
-        longest = cast(BertSpec, backbone).max_length
-        if self.start == "scratch" and self.length > longest:
-            raise ValueError(
-                f"length={self.length}: {backbone.name} takes {longest} tokens at most"
-            )
+        self.check_network(backbone, self.length)
         default = GlueSpec(name=self.name)
         if self.pruning != "magnitude" and self.pruned != default.pruned:
             raise ValueError("pruned needs pruning=magnitude")

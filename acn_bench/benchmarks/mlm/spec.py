@@ -1,13 +1,12 @@
 """The settings of a masked-language pre-training."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias, cast
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from acn_bench.benchmarks.text_start import TextBenchmark
 from acn_bench.config import RunConfig
 from acn_bench.errors import shorten
-from acn_bench.families.bert import BertSpec
 from acn_bench.registry import closest
 from acn_bench.spec import Count, Network, NotNegative, Positive, Share, Strategy
 
@@ -55,16 +54,7 @@ class MlmSpec(TextBenchmark, frozen=True, kw_only=True, tag="mlm"):
         return msgspec.structs.replace(self, data=data)
 
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
-        self.check_start()
-        if backbone.function is not None:
-            raise ValueError(
-                f"{backbone.name}: a benchmark of kind {self.kind} trains BERTs of the package"
-            )
-        longest = cast(BertSpec, backbone).max_length
-        if self.start == "scratch" and self.length > longest:
-            raise ValueError(
-                f"length={self.length}: {backbone.name} takes {longest} tokens at most"
-            )
+        self.check_network(backbone, self.length)
         return None
 
 

@@ -1,6 +1,7 @@
-"""Comparison -> a metric against the number of blocks, where a sweep over depth was run."""
+"""Comparison -> a metric against the number of blocks, or another setting, where a sweep over it was run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -31,24 +32,52 @@ def draw(comparison: Comparison, metric_name: str) -> Figure | None:
     sweeps = [sorted(s, key=lambda g: g.depth or 0) for s in parted.values() if len(s) > 1]
     if not sweeps:
         return None
-    parts = tuple(_parts(metric, sweeps))
-    return Figure(f"{metric.name}-sweep", f"{metric.title} by depth", _CAPTION, parts)
+    title = f"{metric.title} by depth"
+    return Figure(
+        f"{metric.name}-sweep", title, _CAPTION, tuple(drawings(metric, _DEPTH, sweeps, title))
+    )
 
 
 def _but_depth(group: Group) -> tuple[bytes, str]:
     raw = msgspec.to_builtins(group.config)
-    del raw["seeds"], raw["backbone"]["depth"], raw["backbone"]["wiring"]
+    del raw["seeds"], raw["backbone"]["depth"]
+    for name in group.config.backbone.of_arm:
+        del raw["backbone"][name]
     return msgspec.json.encode(raw, order="deterministic"), group.code[:8]
 
 
-def _parts(metric: Metric, sweeps: Sequence[Sweep]) -> Iterator[Drawing]:
-    """All panels on one scale."""
-    axes = [_panel(metric, sweep) for sweep in sweeps]
+def _but_depth_label(sweep: Sweep) -> str:
+    words = [w for w in sweep[0].label.split(" · ") if not w.startswith("depth ")]
+    return " · ".join(words)
+
+
+# ---------------------------------------------------------------- any setting
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the groups of a panel differ in."""
+
+    label: str  # of the horizontal axis
+    value: Callable[[Group], int]
+    title: Callable[[Sweep], str]  # of a panel
+    panels: int  # of a drawing, at most
+
+
+_DEPTH = Setting("blocks", lambda group: group.depth or 0, _but_depth_label, PANELS)
+
+
+def drawings(
+    metric: Metric, setting: Setting, sweeps: Sequence[Sweep], title: str
+) -> Iterator[Drawing]:
+    """A panel for each sweep, its groups in the order of the setting; all panels on one scale."""
+    axes = [_panel(metric, setting, sweep) for sweep in sweeps]
     grid.share_scales(axes)
     for ax in axes:
         ax.y.low = min(0.0, ax.y.limits[0])
-    for start in range(0, len(sweeps), PANELS):
-        shown, panels = sweeps[start : start + PANELS], axes[start : start + PANELS]
+    for start in range(0, len(sweeps), setting.panels):
+        end = start + setting.panels
+        shown, panels = sweeps[start:end], axes[start:end]
         columns = style.columns_for(len(shown))
         arms = sorted({a for s in shown for g in s for a in g.arms}, key=arm_order)
         svg = grid.grid(
@@ -58,23 +87,18 @@ def _parts(metric: Metric, sweeps: Sequence[Sweep]) -> Iterator[Drawing]:
             legend=grid.arm_entries(arms),
             ylabel=f"{metric.title.lower()}, {wording.UNITS[metric.unit].word}",
         )
-        yield Drawing("", svg, f"{metric.title} by depth: {'; '.join(_title(s) for s in shown)}.")
+        yield Drawing("", svg, f"{title}: {'; '.join(setting.title(s) for s in shown)}.")
 
 
-def _title(sweep: Sweep) -> str:
-    words = [w for w in sweep[0].label.split(" · ") if not w.startswith("depth ")]
-    return " · ".join(words)
-
-
-def _panel(metric: Metric, sweep: Sweep) -> Axes:
-    scale, ax = wording.UNITS[metric.unit].scale, Axes(_title(sweep))
+def _panel(metric: Metric, setting: Setting, sweep: Sweep) -> Axes:
+    scale, ax = wording.UNITS[metric.unit].scale, Axes(setting.title(sweep))
     for arm in sorted({a for g in sweep for a in g.arms}, key=arm_order):
         look = style.look(arm)
-        cells = [(g.depth or 0, g.cell(arm, metric.name)) for g in sweep]
-        means = [(d, c.mean * scale) for d, c in cells if c.mean is not None]
-        ax.line([d for d, _ in means], [m for _, m in means], look.colour, 1.6, look.dash)
-        seeds = [(d, v * scale) for d, c in cells for v in c.values.values()]
-        ax.markers([d for d, _ in seeds], [v for _, v in seeds], look.marker, look.colour, 4, opacity=0.75)  # fmt: skip
-    depths = [g.depth or 0 for g in sweep]
-    ax.x.label, ax.x.margin, ax.x.ticks = "blocks", 0.12, [(d, str(d)) for d in depths]
+        cells = [(setting.value(g), g.cell(arm, metric.name)) for g in sweep]
+        means = [(x, c.mean * scale) for x, c in cells if c.mean is not None]
+        ax.line([x for x, _ in means], [m for _, m in means], look.colour, 1.6, look.dash)
+        seeds = [(x, v * scale) for x, c in cells for v in c.values.values()]
+        ax.markers([x for x, _ in seeds], [v for _, v in seeds], look.marker, look.colour, 4, opacity=0.75)  # fmt: skip
+    values = [setting.value(g) for g in sweep]
+    ax.x.label, ax.x.margin, ax.x.ticks = setting.label, 0.12, [(x, str(x)) for x in values]
     return ax

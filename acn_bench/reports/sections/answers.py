@@ -123,18 +123,18 @@ def _range(counts: Sequence[int]) -> str:
 
 def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     """What speaks against a claim, the gravest first, in one line."""
-    reasons = [*_untold(verdicts), *list(_reasons(comparison, verdicts))[:2]]
+    reasons = [*_undistinguished(verdicts), *list(_reasons(comparison, verdicts))[:2]]
     return f"{'; '.join(reasons)}" if reasons else "nothing in these records"
 
 
-def _untold(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _undistinguished(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """The strategies that are not told from naive."""
     judged = [v for v in verdicts if v.outcome != "no verdict"]
-    untold = [v for v in judged if v.acting and v.acting.note]
-    if untold:
-        which = list(dict.fromkeys(v.group.strategy for v in untold))
+    undistinguished = [v for v in judged if v.acting and v.acting.note]
+    if undistinguished:
+        which = list(dict.fromkeys(v.group.strategy for v in undistinguished))
         words = _few(which, "strategies")
-        yield f"{words} not told from naive in {_of(len(untold), len(judged))}"
+        yield f"{words} not told from naive in {_of(len(undistinguished), len(judged))}"
 
 
 def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[str]:
