@@ -12,7 +12,7 @@ from acn_bench import reports
 from acn_bench.benchmarks.continual.example import example_record
 from acn_bench.execution import stale_files
 from acn_bench.execution.job import Job
-from acn_bench.run_folder import RunFolder
+from acn_bench.run_folder import RunFolder, machine
 
 STEM = "naive-ac_mixer-d1-s0-0123abcd-4567cdef"
 
@@ -143,6 +143,13 @@ def test_the_folder_of_a_trainers_checkpoints_goes_with_its_record_and_not_befor
     stale_files.remove_all(job)
     assert kept.exists()
     assert not stale.exists()
+
+
+def test_half_a_heartbeat_goes_though_its_name_ends_as_that_of_a_run(job, dead):
+    name = f".{STEM}.{dead}-{machine()}.json.{dead}-{machine()}.part"
+    (part,) = write(job.folder.running / name)
+    stale_files.remove_all(job)
+    assert not part.exists()
 
 
 def test_a_report_that_another_machine_writes_stays(job, dead):

@@ -23,10 +23,10 @@ def remove_all(job: Job) -> None:
         with suppress(OSError, Timeout), locks.take(stem):
             remove_of_run(job, stem)
     top = job.folder.folder
-    for path in _parts(
-        top, job.folder.failures, job.folder.plans, job.folder.running, *_places(job.folder)
-    ):
-        if _stem(path) is None and not is_running(path):
+    of_no_run = [path for path in _parts(*_places(job.folder)) if _stem(path) is None]
+    others = _parts(top, job.folder.failures, job.folder.plans, job.folder.running)
+    for path in (*of_no_run, *others):
+        if not is_running(path):
             _remove(path)
 
 
