@@ -43,6 +43,9 @@ def remove_of_run(job: Job, stem: str) -> None:
     for path in (*parts, *_checkpoints_with_record(folder)):
         if _stem(path) == stem:
             _remove(path)
+    for path in _parts(folder.running):  # the heartbeats of former owners
+        if path.name.startswith(f".{stem}."):
+            _remove(path)
 
 
 def _stems(folder: RunFolder) -> set[str]:
