@@ -4,10 +4,10 @@ Nothing here hangs, floods memory or raises another error: a pipe is not opened,
 """
 
 import errno
-import json
 import os
 import stat
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ LEVELS = 50  # of lists and objects in each other
 BYTES = 2**30  # of a file of text
 
 _NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_NO_BRACES = bytes(byte for byte in range(256) if chr(byte) not in "{}")
 _TOO_DEEP = f"more than {LEVELS} brackets are open at once"
 
 
@@ -45,12 +46,9 @@ def json_object_and_text(raw: bytes, key: str) -> tuple[dict[str, Any], list[Any
 
     Raises as `json_object`.
     """
-    content: dict[str, Any] = _decoded(raw, dict[str, Any])
+    content: dict[str, Any] = _json(raw, dict[str, Any])
     taken = [content.pop(key)] if key in content else []
-    text = msgspec.json.encode(content, order="sorted")
-    pair = _length(msgspec.json.encode({key: taken[0]})) - 2 + bool(content) if taken else 0
-    _refuse_repeated_keys(raw, _length(text) + pair)
-    return content, taken, text
+    return content, taken, msgspec.json.encode(content, order="sorted")
 
 
 def json_value(raw: bytes | str) -> Any:
@@ -61,7 +59,7 @@ def json_value(raw: bytes | str) -> Any:
 def _json(raw: bytes | str, of_type: Any) -> Any:
     text = raw.encode() if isinstance(raw, str) else raw
     value = _decoded(text, of_type)
-    _refuse_repeated_keys(text, _length(msgspec.json.encode(value)))
+    refuse_repeated_keys(text)
     return value
 
 
@@ -83,27 +81,38 @@ def _surely_shallow(text: bytes) -> bool:
     return not brackets
 
 
-def _refuse_repeated_keys(text: bytes, length: int) -> None:
-    """Raise ValueError for a key that is given twice: it makes a text longer than its value's, of `length`.
+def refuse_repeated_keys(text: bytes) -> None:
+    """Raise ValueError for a key that is given twice in one object of a valid JSON text: msgspec takes the last."""
+    keys: set[bytes] = set()  # of the innermost object
+    outer: list[set[bytes]] = []
+    for string, after in _strings(text):
+        if after.lstrip()[:1] == b":":
+            if string in keys:
+                raise ValueError(f"the key {shorten(string.decode())} is given twice in one object")
+            keys.add(string)
+        if b"{" in after or b"}" in after:
+            for brace in after.translate(None, _NO_BRACES):
+                if brace == ord("{"):
+                    outer.append(keys)
+                    keys = set()
+                else:
+                    keys = outer.pop()
 
-    Both without spaces. Of two values msgspec takes the last. Python's parser sees both, and takes five times as
-    long.
-    """
-    if len(text.translate(None, b" \t\n\r")) != length:
-        json.loads(text, object_pairs_hook=_refuse_repeated)
+
+def _strings(text: bytes) -> Iterable[tuple[bytes, bytes]]:
+    """Each string of a valid JSON text, and the text up to the next one; first an empty string."""
+    if b"\\" not in text:
+        pieces = text.split(b'"')
+        return zip([b"", *pieces[1::2]], pieces[::2], strict=True)
+    # a backslash or a quote in a string becomes a byte that no JSON text has
+    pieces = text.replace(rb"\\", b"\0").replace(rb"\"", b"\1").split(b'"')
+    return zip([b"", *map(_unescaped, pieces[1::2])], pieces[::2], strict=True)
 
 
-def _length(text: bytes) -> int:
-    """Without spaces; tabs and line breaks are escapes there."""
-    return len(text) - text.count(b" ")
-
-
-def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
-    keys: set[str] = set()
-    for key, _ in pairs:
-        if key in keys:
-            raise ValueError(f"the key {shorten(key)} is given twice in one object")
-        keys.add(key)
+def _unescaped(string: bytes) -> bytes:
+    r"""`a`, also from `\u0061`."""
+    text: str = msgspec.json.decode(b'"%s"' % string.replace(b"\0", rb"\\").replace(b"\1", rb"\""))
+    return text.encode()
 
 
 def toml(text: str) -> dict[str, Any]:

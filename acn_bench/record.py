@@ -115,6 +115,7 @@ def _as_written(raw: bytes) -> Record | None:
         text, given_digest = before + rest[65:], rest[:64]
         if _digest(text).encode() != given_digest:
             return None
+        parsing.refuse_repeated_keys(raw)
         head = msgspec.json.decode(text, type=_Head)
         record: Record = msgspec.json.decode(text, type=_type(msgspec.structs.asdict(head)))
         _validate(record)

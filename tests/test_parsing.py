@@ -1,5 +1,6 @@
 """Whatever a file or a text holds, reading it ends: with values, or with one sentence."""
 
+import json
 import os
 import re
 from math import inf
@@ -39,10 +40,23 @@ def test_plain_values_are_read_as_they_are():
     assert parsing.json_value("7") == 7
 
 
-@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": [{"a": 1, "a": 1}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 2}',
+        '{"b": [{"a": 1, "a": 1}]}',
+        '{"a" : {"a": 1}, "b": ["a", "{"], "a": 2}',
+        r'{"\u0061": 1, "a": 2}',
+    ],
+)
 def test_a_key_that_is_given_twice_is_refused(text):
     with pytest.raises(ValueError, match="the key 'a' is given twice"):
         parsing.json_object(text)
+
+
+def test_equal_keys_of_different_objects_and_words_like_keys_are_read():
+    text = r'{"a": [{"a": "a"}, {"a": ["a", "\"a\":"]}], "\"": 1, "\\": 2, "a:": "{"}'
+    assert parsing.json_object(text) == json.loads(text)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "NaN", '{"a": NaN}', '{"a": 1e999}', "\ufeff{}"])

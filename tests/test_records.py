@@ -293,6 +293,22 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path):
         records.load(path)
 
 
+def test_a_key_that_is_given_twice_under_a_digest_of_that_very_text_is_refused(tmp_path):
+    path = records.save(record(), tmp_path)
+    text = (
+        path.read_bytes()
+        .replace(b"\n", b"")
+        .replace(b'"images_seen"', b'"images_seen":160,"images_seen"')
+    )
+    before, _, rest = text.partition(b',"digest":"')
+    content = before + rest[65:]
+    path.write_bytes(
+        before + b',"digest":"' + hashlib.sha256(content).hexdigest().encode() + rest[64:]
+    )
+    with pytest.raises(ValueError, match="the key 'images_seen' is given twice in one object"):
+        records.load(path)
+
+
 @pytest.mark.parametrize("depth", [60, 1_100, 100_000])
 def test_a_record_of_brackets_in_brackets_is_refused(tmp_path, depth):
     path = tmp_path / "deep.json"
