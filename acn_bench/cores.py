@@ -44,6 +44,13 @@ def process_share() -> int:
     return max(1, cores() // max(1, int(processes))) if processes.isdecimal() else cores()
 
 
+def threads(processes: int) -> int:
+    """The threads of each of `processes` at a time: their share of the cores, at most OMP_NUM_THREADS; at least 1."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    most = int(asked) if re.fullmatch(r"[1-9]\d{0,5}", asked) else cores()
+    return max(1, min(cores() // max(1, processes), most))
+
+
 def quotas(cgroups: Path, membership: Path) -> list[float]:
     """The quotas, in cores, of this process's cgroups and of those above them, in versions 1 and 2.
 

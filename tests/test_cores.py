@@ -82,3 +82,24 @@ def test_a_job_uses_the_cores_that_slurm_grants_to_its_task(variables, number, m
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cores.cores() <= (number or [10**6])[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "processes", "number"),
+    [
+        ("", 1, 64),
+        ("", 16, 4),
+        ("", 100, 1),
+        ("1", 1, 1),
+        ("8", 16, 4),
+        ("200", 1, 64),
+        ("0", 1, 64),
+        ("4,2", 1, 64),
+    ],
+)
+def test_a_process_has_no_more_threads_than_the_user_asks_for(
+    asked, processes, number, container, monkeypatch
+):
+    monkeypatch.setattr(cores, "MEMBERSHIP", cores.CGROUPS / "absent")
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert cores.threads(processes) == number

@@ -7,10 +7,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from acn_bench import device, records, user_functions
+from acn_bench import cores, device, records, user_functions
 from acn_bench.catalog import BenchmarkCard
 from acn_bench.config import RunConfig
-from acn_bench.cores import cores
 from acn_bench.data import loading
 from acn_bench.data.data_set import DataSet, joint_fingerprint
 from acn_bench.errors import MissingData, shorten
@@ -183,7 +182,7 @@ def _threads(options: Options, jobs: int) -> int:
     if options.executor == "ray":
         return 1
     processes = 1 if options.channel is None else options.channel.launch.local_world_size
-    return max(1, cores() // (jobs * processes))
+    return cores.threads(jobs * processes)
 
 
 def _check_executor(options: Options) -> None:
@@ -260,11 +259,12 @@ def _default_jobs(
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
     if devices == ("cpu",):
-        return cores()
+        return cores.cores()
     known = measured(folder.records, device.describe(torch.device(devices[0])))
     peaks = [known[key].peak_memory if (key := alike(c)) in known else None for c in configs]
     return min(
-        len(devices) * memory.runs_on_each(peaks, memory.free(devices)), max(cores(), len(devices))
+        len(devices) * memory.runs_on_each(peaks, memory.free(devices)),
+        max(cores.cores(), len(devices)),
     )
 
 
