@@ -54,7 +54,7 @@ def names(random: Random, folder: Path, samples: Samples) -> Case:
         ["list", value], ["report", value], [*report, f"--format={value}"], ["truncate", value],
         ["truncate", str(folder / "no.safetensors"), f"--tolerance={value}"],
         ["truncate", str(folder / "no.safetensors"), f"--depth={value}"],
-        [value], ["run", str(samples.card), f"--{value}"], ["list", "--json", value], [*run, value],
+        [value], [*run, f"--{value}"], ["list", "--json", value], [*run, value],
     ))  # fmt: skip
     return Case(words, (good,))
 
