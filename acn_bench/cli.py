@@ -285,12 +285,10 @@ def report(
     for path in (*paths, *(against or ())):
         if not path.exists():
             raise LookupError(f"there is nothing at {path}")
-    gc.disable()  # a look at the lists of 1,000 records takes 0.3 s, and none is garbage
-    with err.status("reading records"):
+    with err.status("reading records"), records.no_collection():
         loaded = records.load_all(paths, older=True)
         before = records.load_all(against or [])
-    gc.freeze()
-    gc.enable()
+        gc.freeze()
     if not loaded:
         raise LookupError(f"there are no records below {', '.join(map(str, paths))}")
     names = sorted({r.config.benchmark.name for r in loaded})
@@ -303,7 +301,9 @@ def report(
         ([r for r in loaded if r.config.benchmark.name == name], _card(paths, name))
         for name in names
     ]
-    with err.status("writing the report") as status:
+    # WeasyPrint leaves garbage
+    collection = nullcontext() if "pdf" in words(formats) else records.no_collection()
+    with err.status("writing the report") as status, collection:
         written = reports.write_several(
             benchmarks, out_folder or first, words(formats), status.update, before
         )

@@ -91,7 +91,7 @@ def forgetting(
     stop = _of_kind(kind, rows, "forgetting")
     if kind == "first_last":
         return mean([_minus(R[j][j], R[last][j]) for j in range(last)])
-    return mean([_drop([R[i][j] for i in range(j, stop)], R[last][j]) for j in range(last)])
+    return mean([_drop([row[j] for row in R[j:stop]], R[last][j]) for j in range(last)])
 
 
 def relative_forgetting(R: Matrix, chance: float) -> float | None:
@@ -116,13 +116,12 @@ def forgetting_by_depth(
     R: DepthMatrix, kind: Literal["first_last", "chaudhry", "max"] = "first_last"
 ) -> list[float | None]:
     """`forgetting` after 0 … L blocks, (L+1,); `R[i][j][k]` is the accuracy after k blocks."""
-    depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
     if kind == "first_last":  # of the diagonal and the last row alone
         pairs = [(R[j][j], R[-1][j]) for j in range(len(R) - 1)]
         drops = [_drops(first, final) for first, final in pairs]
-        if not drops or None in drops:
-            return [None] * depths
-        return [mean(at_depth) for at_depth in zip(*drops, strict=True)]
+        if drops and None not in drops:
+            return [mean(at_depth) for at_depth in zip(*drops, strict=True)]
+    depths = max((len(curve) for row in R for curve in row if curve is not None), default=0)
     cut = [[[_cut(curve, k) for curve in row] for row in R] for k in range(depths)]
     return [forgetting(at_depth, kind) for at_depth in cut]
 
@@ -131,7 +130,8 @@ def _drops(first: Curve | None, final: Curve | None) -> list[float | None] | Non
     """What each depth lost; None where one of the curves was not measured."""
     if first is None or final is None or not len(first) or not len(final):
         return None
-    return [_minus(a, b) for a, b in zip(first, final, strict=True)]
+    pairs = zip(first, final, strict=True)
+    return [None if a is None or b is None else a - b for a, b in pairs]
 
 
 def _cut(curve: Curve | None, k: int) -> float | None:
@@ -140,10 +140,13 @@ def _cut(curve: Curve | None, k: int) -> float | None:
 
 
 def _drop(earlier: Sequence[float | None], now: float | None) -> float | None:
-    known = [v for v in earlier if v is not None]
-    if not _measured(now) or len(known) != len(earlier) or any(map(isnan, known)):
-        return None
-    return max(known) - now
+    try:  # most have no gap
+        gap = isnan(sum(earlier) + now)  # type: ignore[arg-type, operator]
+    except TypeError:
+        if now is None or any(v is None for v in earlier):
+            return None
+        raise
+    return None if gap else max(earlier) - now  # type: ignore[type-var, operator]
 
 
 def backward_transfer(R: Matrix, kind: Literal["gem", "diaz_rodriguez"] = "gem") -> float | None:

@@ -90,7 +90,7 @@ def refuse_repeated_keys(text: bytes) -> None:
             if string in keys:
                 raise ValueError(f"the key {shorten(string.decode())} is given twice in one object")
             keys.add(string)
-        if b"{" in after or b"}" in after:
+        if after not in (b":", b",") and (b"{" in after or b"}" in after):
             for brace in after.translate(None, _NO_BRACES):
                 if brace == ord("{"):
                     outer.append(keys)

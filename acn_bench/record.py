@@ -8,7 +8,7 @@ import hashlib
 from functools import cached_property
 from math import isfinite
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 import msgspec
 from typing_extensions import TypeVar
@@ -98,8 +98,6 @@ def decode(raw: bytes, place: str) -> Record:
 class _Head(msgspec.Struct):
     """What tells a record's type."""
 
-    schema: Literal[1]
-    run_id: str
     config: dict[str, Any]
 
 
@@ -116,8 +114,10 @@ def _as_written(raw: bytes) -> Record | None:
         if _digest(text).encode() != given_digest:
             return None
         parsing.refuse_repeated_keys(raw)
-        head = msgspec.json.decode(text, type=_Head)
-        record: Record = msgspec.json.decode(text, type=_type(msgspec.structs.asdict(head)))
+        config = msgspec.json.decode(before + b"}", type=_Head).config  # the first of its fields
+        record: Record = msgspec.json.decode(text, type=_type_of(config))
+        if record.schema != SCHEMA:
+            return None
         _validate(record)
     except (ValueError, RecursionError):
         return None
@@ -129,7 +129,11 @@ def _type(content: dict[str, Any]) -> Any:
     for name in ("run_id", "config"):
         if name not in content:
             raise ValueError(f"Object missing required field `{name}`")
-    kind, *others = _parts(content["config"])
+    return _type_of(content["config"])
+
+
+def _type_of(config: Any) -> Any:
+    kind, *others = _parts(config)
     parts: Any = (kind.spec, kind.result, *others)
     return RunRecord[parts]
 

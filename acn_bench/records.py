@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "load_all",
     "newest",
+    "no_collection",
     "save",
     "stem",
 ]
@@ -119,7 +120,7 @@ def load_all(paths: list[Path], *, older: bool = False) -> list[Record]:
     their clocks, which may differ: a digest of the record decides, wherever it lies.
     """
     by_run: dict[tuple[str, str], list[tuple[int, Record]]] = {}
-    with _no_collection():
+    with no_collection():
         for path in find(paths):
             for number, record in _numbered(path):
                 by_run.setdefault((record.run_id, record.provenance.code), []).append(
@@ -149,7 +150,7 @@ def _in_order_made(made: list[tuple[int, Record]]) -> list[Record]:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Suspend the garbage collector. Of 1,000 records it visits a million lists, none of them garbage."""
     enabled = gc.isenabled()
     gc.disable()

@@ -30,7 +30,9 @@ def noise_kept(record: ContinualRecord) -> float | None:
 def robust_forgetting(record: ContinualRecord) -> float | None:
     """Forgetting of the accuracies under noise, mean over corruptions and levels."""
     noise = record.result.noise
-    return metrics.mean([metrics.forgetting(n.accuracy) for n in noise]) if noise else None
+    if not noise or metrics.forgetting(noise[0].accuracy) is None:  # most measure the end alone
+        return None
+    return metrics.mean([metrics.forgetting(n.accuracy) for n in noise])
 
 
 def _not_noisy_in_turn(record: ContinualRecord) -> str:

@@ -190,7 +190,7 @@ def _validate_depths(result: ContinualResult, T: int) -> None:
         raise ValueError("result.validation.changes are by depth, and there is no depth_accuracy")
     curves = [curve or [] for curve in held_out.depth_accuracy[-1]]  # a checked row: none is null
     right = [
-        sum(round(n * curve[k]) for n, curve in zip(held_out.counts, curves, strict=True))
-        for k in range(depths)
+        sum(round(n * value) for n, value in zip(held_out.counts, at_depth, strict=True))
+        for at_depth in zip(*curves, strict=True)
     ]
     validation.changes("result.validation.changes", held_out.changes, right)

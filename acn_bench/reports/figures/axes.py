@@ -4,11 +4,13 @@ Marks are collected first and drawn once the scales are known, so that panels ca
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from acn_bench.reports.figures import svg
 from acn_bench.reports.figures.scales import Axis, Frame, Limits, Values, clipped, within
 from acn_bench.reports.figures.style import QUIET
 from acn_bench.reports.figures.svg import Anchor, units
+from acn_bench.reports.figures.ticks import Tick
 
 _LABEL, _TITLE = units(7.5), units(8)  # sizes of words
 
@@ -191,7 +193,9 @@ class Axes:
         """The panel, with its title above and its labels around the rectangle."""
         frame = Frame(left, top, width, height, self.x.limits, self.y.limits)
         marks = "".join(mark(frame) for mark in (*self.back, *self.marks))
-        drawn = f"{marks}{self._scales(frame)}{self._labels(frame)}"
+        ticks = tuple(self.x.all_ticks), tuple(self.y.all_ticks)
+        scales = _scales(frame, *ticks, self.x.lined, self.y.lined, self.y.shown)
+        drawn = f"{marks}{scales}{self._labels(frame)}"
         return svg.group(drawn, data_p=self._place(frame)) if self.x.lined else drawn
 
     def _place(self, frame: Frame) -> str:
@@ -199,25 +203,6 @@ class Axes:
         limits = (*frame.x_limits, *(() if self.y.ticks is not None else frame.y_limits))
         corners = (frame.left, frame.top, frame.width, frame.height)
         return " ".join([*map(str, corners), *(f"{limit:.5g}" for limit in limits)])
-
-    def _scales(self, frame: Frame) -> str:
-        """Both axes with their ticks, and the words at these."""
-        d, across, beside = "", "", ""
-        if self.x.lined:
-            d += f"M{frame.left} {frame.bottom}h{frame.width}"
-        if self.y.lined:
-            d += f"M{frame.left} {frame.top}v{frame.height}"
-        for value, words in within(self.x.all_ticks, frame.x_limits):
-            d += f"M{frame.x(value)} {frame.bottom}v30" if self.x.lined else ""
-            across += svg.text(frame.x(value), frame.bottom + 115, words)
-        for value, words in within(self.y.all_ticks, frame.y_limits):
-            d += f"M{frame.left} {frame.y(value)}h-30" if self.y.lined else ""
-            beside += _lines(frame.left - 50, frame.y(value), words) if self.y.shown else ""
-        return (
-            svg.path(d, fill="none", stroke=QUIET, stroke_width=7)
-            + svg.group(across, text_anchor="middle")
-            + svg.group(beside, text_anchor="end")
-        )
 
     def _labels(self, frame: Frame) -> str:
         lines = self.title_lines(frame.width)[::-1]
@@ -236,6 +221,34 @@ class Axes:
             middle, down = frame.left + frame.width / 2, frame.bottom + 230
             words += svg.text(middle, down, label, text_anchor="middle")
         return svg.group(words, font_size=_TITLE)
+
+
+@lru_cache(256)  # groups share their scales: those of a thousand panels are a few
+def _scales(
+    frame: Frame,
+    x_ticks: tuple[Tick, ...],
+    y_ticks: tuple[Tick, ...],
+    x_lined: bool,
+    y_lined: bool,
+    y_shown: bool,
+) -> str:
+    """Both axes with their ticks, and the words at these."""
+    d, across, beside = "", "", ""
+    if x_lined:
+        d += f"M{frame.left} {frame.bottom}h{frame.width}"
+    if y_lined:
+        d += f"M{frame.left} {frame.top}v{frame.height}"
+    for value, words in within(x_ticks, frame.x_limits):
+        d += f"M{frame.x(value)} {frame.bottom}v30" if x_lined else ""
+        across += svg.text(frame.x(value), frame.bottom + 115, words)
+    for value, words in within(y_ticks, frame.y_limits):
+        d += f"M{frame.left} {frame.y(value)}h-30" if y_lined else ""
+        beside += _lines(frame.left - 50, frame.y(value), words) if y_shown else ""
+    return (
+        svg.path(d, fill="none", stroke=QUIET, stroke_width=7)
+        + svg.group(across, text_anchor="middle")
+        + svg.group(beside, text_anchor="end")
+    )
 
 
 def _lines(x: int, y: int, words: str) -> str:

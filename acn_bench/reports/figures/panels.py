@@ -64,15 +64,14 @@ def line(
     scale: float = 100.0,
 ) -> None:
     """The mean over `rows` (one a seed, shares unless `scale` is 1) where every row has a value."""
-    at, columns = [], []
-    for k, column in enumerate(zip(*rows, strict=False)):
-        if None not in column:
-            at.append(k)
-            columns.append([scale * v for v in column])
+    at: Sequence[int] = range(min(map(len, rows), default=0))
+    if any(None in row for row in rows):
+        at = [k for k in at if all(row[k] is not None for row in rows)]
+    scaled = [[scale * v for k in at if (v := row[k]) is not None] for row in rows]
     look, xs = style.look(arm), [x[k] for k in at]
     if shade and len(rows) > 1:
-        ax.band(xs, [min(c) for c in columns], [max(c) for c in columns], look.colour)
-    means = [sum(c) / len(c) for c in columns]
+        ax.band(xs, list(map(min, *scaled)), list(map(max, *scaled)), look.colour)
+    means = [sum(column) / len(column) for column in zip(*scaled, strict=True)]
     ax.line(xs, means, look.colour, width, look.dash)
     if marker and len(xs) <= 10:
         ax.markers(xs, means, look.marker, look.colour, 4)

@@ -167,19 +167,26 @@ def wrapped(words: str, size: float, width: float, bold: bool = False) -> list[s
 
 def _attributes(attributes: dict[str, object]) -> str:
     return "".join(
-        f' {name.replace("_", "-")}="{value}"'
-        for name, value in attributes.items()
-        if value is not None
+        [f'{_named(name)}{value}"' for name, value in attributes.items() if value is not None]
     )
+
+
+@cache
+def _named(attribute: str) -> str:
+    return f' {attribute.replace("_", "-")}="'
 
 
 def _png(cells: Cells) -> bytes:
     """A picture with a pixel for each cell: red, green, blue, opacity."""
-    pixels = {colour: bytes.fromhex(f"{colour[1:]}ff") for row in cells for colour in row if colour}
-    raw = b"".join(b"\0" + b"".join(pixels.get(c, bytes(4)) for c in row) for row in cells)
+    raw = b"".join(b"\0" + b"".join(map(_pixel, row)) for row in cells)
     head = struct.pack(">IIBBBBB", len(cells[0]), len(cells), 8, 6, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+@lru_cache(4096)  # a map of 400 cells has steps of one scale
+def _pixel(colour: str) -> bytes:
+    return bytes.fromhex(f"{colour[1:]}ff") if colour else bytes(4)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -153,9 +153,10 @@ def _streams(arm: Arm) -> Streams:
     matrices = [r.result.accuracy for r in arm.records]
     streams: Streams = [[] for _ in matrices[0]]
     for i, rows in enumerate(zip(*matrices, strict=True)):
-        for j, values in enumerate(zip(*rows, strict=True)):
-            if j <= i and None not in values:
-                streams[j].append((i + 1, sum(values) / len(values)))
+        learned = zip(*(row[: i + 1] for row in rows), strict=True)
+        for stream, values in zip(streams, learned, strict=False):
+            if None not in values:
+                stream.append((i + 1, sum(values) / len(values)))
     return [s for s in streams if len(s) > 1]
 
 
