@@ -38,8 +38,8 @@ Checkpoints = Annotated[
         "--checkpoint",
         metavar="PATH",
         rich_help_panel=_WHAT,
-        help="Measure trained networks in place of training: a weights file, a folder of runs, or my.module:function, "
-        "which returns a module of images in [0, 1]. For robustness benchmarks. May be repeated.",
+        help="Measure trained networks in place of training: a weights file, a folder of runs, a .pt file of RobustBench's "
+        "zoo, or my.module:function, which returns a module of images in [0, 1]. For robustness benchmarks. May be repeated.",
     ),
 ]
 Strategies = Annotated[

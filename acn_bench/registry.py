@@ -204,12 +204,15 @@ DATA: "Registry[DataSetInfo]" = Registry(
     },
 )
 
-# official files of corrupted test images, each of the data set whose name it adds "_c" to
+# official files of corrupted test images: the name of their data set, and of the set
 OFFICIAL: "Registry[DataSetInfo]" = Registry(
     "set of official corruptions",
     {
         "cifar10_c": Entry("acn_bench.data.sets.cifar10_c:CIFAR10_C"),
         "cifar100_c": Entry("acn_bench.data.sets.cifar100_c:CIFAR100_C"),
+        "imagenet_c": Entry("acn_bench.data.sets.imagenet_c:IMAGENET_C"),
+        "imagenet_c_bar": Entry("acn_bench.data.sets.imagenet_c_bar:IMAGENET_C_BAR"),
+        "imagenet_3dcc": Entry("acn_bench.data.sets.imagenet_3dcc:IMAGENET_3DCC"),
     },
 )
 

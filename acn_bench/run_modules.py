@@ -15,7 +15,7 @@ def modules(config: RunConfig) -> list[str]:
     if issubclass(family, Backbone):
         names.append(family.parts.partition(":")[0])
     if backbone.trained:
-        names += kind.trained_modules
+        names += [*kind.trained_modules, *backbone.modules]
     if strategy is not None:
         names.append(STRATEGIES.entry(strategy.__struct_config__.tag).module)
     for name in protocol.datasets:

@@ -91,6 +91,11 @@ class Network(Struct, frozen=True, kw_only=True, tag_field="family"):
         """The hash of the file that defines the function; empty where there is none."""
         return ""
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that a run of this network executes besides those of its family."""
+        return ()
+
     def for_images(self, shape: tuple[int, int, int]) -> "Self":
         """The network for images of shape (C, H, W). Raises ValueError where it cannot take them."""
         return self

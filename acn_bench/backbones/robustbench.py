@@ -21,6 +21,7 @@ from acn_bench.backbones.backbone import ImageBackbone, TextBackbone
 from acn_bench.backbones.patches import Normalise
 from acn_bench.backbones.robustbench_imports import import_robustbench
 from acn_bench.registry import closest
+from acn_bench.user_functions import guarded
 
 import_robustbench()
 
@@ -117,7 +118,8 @@ def zoo_model(
     The layout is that of `robustbench.utils.load_model(model_dir=folder)`:
     `<folder>/<dataset>/<threat model>/<name>.pt`.
 
-    Raises LookupError where the zoo has no such model, or where its weights are missing.
+    Raises LookupError where the zoo has no such model, where its weights are missing, or where robustbench reads
+    them from no file; ValueError where the file does not hold them.
     """
     from robustbench.model_zoo import model_dicts
     from robustbench.model_zoo.enums import BenchmarkDataset
@@ -129,6 +131,10 @@ def zoo_model(
         raise LookupError(
             f"RobustBench's zoo has no {name!r:.60} for {dataset}, {threat_model}. {closest(name, zoo)}"
         )
+    if zoo[name]["gdrive_id"] is None or (dataset == "imagenet" and "Standard" in name):
+        raise LookupError(
+            f"robustbench downloads the weights of {name} each time, and reads them from no file"
+        )
     for file in _weights_files(zoo[name], Path(folder) / dataset / threat_model / f"{name}.pt"):
         if not file.is_file():
             arguments = f"{name!r}, {str(folder)!r}, {dataset!r}, {threat_model!r}"
@@ -136,7 +142,8 @@ def zoo_model(
                 f"the weights of RobustBench's {name} are missing: {file}. Where there is a network, "
                 f"robustbench.utils.load_model({arguments}) downloads them"
             )
-    model: nn.Module = load_model(name, folder, dataset, threat_model)
+    with guarded(f"robustbench cannot read the weights of {name} below {folder}"):
+        model: nn.Module = load_model(name, folder, dataset, threat_model)
     return model.eval()
 
 

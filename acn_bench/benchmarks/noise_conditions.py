@@ -28,6 +28,8 @@ class Condition:
     corruption: str
     level: float
     change: "Change"
+    # row numbers -> the network's input, where files hold it: no clean image is read
+    read: "Callable[[Tensor], Tensor] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

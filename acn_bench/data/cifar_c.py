@@ -94,7 +94,9 @@ class CifarC:
                 f"{self.title} is not complete in {self.folder}: the file '{corruption}.npy' was expected there"
             )
 
-    def pixels(self, corruption: str, severity: int, rows: Tensor) -> Tensor:
+    def pixels(
+        self, corruption: str, severity: int, rows: Tensor, size: int | None = None
+    ) -> Tensor:
         """Images (B, 3, 32, 32) uint8, on the CPU; rows (B,) count from 0 in the test set. Raises as `load`."""
         self.require(corruption)
         file = _images(self.folder / f"{corruption}.npy", self.images, self.title)

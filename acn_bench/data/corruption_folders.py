@@ -1,28 +1,54 @@
 """Folders of corrupted images -> images by the row of their clean one: ImageNet-C, ImageNet-C-bar and 3DCC.
 
 Layout, as released: `<folder>/<corruption>/<severity>/<class>/<file>`, with the class folders and file names of the
-clean test images, `<clean>/<class>/<file>`. ImageNet-C's files are JPEG-compressed once more than its formulas say.
+clean test images. The files of ImageNet-C and ImageNet-C-bar are JPEG-compressed once more than their formulas say.
 """
 
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from sys import intern
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-SEVERITIES = 5
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
+from acn_bench.data.file_source import FileSource
+from acn_bench.data.image_decoding import SUFFIXES, DamagedImageError, decode_file
+from acn_bench.data.image_view import View
 
-FORMATS = ("JPEG", "PNG")
-# of Pillow: SyntaxError for a broken PNG
-FAULTS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+SEVERITIES = 5
+SIZE = 224  # pixels a side of the released files
 
 Name = tuple[str, str]  # class folder and file name, the name without its suffix
+
+
+@dataclass(frozen=True, eq=False)
+class SeverityFolder:
+    """The images of one corruption at one severity, by the row of their clean one; it meets `file_source.Photographs`."""
+
+    folder: Path
+    images: tuple[Name, ...]  # the clean test images; (N,)
+    suffixes: tuple[str, ...]  # of the corrupted files; (N,)
+    labels: Tensor  # (N,) int64
+
+    def path(self, row: int) -> Path:
+        """The file of a row."""
+        class_name, name = self.images[row]
+        return self.folder / class_name / f"{name}{self.suffixes[row]}"
+
+    def photograph(self, row: int) -> Tensor:
+        """(3, S, S) uint8. Raises DamagedImageError where the file is damaged, or no square: it was not cropped."""
+        image = decode_file(self.path(row))
+        _, height, width = image.shape
+        if height != width:
+            raise DamagedImageError(
+                f"{self.path(row)} is {height} × {width} pixels: corrupted images are squares, cropped before they "
+                "were corrupted"
+            )
+        return image
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,44 +57,45 @@ class CorruptionFolders:
 
     folder: Path
     corruptions: tuple[str, ...]
-    class_names: tuple[str, ...]  # the class folders, sorted; (K,)
-    images: tuple[Name, ...]  # the clean test images, sorted: an image's place is its row
-    _paths: dict[Path, list[Path]] = field(default_factory=dict, repr=False)
+    class_names: tuple[str, ...]  # (K,)
+    images: tuple[Name, ...]  # the clean test images: an image's place is its row; (N,)
+    _listed: dict[Path, SeverityFolder] = field(default_factory=dict, repr=False)
+    _opened: dict[tuple[Path, int], FileSource] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def labels(self) -> Tensor:
         """(N,) int64: the place of an image's class in `class_names`."""
         number = {name: label for label, name in enumerate(self.class_names)}
         return torch.tensor([number[name] for name, _ in self.images], dtype=torch.int64)
 
-    def paths(self, corruption: str, severity: int) -> list[Path]:
-        """The files of all rows, (N,). They are listed once, and compared with the clean images.
+    def severity(self, corruption: str, severity: int) -> SeverityFolder:
+        """The images of a corruption at a severity. Its files are listed once, and compared with the clean images.
 
         Raises LookupError where the corruption, a severity or an image is absent, ValueError where an image lies in
         another class than its clean one, or has no clean one, or the severity is not 1 … 5.
         """
-        base = self._severity(corruption, severity)
-        if base not in self._paths:
-            self._paths[base] = _in_order(base, self.images)
-        return self._paths[base]
+        base = self._base(corruption, severity)
+        if base not in self._listed:
+            suffixes = _suffixes(base, self.images)
+            self._listed[base] = SeverityFolder(base, self.images, suffixes, self.labels)
+        return self._listed[base]
 
-    def pixels(self, corruption: str, severity: int, rows: Tensor) -> Tensor:
-        """Images (B, 3, H, W) uint8, on the CPU, B > 0; rows (B,) count from 0 in the clean test images.
+    def pixels(self, corruption: str, severity: int, rows: Tensor, size: int = SIZE) -> Tensor:
+        """Images (B, 3, size, size) uint8, on the CPU; rows (B,) count from 0 in the clean test images.
 
-        Raises as `paths`, and ValueError where a file is damaged or of another size than the first.
+        A file of another size is resized, and never cropped: its image was cropped before it was corrupted.
+        Raises as `severity`, and DamagedImageError where a file is damaged or no square.
         """
-        paths = self.paths(corruption, severity)
-        files = [paths[row] for row in rows.tolist()]
-        images = [_decoded(path) for path in files]
-        for path, image in zip(files, images, strict=True):
-            if image.shape != images[0].shape:
-                raise ValueError(
-                    f"{path} is {_size(image)} pixels, and {files[0]} is {_size(images[0])}: images of one batch must "
-                    "have one size"
-                )
-        return torch.stack(images)
+        base = self._base(corruption, severity), size
+        if base not in self._opened:
+            view = View(size=size, resized=size, flip=False)
+            self._opened.clear()  # one pool of threads
+            self._opened[base] = FileSource(
+                self.severity(corruption, severity), view, seed=0, device=torch.device("cpu")
+            )
+        return self._opened[base].images(rows, None)
 
-    def _severity(self, corruption: str, severity: int) -> Path:
+    def _base(self, corruption: str, severity: int) -> Path:
         """The folder of a severity: their names are numbers, 1 … 5, or the constants of ImageNet-C-bar, in ascending order."""
         if severity not in range(1, SEVERITIES + 1):
             raise ValueError(f"severities are 1, 2, 3, 4 and 5, not {severity}")
@@ -87,11 +114,11 @@ class CorruptionFolders:
 
 
 def open_folders(folder: Path, clean: Path) -> CorruptionFolders:
-    """The corruptions below `folder`, of the clean test images `<clean>/<class>/<file>`.
+    """The corruptions below `folder`, of the clean test images `<clean>/<class>/<file>`, which are sorted.
 
     Raises LookupError where either holds nothing.
     """
-    corruptions = tuple(_folders(folder))
+    corruptions = corruptions_in(folder)
     if not corruptions:
         raise LookupError(f"{folder} holds no folders <corruption>/<severity>/<class>")
     images = tuple(sorted(_files(clean)))
@@ -100,8 +127,13 @@ def open_folders(folder: Path, clean: Path) -> CorruptionFolders:
     return CorruptionFolders(folder, corruptions, tuple(sorted({c for c, _ in images})), images)
 
 
-def _in_order(base: Path, images: tuple[Name, ...]) -> list[Path]:
-    """The file of each clean image."""
+def corruptions_in(folder: Path) -> tuple[str, ...]:
+    """The corruptions below `folder`, sorted; none where it is no folder."""
+    return tuple(_folders(folder))
+
+
+def _suffixes(base: Path, images: tuple[Name, ...]) -> tuple[str, ...]:
+    """The suffix of the file of each clean image."""
     files = _files(base)
     expected = set(images)
     further = sorted(files.keys() - expected)
@@ -118,22 +150,24 @@ def _in_order(base: Path, images: tuple[Name, ...]) -> list[Path]:
         )
     if further:
         raise ValueError(f"{base}: {'/'.join(further[0])} has no clean image")
-    return [files[image] for image in images]
+    return tuple(files[image] for image in images)
 
 
-def _files(base: Path) -> dict[Name, Path]:
-    """The images in the class folders; an empty dict where there are none."""
-    found: dict[Name, Path] = {}
+def _files(base: Path) -> dict[Name, str]:
+    """The images in the class folders, and the suffix of each; an empty dict where there are none."""
+    found: dict[Name, str] = {}
     for class_name in _folders(base):
         with os.scandir(base / class_name) as entries:
-            paths = [Path(e.path) for e in entries if not e.name.startswith(".") and e.is_file()]
-        for path in paths:
-            if path.suffix.lower() not in SUFFIXES:
+            names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+        for stem, suffix in map(os.path.splitext, names):
+            if suffix.lower() not in SUFFIXES:
                 continue
-            image = (class_name, path.stem)
+            image = (class_name, stem)
             if image in found:
-                raise ValueError(f"{path} and {found[image].name} have one name")
-            found[image] = path
+                raise ValueError(
+                    f"{base / class_name}: {stem}{suffix} and {stem}{found[image]} have one name"
+                )
+            found[image] = intern(suffix)  # a tree has millions of files
     return found
 
 
@@ -148,19 +182,3 @@ def _folders(base: Path) -> Iterator[str]:
 def _number(name: str) -> float | None:
     """The number that a folder is named by."""
     return float(name) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", name) else None
-
-
-def _decoded(path: Path) -> Tensor:
-    """(3, H, W) uint8."""
-    try:
-        with Image.open(path, formats=FORMATS) as file:
-            pixels = np.array(file.convert("RGB"))
-    except FAULTS as e:
-        why = str(e).partition("\n")[0].replace(f"{str(path)!r}", "it") or type(e).__name__
-        raise ValueError(f"{path} is no image, or it is damaged: {why:.120}") from e
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-def _size(image: Tensor) -> str:
-    _, height, width = image.shape
-    return f"{height} × {width}"

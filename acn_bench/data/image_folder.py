@@ -139,7 +139,7 @@ def _split(
     for name, size in zip(names, sizes.tolist(), strict=True):
         digest.update(os.fsencode(f"{name}\0{size}\n"))
     for row in _sampled(len(names)):
-        digest.update(_content_hash(folder / names[row]))
+        digest.update(content_hash(folder / names[row]))
     return FolderSplit(
         folder, names, torch.from_numpy(sizes), torch.from_numpy(labels), digest.hexdigest()
     )
@@ -165,7 +165,7 @@ def _is_current(folder: Path, classes: list[ClassFolder]) -> bool:
         return False
 
 
-def _content_hash(path: Path) -> bytes:
+def content_hash(path: Path) -> bytes:
     """The hash of a file's content. Raises ValueError where it begins as no image does."""
     content = path.read_bytes()
     if not content.startswith(image_decoding.BEGINNINGS):

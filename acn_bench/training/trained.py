@@ -1,5 +1,6 @@
 """The config of a trained network -> the network, as a run measures it; nothing is trained."""
 
+from importlib import import_module
 from typing import cast
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 from acn_bench import backbones, user_functions
 from acn_bench.backbones import Backbone
 from acn_bench.config import RunConfig
+from acn_bench.errors import message
 from acn_bench.families import checkpoints
-from acn_bench.families.trained import TrainedSpec
+from acn_bench.families.trained import ZOO_MODULE, TrainedSpec
 from acn_bench.training.row_model import Images, RowModel
 
 
@@ -36,6 +38,8 @@ def network(config: RunConfig) -> nn.Module:
                 f"{spec.function} must return an nn.Module, not a {type(made).__name__}"
             )
         return made.eval()
+    if spec.zoo:
+        return _of_zoo(spec)
     if checkpoints.digest(spec.file) != spec.source:
         raise ValueError(f"{spec.file} changed since the run was planned")
     loaded = backbones.load(spec.file)
@@ -45,6 +49,19 @@ def network(config: RunConfig) -> nn.Module:
         )
     loaded.precision = config.precision
     return loaded
+
+
+def _of_zoo(spec: TrainedSpec) -> nn.Module:
+    """A model of RobustBench's zoo. Raises LookupError where robustbench is not installed, or knows no such model."""
+    if checkpoints.zoo_digest(spec.file) != spec.source:
+        raise ValueError(f"{spec.file} changed since the run was planned")
+    try:  # by name: runs of other networks execute none of it
+        robustbench = import_module(ZOO_MODULE)
+    except ImportError as e:
+        raise LookupError(f"{spec.name}: {message(e)}") from e
+    dataset, threat_model, name = spec.zoo.split("/")
+    model: nn.Module = robustbench.zoo_model(name, spec.file.parents[2], dataset, threat_model)
+    return model
 
 
 def check(config: RunConfig, classes: int, shape: tuple[int, int, int]) -> None:

@@ -121,7 +121,10 @@ def test_a_run_executes_the_reader_and_no_corruption_that_it_does_not_make():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": "digits10"}, r"official: files .* are known of cifar10 and cifar100, not of 'dig"),
+        ({"data": "digits10"}, r"official: files .* cifar10_c, cifar100_c, .* and 'digits10_c' is none"),
+        ({"official_set": "c_bar"}, r"official: files .* and 'cifar10_c_bar' is none of them"),
+        ({"official_set": "c_bar", "official": False}, r"official_set=c_bar needs official=true"),
+        ({"corruptions": ("sparkles",)}, r"unknown corruption 'sparkles'"),
         ({"constants": "imagenet_c"}, r"official files have constants of their own"),
         ({"corruptions": ()}, r"official files are of corruptions, and corruptions is empty"),
     ],
@@ -140,7 +143,7 @@ def test_a_card_reads_the_15_official_files_of_its_data(name):
     assert spec.datasets == (name.removesuffix("_c"),)
     assert spec.common == COMMON
     assert spec.conditions == 75
-    with pytest.raises(ValueError, match=r"official: .* not of 'digits10'; the benchmark noise"):
+    with pytest.raises(ValueError, match=r"official: .* 'digits10_c' is none of them; the ben"):
         unresolved(catalog.benchmark(name), Choices(data="digits10"))
 
 

@@ -8,6 +8,7 @@ from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.execution import code_hash
 from acn_bench.families.mixer import MixerSpec
+from acn_bench.families.trained import TrainedSpec
 from acn_bench.plan import Choices, unresolved
 from acn_bench.registry import COMMON, EXTRA
 from acn_bench.run_modules import modules
@@ -66,11 +67,13 @@ def test_noise_after_normalisation_needs_a_network_whose_normalisation_is_known(
     protocol = spec(noise_after_normalisation=True)
     with pytest.raises(ValueError, match=r"needs a network whose normalisation is known"):
         protocol.check(FactorySpec(factory="mine:net"), None)
+    with pytest.raises(ValueError, match=r"robustbench:cifar10/Linf/X: noise_after_normalisation"):
+        protocol.check(TrainedSpec(checkpoint="X.pt", zoo="cifar10/Linf/X"), None)
     assert protocol.check(MixerSpec(wiring="ac"), None) is None
 
 
-def planned(*settings, **choices):
-    card = catalog.benchmark("noise_cifar10")
+def planned(*settings, card="noise_cifar10", **choices):
+    card = catalog.benchmark(card)
     return unresolved(card, Choices(settings=settings, **choices)).runs
 
 
@@ -92,8 +95,9 @@ def test_corruptions_severities_and_constants_are_settings_of_the_command_line()
         planned("corruptions=fgo")
 
 
-def test_the_follow_ups_noise_is_a_preset():
-    protocol = planned("preset=after_normalisation")[0].benchmark
+@pytest.mark.parametrize("card", ["noise_cifar10", "noise_imagenet"])
+def test_the_follow_ups_noise_is_a_preset(card):
+    protocol = planned("preset=after_normalisation", card=card)[0].benchmark
     assert protocol.noise == {"gaussian": (0.3,)}
     assert protocol.noise_after_normalisation
     assert not protocol.noise_clip

@@ -11,9 +11,10 @@ CLASSES = {"n01": ("val_3", "val_1"), "n02": ("val_2",)}  # names do not run in 
 
 
 def write(path, value, size=(8, 8)):
+    """Its upper left quarter is of another value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((*size, 3), value, np.uint8)
-    pixels[:4, :4] = 255 - value
+    pixels[: size[0] // 2, : size[1] // 2] = 255 - value
     Image.fromarray(pixels).save(path, quality=90)
 
 
@@ -44,38 +45,44 @@ def test_rows_are_the_clean_images_by_class_and_name(folders, root):
     assert folders.class_names == ("n01", "n02")
     assert folders.images == (("n01", "val_1"), ("n01", "val_3"), ("n02", "val_2"))
     assert folders.labels.tolist() == [0, 0, 1]
-    assert folders.paths("fog", 2)[1] == root / "C" / "fog" / "2" / "n01" / "val_3.JPEG"
+    assert folders.severity("fog", 2).path(1) == root / "C" / "fog" / "2" / "n01" / "val_3.JPEG"
 
 
 def test_images_are_those_that_pillow_decodes(folders):
     rows = torch.tensor([2, 0])
     for severity in (1, 5):
-        made = folders.pixels("fog", severity, rows)
+        made = folders.pixels("fog", severity, rows, size=8)
         for image, row in zip(made, rows.tolist(), strict=True):
-            with Image.open(folders.paths("fog", severity)[row]) as file:
+            with Image.open(folders.severity("fog", severity).path(row)) as file:
                 expected = torch.from_numpy(np.array(file.convert("RGB")))
             assert torch.equal(image, expected.permute(2, 0, 1))
 
 
 def test_a_grey_file_has_three_channels(folders):
-    path = folders.paths("fog", 1)[0]
+    path = folders.severity("fog", 1).path(0)
     Image.fromarray(np.full((8, 8), 7, np.uint8)).save(path)
-    assert folders.pixels("fog", 1, torch.tensor([0])).shape == (1, 3, 8, 8)
+    assert folders.pixels("fog", 1, torch.tensor([0]), size=8).shape == (1, 3, 8, 8)
+
+
+def test_a_file_of_another_size_is_resized_and_not_cropped(folders):
+    whole = folders.pixels("fog", 1, torch.tensor([0]), size=4)
+    write(folders.severity("fog", 1).path(0), 200, size=(16, 16))
+    left, right = folders.pixels("fog", 1, torch.tensor([0]), size=4)[0, 0, 0, [0, -1]].tolist()
+    assert whole.shape == (1, 3, 4, 4)
+    assert left < 100 < 180 < right
 
 
 def test_severities_may_be_named_by_constants_as_in_imagenet_c_bar(root):
     write_corruption(root / "C", "inverse_sparkles", ("1.0", "2.0", "4.0", "9.0", "10.0"))
-    paths = open_folders(root / "C", root / "val").paths("inverse_sparkles", 5)
-    assert paths[0].parts[-3] == "10.0"
+    files = open_folders(root / "C", root / "val").severity("inverse_sparkles", 5)
+    assert files.folder.name == "10.0"
 
 
 def test_files_are_listed_once_and_read_when_they_are_asked_for(folders):
-    path = folders.paths("fog", 1)[0]
+    path = folders.severity("fog", 1).path(0)
     path.unlink()
-    assert folders.paths("fog", 1)[0] == path
-    with pytest.raises(
-        ValueError, match=r"val_1\.JPEG is no image, or it is damaged: .*No such file"
-    ):
+    assert folders.severity("fog", 1).path(0) == path
+    with pytest.raises(ValueError, match=r"val_1\.JPEG cannot be read: No such file"):
         folders.pixels("fog", 1, torch.tensor([0]))
 
 
@@ -117,15 +124,15 @@ def test_folders_that_are_not_the_clean_images_corrupted_are_refused(root, fault
     fault(root)
     error, message = FAULTS[fault]
     with pytest.raises(error, match=message):
-        open_folders(root / "C", root / "val").paths("fog", 2)
+        open_folders(root / "C", root / "val").severity("fog", 2)
 
 
 def test_an_unknown_corruption_and_an_unknown_severity_are_refused(folders):
     with pytest.raises(LookupError, match=r"holds no corruption snow: .*snow is absent"):
-        folders.paths("snow", 1)
+        folders.severity("snow", 1)
     for severity in (0, 6):
         with pytest.raises(ValueError, match=rf"severities are 1, 2, 3, 4 and 5, not {severity}"):
-            folders.paths("fog", severity)
+            folders.severity("fog", severity)
 
 
 def test_folders_without_images_are_named(root):
@@ -137,18 +144,19 @@ def test_folders_without_images_are_named(root):
             open_folders(root / "C", root / clean)
 
 
-@pytest.mark.parametrize("raw", [b"", b"no image", "truncated"])
-def test_a_damaged_image_is_named(folders, raw):
-    path = folders.paths("fog", 3)[1]
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [(b"", "empty"), (b"no image", "is no image, or it is damaged"), ("truncated", "is no image, or it is damaged")],
+)  # fmt: skip
+def test_a_damaged_image_is_named(folders, raw, message):
+    path = folders.severity("fog", 3).path(1)
     path.write_bytes(path.read_bytes()[:-200] if raw == "truncated" else raw)
-    with pytest.raises(ValueError, match=r"val_3\.JPEG is no image, or it is damaged: ") as refused:
+    with pytest.raises(ValueError, match=rf"val_3\.JPEG .*{message}") as refused:
         folders.pixels("fog", 3, torch.tensor([0, 1]))
     assert "\n" not in str(refused.value)
 
 
-def test_images_of_several_sizes_are_named(folders):
-    write(folders.paths("fog", 1)[2], 0, size=(8, 16))
-    with pytest.raises(
-        ValueError, match=r"val_2\.JPEG is 8 × 16 pixels, and .*val_1\.JPEG is 8 × 8"
-    ):
+def test_an_image_that_is_no_square_is_named(folders):
+    write(folders.severity("fog", 1).path(2), 0, size=(8, 16))
+    with pytest.raises(ValueError, match=r"val_2\.JPEG is 8 × 16 pixels: corrupted images are squ"):
         folders.pixels("fog", 1, torch.tensor([0, 2]))

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from acn_bench.benchmarks.continual import noise_cost
 from acn_bench.benchmarks.continual.spec import ContinualConfig
 from acn_bench.benchmarks.continual.split import split
 from acn_bench.benchmarks.run import Cost
 from acn_bench.data.images import ImageData
-from acn_bench.evaluation.cost import EVALUATED
+from acn_bench.evaluation.cost import CORRUPTED, EVALUATED
 
 
 def check(config: ContinualConfig, data: Sequence[ImageData]) -> None:
@@ -18,11 +19,13 @@ def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
     """The work of the run. Training with a budget in seconds counts as seconds, not as images."""
     protocol = config.benchmark
     images = (evaluated if protocol.seconds else work)(config, data[0])
+    _, height, width = data[0].image_shape
     return Cost(
         images=images,
         batch_size=protocol.batch_size,
         classes=protocol.classes_per_experience,
         seconds=protocol.experiences * (protocol.seconds or 0.0),
+        corrupting=CORRUPTED * noise_cost.corrupted_images(protocol, data[0]) * height * width,
     )
 
 
@@ -53,10 +56,8 @@ def evaluated(config: ContinualConfig, data: ImageData) -> float:
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
     held_out = protocol.validation * len(data.train_labels)
-    T = protocol.experiences
-    measured = (T + 1) / 2 if protocol.heads == "each" else T + 1  # times all rows, over the stream
-    levels = sum(len(levels) for levels in protocol.noise.values())
-    noisy = levels * (measured if protocol.noise_after == "every" else 1)
+    measured = noise_cost.measured(protocol)  # times all rows, over the stream
+    noisy = sum(len(levels) for levels in protocol.noise.values()) * noise_cost.times(protocol)
     tests = len(data.test_labels)
     probed = protocol.linear_probe * (len(data.train_labels) + tests)
     return EVALUATED * classes * (measured * (tests + held_out) + noisy * tests + probed)

@@ -1,7 +1,7 @@
 """The kind `continual`: classes that arrive in experiences, one after the other."""
 
 from acn_bench.analysis.final_model import FinalModel, over_experiences
-from acn_bench.benchmarks.continual import report
+from acn_bench.benchmarks.continual import noise_cost, report
 from acn_bench.benchmarks.continual.definitions import chance
 from acn_bench.benchmarks.continual.metrics import TABLES
 from acn_bench.benchmarks.continual.record import ContinualRecord
@@ -43,6 +43,7 @@ KIND = Kind(
     practice=report.practice,
     caveats=report.caveats,
     not_comparable=report.not_comparable,
+    expenses=noise_cost.expenses,
     unlisted=frozenset(
         {
             *("name", "arguments", "noise", "noise_after", "validation", "linear_probe"),

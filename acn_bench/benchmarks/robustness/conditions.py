@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import torch
+from torch import Tensor
 
 from acn_bench.backbones.patches import STD
 from acn_bench.benchmarks import noise_conditions as noise_levels
@@ -43,8 +44,10 @@ def common_conditions(
     """The common corruptions at each severity, in the card's order; `files` hold the images of official ones."""
     for name in config.benchmark.common:
         for severity in config.benchmark.severities:
-            change = _official(files, name, severity) if files else _common(config, name, severity)
-            yield Condition(name, float(severity), change)
+            if files:
+                yield _official(config, files, name, severity)
+            else:
+                yield Condition(name, float(severity), _common(config, name, severity))
 
 
 def clean(data: Data) -> Clean:
@@ -85,6 +88,14 @@ def _common(config: RobustnessConfig, name: str, severity: int) -> "Change":
     return lambda images, rows: corrupt(images, name, severity, constants, seed, rows)
 
 
-def _official(files: CorruptedImages, name: str, severity: int) -> "Change":
+def _official(
+    config: RobustnessConfig, files: CorruptedImages, name: str, severity: int
+) -> Condition:
     """The file's image of a row stands in place of the clean one."""
-    return lambda images, rows: files.pixels(name, severity, rows).to(images).div_(255)
+
+    def read(rows: Tensor) -> Tensor:
+        with torch.inference_mode(False):  # threads write into the batch
+            pixels = files.pixels(name, severity, rows, config.benchmark.image_size)
+            return pixels.to(rows.device, torch.float32).div_(255)
+
+    return Condition(name, float(severity), lambda _, rows: read(rows), read)

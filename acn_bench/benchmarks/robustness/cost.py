@@ -8,9 +8,7 @@ from acn_bench.benchmarks.robustness.spec import TRAINED_MODULE, RobustnessConfi
 from acn_bench.benchmarks.run import Cost
 from acn_bench.data.split import whole
 from acn_bench.evaluation import attack_cost
-from acn_bench.evaluation.cost import EVALUATED
-
-CORRUPTED = 6e-8  # seconds a pixel of a common corruption, mean of the 15, on one thread
+from acn_bench.evaluation.cost import CORRUPTED, EVALUATED
 
 
 def check(config: RobustnessConfig, data: Data) -> None:

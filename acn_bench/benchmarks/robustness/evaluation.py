@@ -51,9 +51,7 @@ class RobustnessEvaluation:
         with self.timed(), correctness.evaluating(self.model):
             self.checks.record_mode(self.model)
             for part in rows.split(at_once or SLICE):
-                images = self.model.rows.plain(part)
-                if condition is not None:
-                    images = condition.change(images, part - first)
+                images = self._images(part, condition, part - first)
                 features = correctness.features(
                     self.model.backbone, images, depths=depths, at_once=at_once
                 )
@@ -61,6 +59,14 @@ class RobustnessEvaluation:
                 parts.append(calibration.predictions(logits, self.labels[part]))
                 self.progress.add(EVALUATED * len(part))
         return calibration.joined(parts)
+
+    def _images(self, rows: Tensor, condition: Condition | None, numbers: Tensor) -> Tensor:
+        """The network's input of these rows, whose numbers in the test set a condition takes."""
+        if condition is None:
+            return self.model.rows.plain(rows)
+        if condition.read is not None:
+            return condition.read(numbers)
+        return condition.change(self.model.rows.plain(rows), numbers)
 
     @contextmanager
     def timed(self) -> Iterator[None]:

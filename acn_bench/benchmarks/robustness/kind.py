@@ -55,5 +55,5 @@ KIND = Kind(
     not_comparable=report.not_comparable,
     expenses=attack_report.expenses,
     unlisted=frozenset({"name", "validation", "scheme"}),
-    other_experiment=("data", "official"),
+    other_experiment=("data", "official", "official_set"),
 )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from acn_bench import metrics
 from acn_bench.analysis.image_outcomes import unpacked
+from acn_bench.analysis.robustbench import leaderboard
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import CorruptedScores, Scores
 
@@ -81,6 +82,45 @@ def area(record: RobustnessRecord, scores: Sequence[CorruptedScores]) -> float |
         return None
     pairs = pairwise(points)
     return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in pairs) / width
+
+
+def leaderboard_of(record: RobustnessRecord) -> str | None:
+    """RobustBench's leaderboard of a record's data and corruptions; None where it has none."""
+    data = record.provenance.data.name
+    name = {"c": data, "3dcc": f"{data}_3d"}.get(record.config.benchmark.official_set)
+    return name if name in leaderboard.LEADERBOARDS else None
+
+
+# ---------------------------------------------------------------- against AlexNet
+
+
+def alexnet_mce(record: RobustnessRecord) -> float | None:
+    """MCE against AlexNet on official files in full; None on others, and on those without AlexNet."""
+    return _against_alexnet(record, leaderboard.mean_corruption_error)
+
+
+def alexnet_relative_mce(record: RobustnessRecord) -> float | None:
+    """Relative mCE against AlexNet, likewise."""
+    clean = 1 - record.result.clean.accuracy[-1]
+    return _against_alexnet(
+        record,
+        lambda board, errors: leaderboard.relative_mean_corruption_error(board, errors, clean),
+    )
+
+
+def _against_alexnet(
+    record: RobustnessRecord, measure: Callable[[str, dict[str, Sequence[float]]], float]
+) -> float | None:
+    spec = record.config.benchmark
+    board = leaderboard_of(record)
+    whole = all(data.canonical for data in record.provenance.datasets)
+    if board is None or not (spec.official and whole and spec.severities == leaderboard.SEVERITIES):
+        return None
+    errors = {c: e for c, e in _errors(record).items() if c in spec.standard_corruptions}
+    try:
+        return measure(board, errors)
+    except (LookupError, ValueError):  # no AlexNet on CIFAR; a corruption that was not measured
+        return None
 
 
 # ---------------------------------------------------------------- against the residual arm

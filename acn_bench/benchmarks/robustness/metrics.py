@@ -12,6 +12,7 @@ from acn_bench.analysis.depth_metrics import (
     utilised_depth,
 )
 from acn_bench.analysis.metric import Metric
+from acn_bench.analysis.robustbench.leaderboard import SOURCE
 from acn_bench.benchmarks.kind import TableName
 from acn_bench.benchmarks.robustness import measures
 from acn_bench.benchmarks.robustness.attack_metrics import ATTACKED
@@ -21,6 +22,7 @@ from acn_bench.benchmarks.robustness.record import RobustnessRecord
 _NOISE = "ACN paper, section 5.1 and Table 2"
 _CORRUPTIONS = "Hendrycks & Dietterich 2019"
 _NOT_MEASURED = "no such corruption was measured"
+_NO_ALEXNET = "not the official files of ImageNet-C or ImageNet-3DCC in full, at all severities"
 _CLEAN = ("clean", "clean test images")
 _COMMON = ("corrupted", "corrupted test images, mean over corruptions and severities")
 _KEPT = (
@@ -144,6 +146,27 @@ CORRUPTED = (
         "the residual arm was not run with these seeds, no corruption was measured, or one costs residual nothing",
         against=measures.relative_mean_corruption_error,
         reference="residual",
+    ),
+    Metric(
+        "mce_alexnet",
+        "mCE against AlexNet",
+        "%",
+        "lower",
+        "mean over corruptions of Σ error over severities ÷ Σ error of AlexNet, as RobustBench measured it on 5,000 "
+        "images of the same official files",
+        f"{_CORRUPTIONS}; errors of AlexNet: {SOURCE}",
+        measures.alexnet_mce,
+        _NO_ALEXNET,
+    ),
+    Metric(
+        "relative_mce_alexnet",
+        "Relative mCE against AlexNet",
+        "%",
+        "lower",
+        "the same of errors less the clean error of each network",
+        f"{_CORRUPTIONS}; errors of AlexNet: {SOURCE}",
+        measures.alexnet_relative_mce,
+        _NO_ALEXNET,
     ),
 )
 

@@ -6,7 +6,7 @@ from acn_bench import wording
 from acn_bench.analysis.groups import Group, grouped
 from acn_bench.benchmarks.robustness import attack_metrics, attack_report, measures
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
-from acn_bench.benchmarks.robustness.spec import SETS, RobustnessConfig, RobustnessSpec
+from acn_bench.benchmarks.robustness.spec import RobustnessConfig, RobustnessSpec
 from acn_bench.data.data_set import DataSet
 from acn_bench.registry import OFFICIAL
 from acn_bench.wording import each, plural
@@ -24,7 +24,26 @@ def source(spec: RobustnessSpec) -> str:
     """Where the corrupted images come from."""
     if not spec.official:
         return CONSTANTS[spec.constants]
-    return f"{OFFICIAL.load(spec.files).title}, the official files"
+    info = OFFICIAL.load(spec.files)
+    return f"{info.title}, the official files{f' ({info.note})' if info.note else ''}"
+
+
+def jpeg_note(groups: Sequence[Group]) -> str:
+    """The sentence that stands beside each figure of ImageNet-C or of its formulas; empty for others."""
+    specs = [g.config.benchmark for g in groups if g.config.benchmark.common]
+    files = sorted({OFFICIAL.load(s.files).title for s in specs if s.official and _note(s)})
+    made = any(not s.official and s.constants == "imagenet_c" for s in specs)
+    if not files and not made:
+        return ""
+    here = "; the images made here are not" if made else ""
+    titles = wording.listed(files or ["ImageNet-C"])
+    return (
+        f"The official files of {titles} are JPEG-compressed once more than the formulas say{here}."
+    )
+
+
+def _note(spec: RobustnessSpec) -> str:
+    return OFFICIAL.load(spec.files).note
 
 
 # ---------------------------------------------------------------- one run
@@ -93,9 +112,12 @@ def _corruptions_not_comparable(spec: RobustnessSpec) -> list[str]:
     if not spec.common:
         return []
     reasons = [] if spec.official else [f"{CONSTANTS[spec.constants]}: not the official files"]
-    missing = [name for name in SETS["common15"] if name not in spec.common]
+    standard = spec.standard_corruptions
+    missing = [name for name in standard if name not in spec.common]
     if missing:
-        reasons.append(f"{len(missing)} of the 15 common corruptions were not measured")
+        reasons.append(
+            f"{len(missing)} of the {len(standard)} common corruptions were not measured"
+        )
     if len(spec.severities) < 5:
         reasons.append(f"{len(spec.severities)} of the 5 severities")
     return reasons
@@ -200,8 +222,10 @@ def chance_level(record: RobustnessRecord) -> str:
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
-    """Arms that did not reach the accuracy that they were to be matched at, and unequal clean accuracies."""
-    return [s for group in groups for s in (*_never_reached(group), *_dissimilar(group))]
+    """Arms that did not reach the accuracy that they were to be matched at, unequal clean accuracies, files in JPEG."""
+    of_groups = [s for group in groups for s in (*_never_reached(group), *_dissimilar(group))]
+    note = jpeg_note(groups)
+    return [*of_groups, note] if note else of_groups
 
 
 def _never_reached(group: Group) -> Iterator[str]:

@@ -59,6 +59,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)  # of each of them
     constants: Constants = "cifar_c"  # of corruptions that are made here
     official: bool = False  # corrupted images are read from the official files, not made here
+    official_set: Literal["c", "c_bar", "3dcc"] = "c"  # of ImageNet: -C, -C-bar or -3DCC
     # pixels a side of photographs in class folders, and the shorter side before the centre is cropped; images in
     # memory keep their own size
     image_size: Count = 224
@@ -77,8 +78,10 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
         if isinstance(named, str):  # a record names each corruption: a set may grow
             named = SETS.get(named, (named,))
             msgspec.structs.force_setattr(self, "corruptions", named)
+        self._check_official()
+        known = self.known_corruptions
         for name in named:
-            _check_corruption(name)
+            _check_corruption(name, known)
         refuse_repeated("corruptions", named)
         refuse_repeated("severities", self.severities)
         if named and not self.severities:
@@ -92,7 +95,6 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
                 f"image_size is {self.image_size}, larger than resized, {self.resized}, whose centre it is"
             )
         self._check_noise_options()
-        self._check_official()
 
     def _check_noise_options(self) -> None:
         if self.noise_quantise and not self.noise_clip:
@@ -115,12 +117,13 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
 
     def _check_official(self) -> None:
         if not self.official:
+            if self.official_set != "c":
+                raise ValueError(f"official_set={self.official_set} needs official=true")
             return
         if self.files not in OFFICIAL:
-            known = " and ".join(name.removesuffix("_c") for name in OFFICIAL)
             raise ValueError(
-                f"official: files of corrupted images are known of {known}, not of {shorten(self.data)}; "
-                "the benchmark noise_cifar10 makes corruptions of any images"
+                f"official: files of corrupted images are known by the names {', '.join(OFFICIAL)}, and "
+                f"{shorten(self.files)} is none of them; the benchmark noise_cifar10 makes corruptions of any images"
             )
         if self.constants != "cifar_c":
             raise ValueError(
@@ -132,7 +135,20 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     @property
     def files(self) -> str:
         """The name that official files of corrupted images have, of these data."""
-        return f"{self.data}_c"
+        return f"{self.data}_{self.official_set}"
+
+    @property
+    def known_corruptions(self) -> tuple[str, ...]:
+        """Those that can be made here, or that the official files may have."""
+        if not self.official:
+            return SETS["all19"]
+        info = OFFICIAL.load(self.files)
+        return (*info.corruptions, *info.extra)
+
+    @property
+    def standard_corruptions(self) -> tuple[str, ...]:
+        """Those that a published mean is over."""
+        return OFFICIAL.load(self.files).corruptions if self.official else SETS["common15"]
 
     @property
     def common(self) -> tuple[str, ...]:
@@ -193,7 +209,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
         image_training.check_scheme(self.scheme, backbone)
         self._check_attack()
-        if self.noise_after_normalisation and backbone.function is not None:
+        if self.noise_after_normalisation and backbone.family is None:
             raise ValueError(
                 f"{backbone.name}: noise_after_normalisation needs a network whose normalisation is known, and a "
                 "factory's is not"
@@ -201,14 +217,13 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
         return None
 
 
-def _check_corruption(name: str) -> None:
-    known = (*SETS["all19"], *SETS)
+def _check_corruption(name: str, known: tuple[str, ...]) -> None:
     if name in NOISE:
         raise ValueError(
             f"corruptions: {name} has levels, not severities; write noise = {{ {name} = […] }}"
         )
-    if name not in SETS["all19"]:
-        raise ValueError(f"unknown corruption {shorten(name)}. {closest(name, known)}")
+    if name not in known:
+        raise ValueError(f"unknown corruption {shorten(name)}. {closest(name, (*known, *SETS))}")
 
 
 RobustnessConfig: TypeAlias = RunConfig[RobustnessSpec]

@@ -1,6 +1,7 @@
 """CIFAR-100-C (Hendrycks and Dietterich 2019): the official corrupted test images of CIFAR-100."""
 
 from acn_bench.data.sets.info import DataSetInfo
+from acn_bench.registry import COMMON, EXTRA
 
 CIFAR100_C = DataSetInfo(
     name="cifar100_c",
@@ -9,4 +10,6 @@ CIFAR100_C = DataSetInfo(
     reader="acn_bench.data.cifar_c:load",
     flips=True,
     embedded="digits100",
+    corruptions=COMMON,
+    extra=EXTRA,
 )

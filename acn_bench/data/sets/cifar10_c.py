@@ -1,6 +1,7 @@
 """CIFAR-10-C (Hendrycks and Dietterich 2019): the official corrupted test images of CIFAR-10."""
 
 from acn_bench.data.sets.info import DataSetInfo
+from acn_bench.registry import COMMON, EXTRA
 
 CIFAR10_C = DataSetInfo(
     name="cifar10_c",
@@ -9,4 +10,6 @@ CIFAR10_C = DataSetInfo(
     reader="acn_bench.data.cifar_c:load",
     flips=True,
     embedded="digits10",
+    corruptions=COMMON,
+    extra=EXTRA,
 )

@@ -14,6 +14,11 @@ class DataSetInfo:
     flips: bool  # whether a mirrored image keeps its class
     embedded: str  # the embedded substitute; its own name where it is embedded itself
     transfers_to: str | None = None  # the target of a transfer whose source this is
+    # of official corrupted images: the corruptions that a mean is over, those that may be there besides, and how
+    # the files differ from the published formulas
+    corruptions: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def is_embedded(self) -> bool:

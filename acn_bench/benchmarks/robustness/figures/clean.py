@@ -7,6 +7,8 @@ from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group, arm_order
 from acn_bench.analysis.robustbench import leaderboard
+from acn_bench.benchmarks.robustness.measures import leaderboard_of
+from acn_bench.benchmarks.robustness.report import jpeg_note
 from acn_bench.reports.figures import grid, style
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.grid import Entry
@@ -33,15 +35,17 @@ def draw(comparison: Comparison) -> Figure | None:
         made = any(not g.config.benchmark.official for g in compared)
         caption += f"{_PUBLISHED}{_MADE if made else ''}."
     title = "Corrupted against clean accuracy"
+    caption = f"{caption} {jpeg_note(groups)}".rstrip()
     return Figure("clean", title, caption, parts) if parts else None
 
 
 def published(group: Group) -> list[Point]:
     """RobustBench's models under a group's corruptions and severities; none where it did not measure these data."""
     spec, data = group.config.benchmark, group.records[0].provenance.data
-    if data.name not in leaderboard.LEADERBOARDS or not data.canonical:
+    board = leaderboard_of(group.records[0])
+    if board is None or not data.canonical:
         return []
-    models = leaderboard.models(data.name)
+    models = leaderboard.models(board)
     if any(name not in models[0].accuracy for name in spec.common):
         return []
     return [

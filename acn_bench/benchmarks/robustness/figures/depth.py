@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.robustness import measures
+from acn_bench.benchmarks.robustness.report import jpeg_note
 from acn_bench.record import Record
 from acn_bench.reports.figures import grid, panels
 from acn_bench.reports.figures.axes import Axes
@@ -32,7 +33,8 @@ def draw(comparison: Comparison) -> Figure | None:
     ]
     parts = tuple(_part(group) for group in groups)
     title = "Accuracy by depth, clean and corrupted"
-    return Figure("robust-depth", title, _CAPTION, parts) if parts else None
+    caption = f"{_CAPTION} {jpeg_note(groups)}".rstrip()
+    return Figure("robust-depth", title, caption, parts) if parts else None
 
 
 def _part(group: Group) -> Drawing:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from acn_bench.analysis.comparison import Comparison
+from acn_bench.benchmarks.robustness.report import jpeg_note
 from acn_bench.benchmarks.robustness.result import ExampleImage
 from acn_bench.reports.figures import style, svg
 from acn_bench.reports.model import Drawing, Figure
@@ -25,7 +26,9 @@ def draw(comparison: Comparison) -> Figure | None:
     images = first.result.example_images
     named = ", ".join(dict.fromkeys(_name(i) for i in images))
     part = Drawing("", _drawing(images), f"One test image under {len(images)} conditions: {named}.")
-    caption = _CAPTION.format(seed=first.config.seeds.noise)
+    caption = (
+        f"{_CAPTION.format(seed=first.config.seeds.noise)} {jpeg_note(comparison.groups)}".rstrip()
+    )
     return Figure("examples", "What the network is given", caption, (part,))
 
 

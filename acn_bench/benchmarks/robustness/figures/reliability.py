@@ -2,6 +2,7 @@
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
+from acn_bench.benchmarks.robustness.report import jpeg_note
 from acn_bench.benchmarks.robustness.result import BINS
 from acn_bench.reports.figures import grid, style
 from acn_bench.reports.figures.axes import Axes
@@ -19,7 +20,8 @@ FEWEST = 0.01  # share of the predictions that a bin must hold
 def draw(comparison: Comparison) -> Figure | None:
     """One row of panels a group."""
     parts = tuple(_part(group) for group in comparison.groups)
-    return Figure("reliability", "Confidence and accuracy", _CAPTION, parts) if parts else None
+    caption = f"{_CAPTION} {jpeg_note(comparison.groups)}".rstrip()
+    return Figure("reliability", "Confidence and accuracy", caption, parts) if parts else None
 
 
 def _part(group: Group) -> Drawing:
