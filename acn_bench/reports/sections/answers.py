@@ -128,13 +128,13 @@ def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
 
 
 def _undistinguished(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """The strategies that are not told from naive."""
+    """The strategies that no test distinguishes from naive."""
     judged = [v for v in verdicts if v.outcome != "no verdict"]
     undistinguished = [v for v in judged if v.acting and v.acting.note]
     if undistinguished:
         which = list(dict.fromkeys(v.group.strategy for v in undistinguished))
         words = _few(which, "strategies")
-        yield f"{words} not told from naive in {_of(len(undistinguished), len(judged))}"
+        yield f"{words} not distinguished from naive in {_of(len(undistinguished), len(judged))}"
 
 
 def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[str]:
