@@ -41,8 +41,10 @@ class Published(Struct, frozen=True, kw_only=True):
     family: str
     depth: int
     metric: str
-    mean: float  # in the metric's unit: shares in [0, 1]
+    mean: float | None = None  # in the metric's unit: shares in [0, 1]
     spread: float | None = None  # standard deviation
+    words: str = ""  # what a figure without numbers shows, in place of `mean`
+    note: str = ""  # a key of the card's published_note
     # settings of the protocol that a run must have for this figure to be shown; "none" is null
     where: dict[str, Any] = {}
     # settings of this figure alone, beside the card's published_protocol; the report lists where a run differs
@@ -82,6 +84,7 @@ class BenchmarkCard(Struct, Generic[B], frozen=True, kw_only=True):
     preset: dict[str, Preset] = {}
     claim: tuple[Claim, ...] = ()
     published: tuple[Published, ...] = ()
+    published_note: dict[str, str] = {}  # where the publication contradicts itself, or its code
 
 
 class StrategyCard(Struct, Generic[M], frozen=True, kw_only=True):
@@ -100,6 +103,7 @@ def benchmark(name: str) -> BenchmarkCard:
     path = benchmark_path(name)
     card: BenchmarkCard = _read(path, "protocol", _benchmark_type, KINDS)
     check_claims(card)
+    check_published(card)
     # here, not when a command asks for them
     with_values(card, card.quick, "quick")
     for preset, values in card.preset.items():
@@ -172,6 +176,22 @@ def check_claims(card: BenchmarkCard) -> None:
             kind.metric(claim.metric)
         except LookupError as e:
             raise ValueError(f"card {card.name}: claim {shorten(claim.name)}: {message(e)}") from e
+
+
+def check_published(card: BenchmarkCard) -> None:
+    """Raise ValueError for a figure of an unknown metric or note, or with a number and words, or with neither."""
+    kind = KINDS.load(card.protocol.kind)
+    for figure in card.published:
+        place = f"card {card.name}: published, {figure.source}, {shorten(figure.metric)}"
+        try:
+            kind.metric(figure.metric)
+        except LookupError as e:
+            raise ValueError(f"{place}: {message(e)}") from e
+        if figure.note and figure.note not in card.published_note:
+            known = closest(figure.note, card.published_note)
+            raise ValueError(f"{place}: unknown note {shorten(figure.note)}. {known}")
+        if (figure.mean is None) != bool(figure.words):
+            raise ValueError(f"{place}: needs either mean or words")
 
 
 def names(kind: CardKind) -> list[str]:

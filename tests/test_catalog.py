@@ -127,6 +127,22 @@ def test_an_unknown_key_names_its_place_and_the_nearest_key(root, tmp_path, old,
         catalog.benchmark(str(path))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('note = "points"', 'note = "pionts"', r"unknown note 'pionts'\. Did you mean 'points'\?"),
+        ("mean = 0.4691, ", "", "needs either mean or words"),
+        ('metric = "forgetting", mean', 'metric = "forgeting", mean', "'forgeting'.*'forgetting'"),
+    ],
+)
+def test_a_published_figure_of_an_unknown_metric_or_note_or_without_a_value_is_refused(
+    root, tmp_path, old, new, message
+):
+    path = card_file(root, tmp_path, old, new)
+    with pytest.raises(ValueError, match=rf"published, ACN paper, Table 3, .*{message}"):
+        catalog.benchmark(str(path))
+
+
 def test_an_unknown_option_of_a_strategy_names_the_nearest(root, tmp_path):
     path = card_file(root, tmp_path, "damping =", "dampning =", "strategies")
     with pytest.raises(ValueError, match=r"'dampning' in `options`\. Did you mean 'damping'\?"):

@@ -56,7 +56,7 @@ class Acting:
         if not self.undistinguished:
             return ""
         where = "" if self.undistinguished == self.arms else f"{_titles(self.undistinguished)} "
-        return f"{where}not told from naive"
+        return f"{where}not distinguished from naive"
 
     @property
     def figures(self) -> str:

@@ -34,7 +34,7 @@ class Gap:
 
     metric: str
     against: str
-    published: float
+    published: float | None  # None where the publication has no numbers
     measured: Difference | None
 
 
@@ -49,6 +49,9 @@ class PublishedComparison:
         str, ...
     ]  # settings that the publication leaves open, with the values of these runs
     same_stream: bool
+    notes: dict[
+        str, str
+    ]  # key -> where the publication contradicts itself, or its code; in their order
 
     @property
     def metrics(self) -> list[str]:
@@ -61,10 +64,14 @@ class PublishedComparison:
             r.published.wiring: r.published.mean for r in self.rows if r.published.metric == metric
         }
         return [
-            Gap(metric, arm, means["ac"] - mean, self.group.difference(metric, arm))
+            Gap(metric, arm, _less(means["ac"], mean), self.group.difference(metric, arm))
             for arm, mean in means.items()
             if "ac" in means and arm in self.group.baselines
         ]
+
+
+def _less(ac: float | None, other: float | None) -> float | None:
+    return None if ac is None or other is None else ac - other
 
 
 def published_comparisons(comparison: Comparison) -> list[PublishedComparison]:
@@ -105,7 +112,10 @@ def _compared(card: BenchmarkCard, group: Group) -> PublishedComparison | None:
     ]
     stated = {key for f in figures for key in (*f.where, *f.protocol)}
     left_open = tuple(_open(card, record, stated))
-    return PublishedComparison(group, () if stream else tuple(rows), tuple(known), left_open, not stream)  # fmt: skip
+    shown = () if stream else tuple(rows)
+    used = dict.fromkeys(row.published.note for row in shown if row.published.note)
+    notes = {key: card.published_note[key] for key in used}
+    return PublishedComparison(group, shown, tuple(known), left_open, not stream, notes)
 
 
 def _is_of(figure: Published, group: Group) -> bool:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from acn_bench.data.data_set import DataSet
 
 # quality and cost: a row or column for each metric; overview: groups side by side; runs: the appendix;
-# definitions: metrics that compete for one word
-TableName = Literal["quality", "cost", "overview", "runs", "definitions"]
+# definitions: metrics that compete for one word; published: read beside published figures alone
+TableName = Literal["quality", "cost", "overview", "runs", "definitions", "published"]
 Sentences = list[tuple[str, str]]  # (word, sentence)
 
 

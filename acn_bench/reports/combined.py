@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from acn_bench import wording
+from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, Verdict
 from acn_bench.catalog import Claim
 from acn_bench.reports.model import Block, Cell, Column, Figure, Note, Report, Rows, Section, Table
@@ -11,8 +12,11 @@ from acn_bench.reports.sections import answers
 
 SHOWN = 3  # benchmarks that a title names
 _HOW = (
-    "A cell is the verdict on a claim, and below it the difference of AC less the other network, over all groups of a "
-    "benchmark; an empty cell: the benchmark does not make this claim."
+    "AC is an auto-compressing network: each block reads the block before it alone, and the head reads the sum of all "
+    "blocks; in a residual network each block reads the sum of all before it. A cell is the verdict on a claim, and below "
+    "it the difference of AC less the other network; a group is one setting with several seeds. A claim holds where the "
+    "whole 95\N{NO-BREAK SPACE}% interval lies on its side of zero, is reversed where it lies on the other side, and is "
+    "undecided where it includes zero. An empty cell: the benchmark does not make this claim."
 )
 
 
@@ -39,12 +43,17 @@ def combined(
 def _matrix(parts: Sequence[Part]) -> Table:
     """Claims × benchmarks: the verdict and the difference."""
     statements = dict.fromkeys(c.statement for part in parts for c in _claims(part.comparison))
-    columns = (Column("Claim", "text"), *(Column(part.name, "text") for part in parts))
+    columns = (Column("Claim", "text"), *(Column(_heading(part), "text") for part in parts))
     rows = tuple(
         (Cell(statement), *(_verdict(part.comparison, statement) for part in parts))
         for statement in statements
     )
     return Table(columns, (Rows(rows),), look="matrix")
+
+
+def _heading(part: Part) -> str:
+    """The name of a part, and its data below."""
+    return f"{part.name}\n{wording.each(map(caveats.data_titles, part.comparison.records))}"
 
 
 def _claims(comparison: Comparison) -> Sequence[Claim]:
@@ -62,7 +71,7 @@ def _verdict(comparison: Comparison, statement: str) -> Cell:
         return Cell("")
     judged = [v for v in verdicts if v.outcome != "no verdict"]
     outcome, effect = answers.outcome(verdicts), answers.effect(judged or verdicts)
-    return replace(outcome, detail=effect.text)
+    return replace(outcome, detail=effect.text if judged else verdicts[0].reason)
 
 
 def _part(part: Part, report: Report) -> Iterator[Section]:
@@ -74,7 +83,8 @@ def _part(part: Part, report: Report) -> Iterator[Section]:
     for s in report.sections:
         if s.title:
             blocks = tuple(_anchored(part.name, block) for block in s.blocks)
-            yield Section(f"{part.name}-{s.name}", f"{part.name}: {s.title}", blocks, listed=False)
+            title, listed_as = f"{part.name}: {s.title}", s.link or s.title
+            yield Section(f"{part.name}-{s.name}", title, blocks, listed_as, s.listed, part.name)
 
 
 def _anchored(name: str, block: Block) -> Block:

@@ -160,6 +160,7 @@ class Section:
     blocks: tuple[Block, ...]
     link: str = ""  # a shorter title for the contents
     listed: bool = True  # in the contents
+    part: str = ""  # the name of the section that it stands below in the contents
 
     @property
     def tables(self) -> list[Table]:

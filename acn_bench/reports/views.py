@@ -149,7 +149,7 @@ def p_value(p: float | None) -> str:
 
 
 def beside(verdict: Verdict, *words: str) -> str:
-    """The words that are not empty, and that a strategy is not told from naive."""
+    """The words that are not empty, and that no test distinguishes a strategy from naive."""
     note = verdict.acting.note if verdict.acting else ""
     return "; ".join(word for word in (*words, note) if word)
 

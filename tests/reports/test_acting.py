@@ -1,4 +1,4 @@
-"""A strategy that paired tests do not tell from naive gives naive's verdicts under another name, and each says so."""
+"""A strategy that paired tests do not distinguish from naive gives naive's verdicts under another name, and each says so."""
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual.result import StrategyMeasures, StrengthTry
 from acn_bench.reports import tables
 
-NOTE = "not told from naive"
+NOTE = "not distinguished from naive"
 SEEDS = range(5)
 
 
@@ -43,7 +43,9 @@ def test_a_strategy_that_repeats_naive_says_so_beside_each_of_its_verdicts_in_ev
     assert "AC 0.0 [0.0, 0.0], residual 0.0 [0.0, 0.0]" in caveat
 
 
-def test_a_strategy_that_acts_in_one_arm_alone_is_not_told_from_naive_in_the_other(records, card):
+def test_a_strategy_that_acts_in_one_arm_alone_is_not_distinguished_from_naive_in_the_other(
+    records, card
+):
     comparison = compare(list(repeating(records, ("residual",))), card)
 
     assert {v.acting.note for v in of_si(comparison)} == {f"residual {NOTE}"}

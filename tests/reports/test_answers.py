@@ -7,6 +7,7 @@ from scipy import stats
 from acn_bench import reports
 from acn_bench.analysis import power, statistics
 from acn_bench.analysis.comparison import compare
+from acn_bench.reports.sections.answers import in_short
 
 
 @pytest.mark.parametrize(("effect", "pairs"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10)])
@@ -75,7 +76,7 @@ def test_what_speaks_against_a_claim_names_uncertainty_first(records, card):
     for claim in card.claim:
         (verdict,) = comparison.of_claim(claim.name)
         *_, against = answers(comparison)[claim.statement]
-        apart = "holds zero" in against.text or "sign test" in against.text
+        apart = "includes zero" in against.text or "sign test" in against.text
         assert apart == (verdict.outcome == "undecided")
         assert "few" in against.text or "Holm" in against.text
 
@@ -84,3 +85,24 @@ def test_a_claim_without_a_pair_says_why(records, card):
     (row, *_) = answers(compare(records(("naive",), wirings=("ac",)), card)).values()
 
     assert [cell.text for cell in row[1:]] == ["no verdict", "–", "–", "residual not run"]
+
+
+def test_the_first_sentence_counts_claims_by_what_their_groups_say_and_verdicts_after_correction(
+    records, card
+):
+    comparison = compare(records(("naive", "si")), card)
+    text = in_short(comparison)
+
+    holds = [{v.outcome for v in comparison.of_claim(c.name)} for c in card.claim]
+    everywhere = sum(outcomes == {"holds"} for outcomes in holds)
+    assert text.startswith(f"Of {len(card.claim)} claims, ")
+    assert f"{everywhere} hold" in text
+    decided = [v for v in comparison.verdicts if v.outcome in ("holds", "reversed")]
+    left = sum(v.survives for v in decided)
+    assert f"{len(decided)} are decided, {left or 'none'} also after Holm's" in text
+
+
+def test_the_first_sentence_of_arms_that_were_not_compared_says_so(records, card):
+    text = in_short(compare(records(("naive",), wirings=("ac",)), card))
+
+    assert text == f"Of {len(card.claim)} claims, {len(card.claim)} have no verdict."

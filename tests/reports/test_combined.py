@@ -44,6 +44,17 @@ def test_one_page_has_a_summary_and_a_part_for_each_benchmark(benchmarks, tmp_pa
     assert {line.split(",")[0] for line in runs[1:]} == {card.name for _, card in benchmarks}
 
 
+def test_the_contents_of_a_combined_page_name_each_part_and_its_sections(benchmarks, tmp_path):
+    reports.write_several(benchmarks, tmp_path, ["html"])
+    page = (tmp_path / "report.html").read_text()
+    contents = page[page.index('<nav aria-label="Contents">') : page.index("</nav>")]
+
+    for _, card in benchmarks:
+        assert f'<a href="#{card.name}">' in contents
+        assert f'<a href="#{card.name}-verdicts">Verdicts</a>' in contents
+        assert f'<a href="#{card.name}-figures">Figures</a>' in contents
+
+
 def test_the_summary_has_each_claim_once_and_a_verdict_where_a_benchmark_makes_it(benchmarks):
     (mine, card), (other, other_card) = benchmarks
     shared = Claim(

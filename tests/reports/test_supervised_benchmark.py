@@ -14,6 +14,7 @@ from acn_bench.benchmarks.supervised.noise_table import NOISE_TABLE
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import decode, encode
 from acn_bench.registry import KINDS
+from acn_bench.reports.sections.published import PUBLISHED as PUBLISHED_TABLE
 
 METRICS = KINDS.load("supervised").metrics
 
@@ -190,7 +191,45 @@ def test_a_published_depth_stands_beside_runs_on_as_many_classes(records, classe
     assert not [s for s in entry.open if s.startswith("epochs")]
 
 
-def test_no_published_figure_stands_beside_few_images_of_each_class(records):
-    card = catalog.benchmark("cifar10")
-    runs = [changed(of_card(r), per_class=100) for r in records]
-    assert published_comparisons(compare(runs, card)) == []
+def test_a_published_figure_without_numbers_stands_in_words_beside_ours(records):
+    comparison = compare(
+        [changed(of_card(r), per_class=100) for r in records], catalog.benchmark("cifar10")
+    )
+    (entry,) = published_comparisons(comparison)
+
+    assert {row.published.source for row in entry.rows} == {"ACN paper, Figure 6"}
+    assert all(row.published.mean is None and row.measured.n == 3 for row in entry.rows)
+    assert [gap.published for gap in entry.gaps("test_loss")] == [None]
+    text = PUBLISHED_TABLE.build(comparison).tables[0]
+    (ac, residual, gap) = [[cell.line for cell in row] for row in text.parts[0].rows[:3]]
+    assert ac[2] == "below residual (curves)"
+    assert ac[5] == "–"
+    assert residual[2] == "above AC (curves)"
+    assert gap[2] == "–"
+    assert ac[6].startswith("not the same: ")
+
+
+def test_a_contradiction_of_the_publication_is_marked_at_its_cells_and_named_below(records):
+    comparison = compare([of_card(r) for r in records], catalog.benchmark("cifar10"))
+    blocks = PUBLISHED_TABLE.build(comparison).blocks
+    marked = {row[-1].line for part in blocks[0].parts for row in part.rows if row[-1].detail}
+
+    assert marked == {
+        "ACN paper, Figure 4 (note 2)",
+        "ACN paper, Table 5 (note 1)",
+        "ACN paper, Table 5 (note 2)",
+    }
+    assert blocks[1].title == "Where the publication contradicts itself or its code"
+    assert [item[:7] for item in blocks[1].items] == ["note 1:", "note 2:"]
+    assert "30 to 80 % fewer layers" in blocks[1].items[1]
+
+
+def test_each_level_of_the_papers_noise_is_read_from_a_record():
+    record = example_record()
+    (level, scores) = next((n.level, n) for n in record.result.noise if n.corruption == "gaussian")
+
+    assert METRICS[f"gaussian_{level:g}_accuracy"].value(record) == scores.top1[-1] / 446
+    assert (
+        METRICS["gaussian_0.4_accuracy"].value(changed(record, noise={}, result={"noise": []}))
+        is None
+    )

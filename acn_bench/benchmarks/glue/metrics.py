@@ -6,6 +6,7 @@ Notation in the definitions: L blocks.
 from acn_bench.analysis.cost_metrics import COST
 from acn_bench.analysis.depth_metrics import NO_DEPTH, SUFFICIENT, UTILISED, utilised_depth
 from acn_bench.analysis.metric import Measure, Metric
+from acn_bench.analysis.paper_metrics import SIZE
 from acn_bench.benchmarks.glue import measures
 from acn_bench.benchmarks.glue.record import GlueRecord
 from acn_bench.benchmarks.kind import TableName
@@ -111,4 +112,5 @@ TABLES: dict[TableName, tuple[Metric, ...]] = {
     "cost": COST,
     "overview": tuple(_BY_NAME[name] for name in _OVERVIEW),
     "runs": tuple(_BY_NAME[name] for name in (*_OVERVIEW, "speed_up")),
+    "published": (SIZE,),
 }

@@ -44,6 +44,11 @@ def mean(scores: Iterable[Scores], score: Score = "accuracy", depth: int = -1) -
     return metrics.mean([getattr(s, score)[depth] for s in scores])
 
 
+def at_level(record: RobustnessRecord, name: str, level: float) -> float | None:
+    """Accuracy at full depth under one level of noise; None where it was not measured."""
+    return mean([s for s in noise(name)(record) if s.level == level])
+
+
 def outcomes(scores: Sequence[Scores], images: int) -> list[float] | None:
     """For each image the share of the conditions under which it is correct at full depth, (images,).
 

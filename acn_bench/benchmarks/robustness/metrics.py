@@ -12,6 +12,7 @@ from acn_bench.analysis.depth_metrics import (
     utilised_depth,
 )
 from acn_bench.analysis.metric import Metric
+from acn_bench.analysis.paper_metrics import of_table_2
 from acn_bench.analysis.robustbench.leaderboard import SOURCE
 from acn_bench.benchmarks.kind import TableName
 from acn_bench.benchmarks.robustness import measures
@@ -268,4 +269,5 @@ TABLES: dict[TableName, tuple[Metric, ...]] = {
             "utilised_depth",
         )
     ),
+    "published": of_table_2(measures.at_level, chance),
 }

@@ -37,6 +37,11 @@ def mean(record: SupervisedRecord, levels: Sequence[NoiseScores]) -> float | Non
     return metrics.mean([n.top1[-1] / record.result.rows.test for n in levels])
 
 
+def at_level(record: SupervisedRecord, name: str, level: float) -> float | None:
+    """Accuracy at full depth under one level of noise; None where it was not measured."""
+    return mean(record, [n for n in noise(name)(record) if n.level == level])
+
+
 def kept(record: SupervisedRecord, levels: Sequence[NoiseScores]) -> float | None:
     """The share of the clean accuracy above the chance level that is left; None where there is none above it."""
     clean, left, guess = accuracy(record), mean(record, levels), chance(record)

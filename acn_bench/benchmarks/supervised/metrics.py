@@ -6,6 +6,7 @@ Notation in the definitions: g the chance level, L blocks.
 from acn_bench.analysis.cost_metrics import COST
 from acn_bench.analysis.depth_metrics import NO_DEPTH, SUFFICIENT, TRUNCATED, UTILISED
 from acn_bench.analysis.metric import Metric
+from acn_bench.analysis.paper_metrics import SIZE, of_table_2
 from acn_bench.benchmarks.kind import TableName
 from acn_bench.benchmarks.supervised import measures
 from acn_bench.benchmarks.supervised.measures import Levels, chance, noise
@@ -185,4 +186,5 @@ TABLES: dict[TableName, tuple[Metric, ...]] = {
     "runs": _named(
         "accuracy", "test_loss", "gaussian_accuracy", "utilised_depth", "sufficient_depth"
     ),
+    "published": (*of_table_2(measures.at_level, chance), SIZE),
 }

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from acn_bench import wording
+from acn_bench import catalog, wording
 from acn_bench.analysis import caveats
-from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.analysis.comparison import Comparison, Outcome, Verdict
 from acn_bench.analysis.groups import Difference, arm_title
 from acn_bench.catalog import Claim
 from acn_bench.reports import views
@@ -15,40 +15,105 @@ from acn_bench.reports.sections.section import ReportSection
 from acn_bench.reports.sections.verdicts import OUTCOMES
 from acn_bench.wording import plural
 
+SHOWN = 3  # strategies that are explained
 FEW = 3  # seeds: up to so many, an interval rests on next to nothing
 
 _COLUMNS = (
     Column("Claim", "text"),
     Column("Verdict", "text"),
-    Column("Difference", "text"),
+    Column("AC less the other", "text"),
     Column("Seeds", "text"),
     Column("What speaks against it", "text"),
 )
 _HOW = (
-    "AC is an auto-compressing network: a block reads the block before it, and the head reads the sum of all blocks. "
-    "In a residual network a block reads the sum of all before it. The difference is that of AC less the other network "
-    "from the same seeds; a group holds the runs that differ in nothing else. A claim holds, or is reversed, where the "
-    "whole 95\N{NO-BREAK SPACE}% interval lies on one side of zero. Holm's correction takes the number of verdicts into account."
+    "AC is an auto-compressing network: each block reads the block before it alone, and the head reads the sum of all "
+    "blocks. In a residual network each block reads the sum of all before it. A group is one setting; its runs differ in "
+    "the network and in the seed, the start of their random numbers, alone. The difference is the mean over seeds of AC "
+    "less the other network. A claim holds where the whole 95\N{NO-BREAK SPACE}% interval lies on its side of zero, is "
+    "reversed where it lies on the other side, and is undecided where it includes zero. Holm's correction allows for the "
+    "number of verdicts: with many, some hold by chance."
 )
+_VARIANTS = " Two kinds of block: plain is the textbook's, released that of the ACN authors' code."
 
 
 def build(comparison: Comparison) -> Section:
     """One row a claim; without a card what was compared, alone."""
     claims = comparison.card.claim if comparison.card else ()
     rows = tuple(row for claim in claims if (row := _row(comparison, claim)))
-    table = (Table(_COLUMNS, (Rows(rows),), look="answer"), Note(_HOW, "how")) if rows else ()
     warnings = (Note(s, "warning") for s in caveats.not_comparable(comparison))
-    return Section("answers", "", (Note(_compared(comparison)), *table, *warnings))
+    compared = Note(_compared(comparison))
+    if not rows:
+        return Section("answers", "", (compared, *warnings))
+    several = {"plain", "released"} <= {g.variant for g in comparison.groups}
+    how = Note(f"{_HOW}{_VARIANTS if several else ''}", "how")
+    table = Table(_COLUMNS, (Rows(rows),), look="answer")
+    return Section("answers", "", (compared, Note(in_short(comparison)), table, how, *warnings))
+
+
+def in_short(comparison: Comparison) -> str:
+    """How many claims stand, and how many verdicts the correction leaves; in one or two sentences."""
+    claims = comparison.card.claim if comparison.card else ()
+    made = [verdicts for claim in claims if (verdicts := comparison.of_claim(claim.name))]
+    counts = Counter(_standing([v.outcome for v in verdicts]) for verdicts in made)
+    parts = [_claims_are(n, *words) for words in _STANDINGS if (n := counts[words])]
+    sentence = f"Of {plural(len(made), 'claim')}, {wording.listed(parts)}."
+    decided = [v for v in comparison.verdicts if v.outcome in ("holds", "reversed")]
+    if not decided or not views.family(comparison):
+        return sentence
+    judged = sum(v.outcome != "no verdict" for v in comparison.verdicts)
+    left = sum(v.survives for v in decided) or "none"
+    of = f"Of {judged} verdicts, {len(decided)} {'is' if len(decided) == 1 else 'are'} decided"
+    return f"{sentence} {of}, {left} also after Holm's correction."
+
+
+_STANDINGS = (  # of one claim, of several
+    ("holds", "hold"),
+    ("holds in some groups", "hold in some groups"),
+    ("is mixed", "are mixed"),
+    ("is reversed in some groups", "are reversed in some groups"),
+    ("is reversed", "are reversed"),
+    ("is undecided", "are undecided"),
+    ("has no verdict", "have no verdict"),
+)
+
+
+def _standing(outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """What the groups of a claim say together, as one of `_STANDINGS`."""
+    found = set(outcomes)
+    if {"holds", "reversed"} <= found:
+        return _STANDINGS[2]
+    if "holds" in found:
+        return _STANDINGS[0 if len(found) == 1 else 1]
+    if "reversed" in found:
+        return _STANDINGS[4 if len(found) == 1 else 3]
+    return _STANDINGS[5 if "undecided" in found else 6]
+
+
+def _claims_are(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def _compared(comparison: Comparison) -> str:
     """Which arms were compared, on which data, in how many runs."""
     data = wording.each(map(caveats.data_titles, comparison.records))
     strategies = list(dict.fromkeys(g.strategy for g in comparison.groups if g.strategy))
+    if len(strategies) <= SHOWN:
+        strategies = list(map(_explained, strategies))
     learned = f", {_few(strategies, 'strategies')}" if strategies else ""
     groups = plural(len(comparison.groups), "group")
     runs = plural(len(comparison.records), "run")
     return f"{wording.listed([arm_title(a) for a in comparison.arms])} on {data}: {runs} in {groups}{learned}."
+
+
+def _explained(strategy: str) -> str:
+    """A strategy with the beginning of its card's intent: "si (Synaptic Intelligence)"."""
+    try:
+        intent = catalog.strategy(strategy).intent
+    except (LookupError, ValueError):
+        return strategy
+    title = intent.partition(":")[0].partition(",")[0]
+    _, _, second = title.partition(" ")  # of a name, "Synaptic Intelligence", it has a capital
+    return f"{strategy} ({title[0].lower() + title[1:] if second[:1].islower() else title})"
 
 
 def _few(words: Sequence[str], what: str) -> str:
@@ -62,7 +127,7 @@ def _row(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
         return None
     judged = [v for v in verdicts if v.outcome != "no verdict"]
     return (
-        Cell(claim.statement),
+        Cell(claim.statement, _measured(comparison, claim)),
         outcome(verdicts),
         effect(judged or verdicts),
         _seeds(judged),
@@ -70,11 +135,22 @@ def _row(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
     )
 
 
+def _measured(comparison: Comparison, claim: Claim) -> str:
+    """What a claim is measured by: "measured: forgetting, in points"."""
+    metric = comparison.kind.metric(claim.metric)
+    title = (
+        metric.title
+        if metric.title[1:2].isupper()
+        else f"{metric.title[0].lower()}{metric.title[1:]}"
+    )
+    return f"measured: {title}, in {wording.UNITS[metric.unit].word}"
+
+
 def _seeds(judged: Sequence[Verdict]) -> Cell:
     """How many seeds there are, and below it how many would decide what is undecided."""
     would = _range([n for v in judged if (n := v.seeds_to_decide)])
     seeds = _range([v.difference.n for v in judged if v.difference])
-    return Cell(seeds, f"{would} would decide" if would != wording.NONE else "")
+    return Cell(seeds, f"{would} needed to decide" if would != wording.NONE else "")
 
 
 def outcome(verdicts: Sequence[Verdict]) -> Cell:
@@ -128,13 +204,13 @@ def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
 
 
 def _undistinguished(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """The strategies that are not told from naive."""
+    """The strategies that no test distinguishes from naive."""
     judged = [v for v in verdicts if v.outcome != "no verdict"]
     undistinguished = [v for v in judged if v.acting and v.acting.note]
     if undistinguished:
         which = list(dict.fromkeys(v.group.strategy for v in undistinguished))
         words = _few(which, "strategies")
-        yield f"{words} not told from naive in {_of(len(undistinguished), len(judged))}"
+        yield f"{words} not distinguished from naive in {_of(len(undistinguished), len(judged))}"
 
 
 def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -152,7 +228,7 @@ def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[st
     if most <= FEW:
         yield f"{most} seeds are few"
     if not all(d.canonical for r in comparison.records for d in r.provenance.datasets):
-        yield "a part of the data alone"
+        yield "only a part of the data"
 
 
 def _of_tests(comparison: Comparison, judged: Sequence[Verdict]) -> Iterator[str]:
@@ -163,12 +239,13 @@ def _of_tests(comparison: Comparison, judged: Sequence[Verdict]) -> Iterator[str
     undecided, lost = len(judged) - len(decided), sum(not v.survives for v in decided)
     apart = sum(_misses_zero(v.difference) for v in judged if v.outcome == "undecided")
     if undecided > apart:
-        several = f"{_of(undecided - apart, len(judged))} intervals hold"
-        yield f"{'the interval holds' if len(judged) == 1 else several} zero"
+        several = f"{_of(undecided - apart, len(judged))} intervals include"
+        yield f"{'the interval includes' if len(judged) == 1 else several} zero"
     if apart:
         yield "too few seeds for the sign test"
     if lost and views.family(comparison):
-        yield f"Holm's correction undoes {'it' if len(decided) == 1 else _of(lost, len(decided))}"
+        which = "the verdict" if len(decided) == 1 else f"{_of(lost, len(decided))} verdicts"
+        yield f"Holm's correction takes back {which}"
 
 
 def _misses_zero(difference: Difference | None) -> bool:

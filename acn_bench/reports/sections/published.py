@@ -1,6 +1,6 @@
 """Published figures and measured ones, with every known deviation of the protocol."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from acn_bench import wording
 from acn_bench.analysis import published
@@ -22,6 +22,7 @@ _COLUMNS = (
     Column("measured"),
     Column("n"),
     Column("measured − published"),
+    Column("Protocol", "text"),
     Column("Source", "text"),
 )
 
@@ -39,8 +40,13 @@ def build(comparison: Comparison) -> Section | None:
 def _blocks(entries: list[PublishedComparison]) -> Iterator[Block]:
     first = entries[0]
     if first.same_stream:
-        parts = tuple(Rows(tuple(_rows(entry)), entry.group.label) for entry in entries)
+        notes = {key: text for entry in entries for key, text in entry.notes.items()}
+        marks = {key: f"note {k}" for k, key in enumerate(notes, start=1)}
+        parts = tuple(Rows(tuple(_rows(entry, marks)), entry.group.label) for entry in entries)
         yield Table(_COLUMNS, parts, caption=_CAPTION)
+        if notes:
+            said = tuple(f"{marks[key]}: {text}" for key, text in notes.items())
+            yield Bullets(said, "Where the publication contradicts itself or its code")
         yield Bullets(first.deviations, "Deviations from the published protocol")
     else:
         labels = "; ".join(entry.group.label for entry in entries)
@@ -49,29 +55,37 @@ def _blocks(entries: list[PublishedComparison]) -> Iterator[Block]:
     yield Note(f"The publication leaves open, and these runs set: {', '.join(first.open)}.", "how")
 
 
-def _rows(entry: PublishedComparison) -> Iterator[tuple[Cell, ...]]:
+def _rows(entry: PublishedComparison, marks: Mapping[str, str]) -> Iterator[tuple[Cell, ...]]:
     """The arms of one metric one after the other, then their difference."""
     for metric in entry.metrics:
-        yield from (_row(entry, row) for row in entry.rows if row.published.metric == metric)
+        of_metric = (row for row in entry.rows if row.published.metric == metric)
+        yield from (_row(entry, row, marks.get(row.published.note, "")) for row in of_metric)
         yield from (_gap(entry, gap) for gap in entry.gaps(metric))
 
 
-def _row(entry: PublishedComparison, row: published.Row) -> tuple[Cell, ...]:
+def _row(entry: PublishedComparison, row: published.Row, mark: str) -> tuple[Cell, ...]:
     figure, measured = row.published, row.measured
     metric = entry.group.kind.metric(figure.metric)
     interval = None if figure.spread is None else (-figure.spread, figure.spread)
     gap = wording.NONE
-    if measured.mean is not None:
+    if measured.mean is not None and figure.mean is not None:
         gap = wording.change(metric.unit, measured.mean - figure.mean, interval)
     return (
         Cell(views.metric_title(metric)),
         Cell(arm_title(figure.wiring), style=views.arm_style(figure.wiring)),
-        Cell(wording.shown(metric.unit, figure.mean, figure.spread)),
+        Cell(figure.words or wording.shown(metric.unit, figure.mean, figure.spread)),
         Cell(wording.shown(metric.unit, measured.mean, measured.spread)),
         Cell(str(measured.n)),
         Cell(gap),
-        Cell(figure.source),
+        Cell(_protocol(entry)),
+        Cell(figure.source, mark),
     )
+
+
+def _protocol(entry: PublishedComparison) -> str:
+    """Whether a figure and ours are of the same protocol; the list below the table names each deviation."""
+    count = len(entry.deviations)
+    return f"not the same: {wording.plural(count, 'deviation')}" if count else "the same"
 
 
 def _gap(entry: PublishedComparison, gap: published.Gap) -> tuple[Cell, ...]:
@@ -80,12 +94,20 @@ def _gap(entry: PublishedComparison, gap: published.Gap) -> tuple[Cell, ...]:
     return (
         Cell(views.metric_title(metric)),
         Cell(f"AC − {arm_title(gap.against)}"),
-        Cell(wording.change(metric.unit, gap.published)),
+        Cell(wording.NONE if gap.published is None else wording.change(metric.unit, gap.published)),
         Cell(views.change(metric.unit, d), interval),
         Cell(str(d.n) if d else wording.NONE),
+        Cell(_between(metric.unit, gap)),
         Cell(""),
         Cell(""),
     )
+
+
+def _between(unit: str, gap: published.Gap) -> str:
+    """The measured difference less the published one."""
+    if gap.measured is None or gap.published is None:
+        return ""
+    return wording.change(unit, gap.measured.mean - gap.published, gap.measured.interval)
 
 
 PUBLISHED = ReportSection("published", 70, build)
