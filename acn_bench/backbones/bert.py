@@ -18,8 +18,10 @@ from acn_bench.backbones.backbone import Parts
 from acn_bench.backbones.sublayers import MLP, Attention, hidden_width
 from acn_bench.backbones.wiring import Join
 from acn_bench.errors import message
-from acn_bench.families.bert import BertSpec
+from acn_bench.families.bert import BertSpec, Initialisation
 from acn_bench.families.bert_checkpoint import EPS, TYPES, spec_of_checkpoint
+
+RANGE = 0.02  # standard deviation of BERT's initial weights (Devlin et al. 2019)
 
 
 class BertBlock(nn.Module):
@@ -95,7 +97,26 @@ def bert(spec: BertSpec) -> Parts:
     """The parts of a BERT. Its modules, and therefore its initial weights, are the same in every wiring."""
     stem = BertEmbedding(spec)
     blocks: list[nn.Module] = [BertBlock(spec) for _ in range(spec.depth)]
-    return Parts((spec.max_length,), stem, blocks, Pooler(spec.width), spec.width)
+    pooler = Pooler(spec.width)
+    for module in (stem, *blocks, pooler):
+        initialise(module, spec.initialisation)
+    return Parts((spec.max_length,), stem, blocks, pooler, spec.width)
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, initialisation: Initialisation) -> None:
+    """Draw the initial weights of a new module from torch's global generator; [PAD] is embedded as 0.
+
+    At the width of BERT-base both ways give a Linear the same gain; at others only `torch_linear` has it.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Embedding):
+            part.weight.normal_(0.0, RANGE)
+            if part.padding_idx is not None:
+                part.weight[part.padding_idx].zero_()
+        elif isinstance(part, nn.Linear) and initialisation == "normal_0.02":
+            part.weight.normal_(0.0, RANGE)
+            part.bias.zero_()
 
 
 # ---------------------------------------------------------------- checkpoints of Transformers

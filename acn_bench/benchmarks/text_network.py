@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import cast
 
-import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from acn_bench import backbones
 from acn_bench.backbones import Backbone, bert_folder
-from acn_bench.backbones.bert import MaskedHead
+from acn_bench.backbones.bert import MaskedHead, initialise
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.config import RunConfig
 from acn_bench.data.generators import seed_everything
 from acn_bench.data.tokens import vocabulary
 from acn_bench.families.bert import BertSpec
-
-RANGE = 0.02  # standard deviation of initial embeddings (Devlin et al. 2019)
 
 
 class TextClassifier(nn.Module):
@@ -75,8 +72,10 @@ class MaskedModel(nn.Module):
 def classifier(config: RunConfig, outputs: int) -> TextClassifier:
     """The network with a new head. Its new weights depend on the seed `init` alone."""
     backbone, _ = _backbone(config)
+    spec = cast(BertSpec, config.backbone)
     seed_everything("head", config.seeds.init, 0)
-    head = nn.Linear(cast(BertSpec, config.backbone).width, outputs)
+    head = nn.Linear(spec.width, outputs)
+    initialise(head, spec.initialisation)
     return TextClassifier(backbone, head)
 
 
@@ -86,6 +85,7 @@ def masked_model(config: RunConfig) -> MaskedModel:
     spec = cast(BertSpec, config.backbone)
     seed_everything("masked head", config.seeds.init)
     head = MaskedHead(spec.width, spec.vocab_size)
+    initialise(head, spec.initialisation)
     if weights:
         head.load_state_dict(weights)
     return MaskedModel(backbone, head)
@@ -109,7 +109,6 @@ def _backbone(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:
     seed_everything("backbone", config.seeds.init)
     spec = cast(BertSpec, config.backbone)
     network = backbones.from_spec(spec, 1, precision=config.precision)
-    _initialise(network.stem)
     if config.benchmark.start == "scratch":
         return network, {}
     folder = _folder(config)
@@ -127,17 +126,3 @@ def _load(network: Backbone, weights: dict[str, Tensor], folder: Path) -> None:
     if wrong := state_dict_mismatch(network, whole):
         raise ValueError(f"{folder}: config and weights do not fit: {wrong}")
     network.load_state_dict(whole)
-
-
-@torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    """Embeddings from N(0, 0.02²), as BERT's, with that of [PAD] 0; a decoder that shares them starts small.
-
-    Linears keep PyTorch's initial weights, whose gain is that of BERT's 0.02 at the width of BERT-base, and at others,
-    too: with 0.02 a narrow network without short connections does not begin to learn.
-    """
-    for part in module.modules():
-        if isinstance(part, nn.Embedding):
-            part.weight.normal_(0.0, RANGE)
-            if part.padding_idx is not None:
-                part.weight[part.padding_idx].zero_()

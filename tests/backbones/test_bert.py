@@ -203,6 +203,24 @@ def test_masks_of_any_dtype_say_the_same(small, inputs):
         assert torch.equal(model(ids, mask.to(dtype), types), expected)
 
 
+def test_initial_weights_are_those_of_the_setting_in_both_arms():
+    for wiring in ("ac", "residual"):
+        small = {"vocab_size": 500, "max_length": 16, "width": 64, "heads": 2, "depth": 1}
+        torch_linear = build(f"{wiring}_bert", 2, **small)
+        normal = build(f"{wiring}_bert", 2, initialisation="normal_0.02", **small)
+        for network in (torch_linear, normal):
+            words = network.stem.word.weight
+            assert words[1:].std().item() == pytest.approx(0.02, rel=0.05)
+            assert not words[0].any()  # [PAD]
+        first, other = (n.blocks[0].mlp.fc1 for n in (torch_linear, normal))
+        assert first.weight.abs().max() <= 1 / 8  # 1/√64
+        assert first.weight.std().item() == pytest.approx(1 / 8 / 3**0.5, rel=0.05)
+        assert other.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        assert first.bias.any()
+        assert not other.bias.any()
+        assert normal.readout.dense.weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", ["ac_bert", "residual_bert"])
 def test_a_text_with_every_token_masked_is_finite_and_changes_no_other(

@@ -11,6 +11,7 @@ from acn_bench import backbones, records
 from acn_bench.backbones import bert_folder
 from acn_bench.benchmarks.glue import protocol as glue
 from acn_bench.benchmarks.glue.spec import GlueSpec
+from acn_bench.benchmarks.glue.split import split
 from acn_bench.benchmarks.glue.task import sorted_by_length
 from acn_bench.benchmarks.mlm import example
 from acn_bench.benchmarks.mlm import protocol as mlm
@@ -118,6 +119,25 @@ def test_a_regression_and_a_task_of_two_sets_have_their_scores():
     inference = measured(msgspec.structs.replace(brief, task="mnli")).result
     assert list(inference.tests) == ["matched", "mismatched"]
     assert len(inference.tests["matched"].confusion[0]) == 3
+
+
+def test_training_rows_may_be_limited_and_held_out_rows_stay_the_same():
+    data = loading.load("rules_sst2")
+    whole, part = split(data, 0.1, seed=0), split(data, 0.1, seed=0, most=100)
+    assert len(part.train) == 100
+    assert torch.isin(part.train, whole.train).all()
+    assert torch.equal(part.validation, whole.validation)
+    assert not torch.equal(part.train, split(data, 0.1, seed=1, most=100).train)
+    few = measured(msgspec.structs.replace(GLUE, epochs=1, train_rows=100)).result
+    assert (few.rows.train, few.images_seen) == (100, 100)
+
+
+def test_a_new_head_has_the_initial_weights_of_the_setting():
+    config = planned(GLUE, initialisation="normal_0.02", width=64)
+    assert glue.classifier(config, 2).head.weight.std().item() < 0.04
+    assert not glue.classifier(config, 2).head.bias.any()
+    masked = masked_model(planned(MLM, initialisation="normal_0.02", width=64))
+    assert masked.head.dense.weight.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 # ---------------------------------------------------------------- order and interruption

@@ -15,7 +15,8 @@ SAMPLE = 10_000  # texts whose words are counted
 
 def check(config: GlueConfig, data: Sequence[TextData]) -> None:
     """Raise ValueError if a class has too few rows to hold some out."""
-    split(data[0], config.benchmark.validation, config.seeds.data)
+    spec = config.benchmark
+    split(data[0], spec.validation, config.seeds.data, spec.train_rows)
 
 
 def cost(config: GlueConfig, data: Sequence[TextData]) -> Cost:
@@ -37,7 +38,8 @@ def work(config: GlueConfig, data: Sequence[TextData]) -> float:
     evaluated = (
         3 * held_out + tests + points * (held_out + tests)
     )  # guards measure held-out rows twice
-    return spec.epochs * (train - held_out) + EVALUATED * evaluated
+    trained = min(train - held_out, spec.train_rows or train)
+    return spec.epochs * trained + EVALUATED * evaluated
 
 
 def _usual_length(data: TextData, longest: int) -> int:

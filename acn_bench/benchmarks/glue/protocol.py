@@ -49,7 +49,8 @@ class GlueRun:
         config, (data,), device = run.config, run.data, run.device
         self.run = run
         self.config, self.protocol, self.data, self.device = config, config.benchmark, data, device
-        self.rows = split(data, self.protocol.validation, config.seeds.data)
+        p = self.protocol
+        self.rows = split(data, p.validation, config.seeds.data, p.train_rows)
         size = cast(BertSpec, config.backbone).vocab_size
         self.tokenizer = tokenizer_of_start(config) or vocabulary.stored(
             data.caches, data.fingerprint, lambda: (t for c in data.train.texts for t in c), size

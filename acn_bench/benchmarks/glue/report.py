@@ -18,9 +18,13 @@ def describe(config: GlueConfig) -> str:
     p = config.benchmark
     pruning = "" if p.pruning == "none" else f", {p.pruning} pruning"
     return (
-        f"{p.facts.title} for {plural(p.epochs, 'epoch')}, batch {p.batch_size}, AdamW {p.learning_rate:g}, "
+        f"{p.facts.title}{_rows(p)} for {plural(p.epochs, 'epoch')}, batch {p.batch_size}, AdamW {p.learning_rate:g}, "
         f"{_start(p)}{pruning}"
     )
+
+
+def _rows(spec: GlueSpec) -> str:
+    return "" if spec.train_rows is None else f", {spec.train_rows:,} training rows at most"
 
 
 def _start(spec: GlueSpec) -> str:
@@ -49,6 +53,8 @@ def not_comparable(config: GlueConfig, _: Sequence[DataSet]) -> list[str]:
     reasons = [
         f"{100 * spec.validation:g} % of the training rows are held out, and published figures train on all of them"
     ]
+    if spec.train_rows is not None:
+        reasons.append(f"{spec.train_rows:,} training rows at most")
     if spec.start == "scratch":
         reasons.append("the network was not pre-trained")
     return reasons
@@ -60,7 +66,7 @@ def practice(record: GlueRecord) -> dict[str, str]:
     return {
         "start": _start(p),
         "held_out": f"{100 * p.validation:g} % of the training rows",
-        "training": plural(p.epochs, "epoch"),
+        "training": plural(p.epochs, "epoch") + _rows(p),
     }
 
 
@@ -96,7 +102,7 @@ def _training(spec: GlueSpec) -> str:
     warmup = f", warm-up over {100 * spec.warmup:g} % of the steps" if spec.warmup else ""
     batches = "texts of similar length" if spec.by_length else "random texts"
     return (
-        f"{_start(spec)}, {plural(spec.epochs, 'epoch')}, batches of {spec.batch_size} {batches}, AdamW at "
+        f"{_start(spec)}, {plural(spec.epochs, 'epoch')}{_rows(spec)}, batches of {spec.batch_size} {batches}, AdamW at "
         f"{spec.learning_rate:g} ({spec.schedule}{warmup}), weight decay {spec.weight_decay:g}; "
         f"{100 * spec.validation:g} % of the training rows held out"
     )

@@ -38,6 +38,9 @@ class GlueSpec(TextBenchmark, frozen=True, kw_only=True, tag="glue"):
     length: Count = 128  # tokens of a text; longer ones are cut, and counted
     token_types: bool = True  # whether the network is told which sentence of a pair a token is of
     validation: Part = 0.1  # share of the training rows of each class that is held out
+    train_rows: Count | None = (
+        None  # of those that are not held out, at most, drawn by the seed; null: all
+    )
     # after fine-tuning, at each of `pruned`; or `movement` after each epoch, `prune_share` of what is left
     pruning: Pruning = "none"
     pruned: tuple[Part, ...] = PRUNED

@@ -17,8 +17,8 @@ class TextSplitRows:
     validation: Tensor  # (V,)
 
 
-def split(data: TextData, share: float, seed: int) -> TextSplitRows:
-    """Hold out a share of the rows of each class; of a regression, of all rows.
+def split(data: TextData, share: float, seed: int, most: int | None = None) -> TextSplitRows:
+    """Hold out a share of the rows of each class; of a regression, of all rows. Train on `most` of the others.
 
     Raises ValueError where a class has too few.
     """
@@ -35,4 +35,6 @@ def split(data: TextData, share: float, seed: int) -> TextSplitRows:
         ranked = rows[bits("held out", seed, rows).argsort()]
         held.append(ranked[:count])
         train.append(ranked[count:])
-    return TextSplitRows(*(torch.cat(rows).sort().values for rows in (train, held)))
+    left = torch.cat(train)
+    drawn = left[bits("trained on", seed, left).argsort()[:most]]
+    return TextSplitRows(drawn.sort().values, torch.cat(held).sort().values)
