@@ -54,7 +54,7 @@ const forms = {
 
 async function copy(table, form, button) {
   const shown = headings(table).map((th, k) => [th, k]).filter(([th]) => !th.ariaHidden);
-  const rows = all("tbody tr:not([hidden])", table).filter(isRow);
+  const rows = all("tbody:not(.off) tr:not([hidden]):not(.off)", table).filter(isRow);
   const cells = rows.map((row) => shown.map(([, k]) => words(row.cells[k]).replace(/ ?#$/, "")));
   const text = forms[form]([shown.map(([th]) => words(th)), ...cells]);
   const done = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Not copied: the browser refuses it");
@@ -101,6 +101,45 @@ box.oninput = () => {
 const label = make("label", { htmlFor: "search" }, "Search all tables");
 document.querySelector("nav").after(make("search", {}, label, " ", box, " ", said));
 if (/^#row-/.test(location.hash)) location.replace(location.hash);  // its row has a name only now
+
+// ---------------------------------------------------------------- choice of a metric or a definition: all are on the page
+
+function choice(word, options, below, choose) {  // a labelled list
+  const list = make("select", { onchange: () => choose(list.value) }, ...options.map((option) => make("option", {}, option)));
+  below.before(make("label", { className: "choice" }, `${word}: `, list));
+}
+
+function choiceOf(word, below, parts) {  // of rows or bodies of tables, each by the words of its first cell
+  const name = (part) => (part.cells ?? part.rows[0].cells)[0].firstChild.textContent.split(";")[0].trim();
+  const names = [...new Set(parts.map(name))];
+  if (names.length < 2) return;
+  choice(word, ["all", ...names], below, (wanted) => parts.forEach((part) => part.classList.toggle("off", wanted !== "all" && wanted !== name(part))));
+}
+
+all("section:has(table.quality)").forEach((section) => choiceOf("Metric", section.querySelector(".scroll"), all("table.quality tbody tr", section).filter(isRow)));
+all("table[data-choice]").forEach((table) => choiceOf(table.dataset.choice, table.parentElement, [...table.tBodies]));
+
+const leads = new Map();  // of each benchmark: its figures by seed, the first of which leads
+all("figure[id$=-pairs]").forEach((figure) => {
+  const benchmark = figure.id.replace(/[^-]+-pairs$/, "");
+  leads.set(benchmark, [...(leads.get(benchmark) ?? []), figure]);
+});
+for (const figures of leads.values()) {
+  const title = (figure) => figure.querySelector("h2, h3"), caption = (figure) => figure.querySelector("figcaption");
+  const [lead] = figures, names = figures.map((figure) => title(figure).textContent);
+  let shown = lead;
+  const swap = (other) => {  // the figure keeps its name and place, the drawings their values
+    const drawings = [lead, other].map((figure) => all(":scope > .drawing", figure));
+    for (const of of [title, caption]) [of(lead).textContent, of(other).textContent] = [of(other).textContent, of(lead).textContent];
+    lead.append(...drawings[1]);
+    other.append(...drawings[0]);
+  };
+  const choose = (name) => {
+    for (const figure of [shown, figures[names.indexOf(name)]]) if (figure !== lead) swap(figure);
+    shown = figures[names.indexOf(name)];
+  };
+  if (figures.length > 1) choice("Metric", names, caption(lead), choose);
+}
 
 // ---------------------------------------------------------------- values on figures, by pointer or arrow keys
 

@@ -74,6 +74,42 @@ def test_every_figure_is_visible_and_nothing_is_requested(open_page, width):
     assert page.complaints == []
 
 
+def test_a_metric_is_chosen_for_all_groups_and_a_definition_for_its_table(open_page):
+    page = open_page()
+    rows = page.locator("#quality tbody tr:visible")
+    whole = rows.count()
+    page.locator("#quality").get_by_label("Metric").select_option("Forgetting, points ↓")
+    assert rows.count() == 2 < whole  # one a group
+    assert all(row.inner_text().startswith("Forgetting") for row in rows.all())
+    page.locator("#quality").get_by_label("Metric").select_option("all")
+    assert rows.count() == whole
+
+    bodies = page.locator("#definitions tbody:visible")
+    whole = bodies.count()
+    page.get_by_role("combobox", name="Definition").select_option(index=1)
+    assert bodies.count() == 1 < whole
+    assert page.complaints == []
+
+
+def test_the_lead_figure_shows_the_metric_that_is_chosen(open_page):
+    page = open_page()
+    lead = page.locator("header figure")
+    choice, title = lead.get_by_label("Metric"), lead.get_by_role("heading")
+    names = choice.locator("option").all_inner_texts()
+    before = {name: page.locator("figure", has_text=name).count() for name in names}
+    first = lead.locator("[role=img]").get_attribute("aria-label")
+
+    assert title.inner_text() == names[0]
+    for name in [*names[1:], names[0]]:
+        choice.select_option(name)
+        assert title.inner_text() == name
+        metric = name.removesuffix(", seed by seed")
+        assert lead.locator("[role=img]").get_attribute("aria-label").startswith(metric)
+    assert lead.locator("[role=img]").get_attribute("aria-label") == first
+    assert {name: page.locator("figure", has_text=name).count() for name in names} == before
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(open_page, width, scheme):

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.glue import measures
-from acn_bench.reports.figures import pairs, panels, sweeps
+from acn_bench.reports.figures import fronts, pairs, panels, sweeps
 from acn_bench.reports.figures.axes import Axes
-from acn_bench.reports.figures.panels import SHADE
+from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Figure
 
 LEAD = ("score",)  # metrics of the first figure, in order of preference
@@ -20,19 +20,21 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield pairs.draw(comparison, "utilised_depth")
     yield pairs.draw(comparison, "truncated_score")
     yield pruning(comparison)
+    yield fronts.draw(comparison, "score", "truncated_score")
 
 
 def depth(comparison: Comparison) -> Figure | None:
     """GLUE score after 0 … L blocks (Figure 5 of the ACN paper)."""
     caption = (
         "GLUE score on the development set with pooler and head after 0, 1, … blocks, of the same network and the same "
-        f"pass. {SHADE}"
+        f"pass. {UTILISED} {SHADE}"
     )
 
     def panel(ax: Axes, group: Group) -> None:
         for arm in group.arms.values():
             rows = [_at_least_zero(measures.score(r)) for r in arm.records]
             panels.line(ax, range(len(rows[0])), rows, arm.name)
+        panels.utilised(ax, group)
         panels.blocks_axis(ax)
 
     return panels.draw(

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
-from acn_bench.reports.figures import pairs, panels, sweeps
+from acn_bench.reports.figures import fronts, pairs, panels, sweeps
 from acn_bench.reports.figures.axes import Axes
-from acn_bench.reports.figures.panels import SHADE
+from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Figure
 
 LEAD = ("loss",)  # metrics of the first figure, in order of preference
@@ -17,12 +17,13 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield sweeps.draw(comparison, "loss")
     yield depth(comparison)
     yield pairs.draw(comparison, "utilised_depth")
+    yield fronts.draw(comparison, "accuracy", "truncated_accuracy")
 
 
 def depth(comparison: Comparison) -> Figure | None:
     """Share of the masked tokens that are predicted after 0 … L blocks."""
     caption = (
-        f"Share of the masked tokens that the head predicts after 0, 1, … blocks, in one pass. {SHADE} Dotted: the "
+        f"Share of the masked tokens that the head predicts after 0, 1, … blocks, in one pass. {UTILISED} {SHADE} Dotted: the "
         "most frequent token."
     )
 
@@ -34,6 +35,7 @@ def depth(comparison: Comparison) -> Figure | None:
         for arm in group.arms.values():
             rows = [accuracy(r) for r in arm.records]
             panels.line(ax, range(len(rows[0])), rows, arm.name)
+        panels.utilised(ax, group)
         panels.blocks_axis(ax)
 
     return panels.draw(

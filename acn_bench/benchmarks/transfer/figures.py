@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
 from acn_bench.record import Record
-from acn_bench.reports.figures import grid, pairs, panels, style, sweeps
+from acn_bench.reports.figures import fronts, grid, pairs, panels, style, sweeps
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE
 from acn_bench.reports.figures.style import QUIET
@@ -33,6 +33,7 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield epochs(comparison)
     yield depths(comparison)
     yield pairs.draw(comparison, "cut_depth")
+    yield fronts.draw(comparison, "finetuned_accuracy", "truncated_accuracy")
 
 
 def depths(comparison: Comparison) -> Figure | None:

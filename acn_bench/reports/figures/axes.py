@@ -115,6 +115,18 @@ class Axes:
 
         self.add(mark, x)
 
+    def span_above(self, ends: Limits, share: float, colour: str, width: float) -> None:
+        """A line between two places of the scale, at a share of the panel's height; cut where the panel ends."""
+
+        def mark(frame: Frame) -> str:
+            low, high = (min(max(frame.x(x), frame.left), frame.right) for x in ends)
+            y = frame.bottom - round(share * frame.height)
+            return svg.path(
+                f"M{low} {y}H{high}", stroke=colour, stroke_width=units(width), fill="none"
+            )
+
+        self.add(mark)
+
     def level(
         self, y: float, colour: str, width: float, dash: Sequence[float] = (), *, seen: bool = False
     ) -> None:

@@ -5,6 +5,7 @@ A line is the mean over seeds; the shade behind it reaches from the lowest to th
 
 from collections.abc import Callable, Sequence
 
+from acn_bench.analysis import statistics
 from acn_bench.analysis.final_model import final_model
 from acn_bench.analysis.groups import Group, arm_order
 from acn_bench.reports.figures import grid, style
@@ -15,6 +16,10 @@ from acn_bench.wording import plural
 Series = Sequence[float | None]
 
 SHADE = "The line is the mean over seeds; the shade reaches from the lowest to the highest seed."
+UTILISED = (
+    "A marker above the lower edge is an arm's utilised depth, which held-out rows choose: the mean over seeds, with its "
+    "95 % t-interval."
+)
 
 
 def draw(
@@ -81,6 +86,18 @@ def experiences_axis(ax: Axes, T: int) -> None:
     """Ticks at the first experience and at every one or every fifth."""
     shown = [t for t in range(1, T + 1) if t == 1 or t % (1 if T <= 10 else 5) == 0]
     ax.x.label, ax.x.ticks = "experiences learned", [(t, str(t)) for t in shown]
+
+
+def utilised(ax: Axes, group: Group) -> None:
+    """The mean utilised depth of each arm above the lower edge, with its 95 % t-interval over seeds."""
+    for k, arm in enumerate(group.arms.values()):
+        values = list(group.cell(arm.name, "utilised_depth").values.values())
+        if not values:
+            continue
+        look, share = style.look(arm.name), 0.04 + 0.07 * k
+        if interval := statistics.t_interval(values):
+            ax.span_above(interval, share, look.colour, 1.4)
+        ax.markers_above([sum(values) / len(values)], [share], look.marker, look.colour, 6)
 
 
 def blocks_axis(ax: Axes) -> None:

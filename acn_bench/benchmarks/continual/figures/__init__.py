@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.benchmarks.continual import tie_table
 from acn_bench.benchmarks.continual.figures import curves, layers, matrices, noise
-from acn_bench.reports.figures import costs, pairs, sweeps, ties
+from acn_bench.reports.figures import costs, fronts, pairs, sweeps, ties
 from acn_bench.reports.model import Figure
 
 LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in order of preference
@@ -27,6 +27,7 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield curves.depth(comparison)
     yield layers.stream(comparison)
     yield layers.forgetting(comparison)
+    yield fronts.draw(comparison, "average_accuracy", "truncated_accuracy")
     yield costs.work(comparison)
     yield costs.time(comparison)
     yield curves.loss(comparison)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from acn_bench import metrics
-from acn_bench.analysis import depth_metrics
+from acn_bench.analysis import depth_metrics, statistics
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Arm, Group
 from acn_bench.benchmarks.continual import definitions
@@ -17,6 +17,7 @@ from acn_bench.reports.figures.style import FAINT
 from acn_bench.reports.model import Drawing, Figure
 from acn_bench.wording import number
 
+INTERVALS = 0.97  # of a panel's height: the first arm's interval of utilised depth
 Streams = list[list[tuple[int, float]]]  # for each experience (experiences learned, accuracy)
 
 # ---------------------------------------------------------------- one panel a group
@@ -68,6 +69,9 @@ def depth(comparison: Comparison) -> Figure | None:
                 )  # fmt: skip
             used = [k for r in arm.records if (k := depth_metrics.utilised_depth(r)) is not None]
             _mark(ax, used, arm.name, offset)
+            if interval := statistics.t_interval(used):
+                share = INTERVALS - 0.04 * offset
+                ax.span_above(interval, share, style.look(arm.name).colour, 1.4)
         panels.blocks_axis(ax)
 
     probes = any(continual.probe_curve(r) for g in groups for r in g.records)
@@ -81,7 +85,8 @@ def depth(comparison: Comparison) -> Figure | None:
         "How many blocks the final model needs",
         "Test accuracy of the final model, mean over experiences, with the head after 0, 1, … blocks; "
         "nothing is trained again. Triangles on the axis: utilised depth, one a seed, the fewest blocks within "
-        f"one point of full depth on held-out rows. {SHADE} {thin if probes else ''}Dotted: chance level.",
+        "one point of full depth on held-out rows; the bar at the top is the 95 % t-interval of their mean. "
+        f"{SHADE} {thin if probes else ''}Dotted: chance level.",
         panel,
         lambda group: max(
             max((depth_metrics.depth_curve(r, "test") or [0.0]) + (continual.probe_curve(r) or []))

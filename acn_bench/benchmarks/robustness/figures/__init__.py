@@ -11,7 +11,7 @@ from acn_bench.benchmarks.robustness.figures import (
     noise,
     reliability,
 )
-from acn_bench.reports.figures import pairs, sweeps
+from acn_bench.reports.figures import fronts, pairs, sweeps
 from acn_bench.reports.model import Figure
 
 # metrics of the first figure, in order of preference
@@ -28,4 +28,5 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield clean.draw(comparison)
     yield depth.draw(comparison)
     yield reliability.draw(comparison)
+    yield fronts.draw(comparison, "clean_accuracy", "truncated_accuracy")
     yield pairs.draw(comparison, "utilised_depth")

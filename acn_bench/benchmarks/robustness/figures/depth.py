@@ -9,7 +9,7 @@ from acn_bench.benchmarks.robustness.report import jpeg_note
 from acn_bench.record import Record
 from acn_bench.reports.figures import grid, panels
 from acn_bench.reports.figures.axes import Axes
-from acn_bench.reports.figures.panels import SHADE
+from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Drawing, Figure
 
 Read = Callable[[Record], Sequence[float] | None]
@@ -22,7 +22,7 @@ _PANELS: tuple[tuple[str, Read], ...] = (
 )
 _CAPTION = (
     "Test accuracy with the head after 0, 1, … blocks, of the same network and the same pass: where a curve is flat "
-    f"under corruption too, a truncated network keeps its robustness. {SHADE} Dotted: chance level."
+    f"under corruption too, a truncated network keeps its robustness. {UTILISED} {SHADE} Dotted: chance level."
 )
 
 
@@ -46,6 +46,7 @@ def _part(group: Group) -> Drawing:
         for arm in group.arms.values():
             rows = [read(r) or () for r in arm.records]
             panels.line(ax, range(len(rows[0])), rows, arm.name)
+        panels.utilised(ax, group)
         panels.accuracy_axis(ax, top, measures.chance(group.records[0]))
         panels.blocks_axis(ax)
         axes.append(ax)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.benchmarks.supervised.figures import cost, depth, losses, noise, settings
-from acn_bench.reports.figures import pairs, sweeps
+from acn_bench.reports.figures import fronts, pairs, sweeps
 from acn_bench.reports.model import Figure
 
 LEAD = ("accuracy",)  # metrics of the first figure, in order of preference
@@ -19,6 +19,7 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
     yield sweeps.draw(comparison, "accuracy")
     yield losses.draw(comparison)
     yield cost.draw(comparison)
+    yield fronts.draw(comparison, "accuracy", "truncated_accuracy")
     yield noise.draw(comparison)
     yield pairs.draw(comparison, "utilised_depth")
     yield pairs.draw(comparison, "speed_up")

@@ -3,14 +3,14 @@
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.depth_metrics import depth_curve
 from acn_bench.analysis.groups import Group
-from acn_bench.reports.figures import panels, style
+from acn_bench.reports.figures import panels
 from acn_bench.reports.figures.axes import Axes
-from acn_bench.reports.figures.panels import SHADE
+from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Figure
 
 _CAPTION = (
-    "Test accuracy with the head after 0, 1, … blocks, of the same network and the same pass. A marker above the lower "
-    f"edge is an arm's utilised depth, which held-out rows choose; mean over seeds. {SHADE} Dotted: chance level."
+    f"Test accuracy with the head after 0, 1, … blocks, of the same network and the same pass. {UTILISED} {SHADE} Dotted: "
+    "chance level."
 )
 
 
@@ -23,13 +23,10 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def _panel(ax: Axes, group: Group) -> None:
-    for k, arm in enumerate(group.arms.values()):
+    for arm in group.arms.values():
         rows = [depth_curve(r, "test") or [] for r in arm.records]
         panels.line(ax, range(len(rows[0])), rows, arm.name, marker=False)
-        used = arm.cell("utilised_depth").mean
-        if used is not None:
-            look = style.look(arm.name)
-            ax.markers_above([used], [0.04 + 0.07 * k], look.marker, look.colour, 6)
+    panels.utilised(ax, group)
     panels.blocks_axis(ax)
 
 
