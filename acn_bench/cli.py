@@ -29,6 +29,7 @@ from acn_bench.wording import plural
 if TYPE_CHECKING:
     from acn_bench.execution.run_plan import Outcome
     from acn_bench.execution.session import Session
+    from acn_bench.plan import UnresolvedPlan
 
 OK, FAILED, MENDABLE = 0, 1, 2
 out = Terminal()
@@ -124,6 +125,7 @@ def run(
     epsilon: cli_options.Epsilon = None,
     settings: cli_options.Settings = None,
     quick: cli_options.Quick = False,
+    cache: cli_options.Cache = False,
     data_root: cli_options.DataRoot = None,
     out_folder: cli_options.RunsFolder = Path("runs"),
     device: cli_options.Device = "auto",
@@ -134,6 +136,8 @@ def run(
     executor: cli_options.Executor = "local",
     address: cli_options.Address = "auto",
     dry_run: cli_options.DryRun = False,
+    devices: cli_options.Devices = None,
+    speed: cli_options.Speed = None,
     again: cli_options.Again = False,
     no_report: cli_options.NoReport = False,
     trackers: cli_options.Trackers = None,
@@ -171,8 +175,12 @@ def run(
         epsilon=epsilon,
         settings=settings,
         quick=quick,
+        cache=cache,
     )
     plan = unresolved(card, chosen)  # before slow imports: a wrong name fails at once
+    if devices is not None:
+        _plan_on_paper(plan, devices, speed, data_root, device, dry_run)
+        return
 
     _print_note(home.prepare())
     with interruption.exits_at_once():
@@ -206,6 +214,28 @@ def run(
         with _stopped_in_time(longest, limit, started):
             outcome = run_plan.execute(prepared, out)
     _report(prepared, outcome, no_report)
+
+
+def _plan_on_paper(
+    plan: "UnresolvedPlan",
+    devices: int,
+    speed: float | None,
+    data_root: Path | None,
+    device: str,
+    dry_run: bool,
+) -> None:
+    """Print what the trainings of a plan take on several devices. Raises ValueError where they are to run."""
+    if not dry_run:
+        raise ValueError(
+            f"--devices {devices} plans a training on paper: add --dry-run. To train in several processes, start the "
+            f"command by torchrun --nproc-per-node {devices} -m acn_bench, without --devices"
+        )
+    _print_note(home.prepare())
+    with interruption.exits_at_once():
+        from acn_bench.execution import paper, paper_summary
+
+    wanted = paper.Wanted(devices, speed, data_root, device)
+    paper_summary.print_paper(paper.plan(wanted, plan, _print_note), out)
 
 
 def _follow(launch: Launch, device: str) -> None:

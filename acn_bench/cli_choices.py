@@ -6,7 +6,7 @@ from acn_bench.catalog import BenchmarkCard
 from acn_bench.plan import Choices, numbers
 
 OPTIONS = (
-    "backbones", "strategies", "checkpoint", "seeds", "data", "attack", "epsilon", "settings", "quick"
+    "backbones", "strategies", "checkpoint", "seeds", "data", "attack", "epsilon", "settings", "quick", "cache"
 )  # fmt: skip
 
 
@@ -22,15 +22,19 @@ def choices(
     epsilon: str | None,
     settings: list[str] | None,
     quick: bool,
+    cache: bool,
 ) -> Choices:
-    """Parse the options that say what runs. Raises ValueError for seeds that are none, and LookupError as `_attack`."""
+    """Parse the options that say what runs.
+
+    Raises ValueError for seeds that are none, LookupError for an option that the benchmark has no setting for.
+    """
     return Choices(
         backbones=words(backbones),
         strategies=words(strategies),
         checkpoints=tuple(checkpoint or ()),
         seeds=numbers(seeds) if seeds else (),
         data=data,
-        settings=(*_attack(card, attack, epsilon), *(settings or ())),
+        settings=(*_attack(card, attack, epsilon), *_cached(card, cache), *(settings or ())),
         quick=quick,
     )
 
@@ -50,3 +54,14 @@ def _attack(card: BenchmarkCard, attack: str | None, epsilon: str | None) -> Ite
                 f"--{key} is of robustness benchmarks, and {card.name} is not one: try noise_cifar10"
             )
         yield f"{key}={value}"
+
+
+def _cached(card: BenchmarkCard, cache: bool) -> Iterator[str]:
+    """The setting that `--cache` stands for. Raises LookupError for a benchmark that reads no photographs."""
+    if not cache:
+        return
+    if not hasattr(card.protocol, "cached"):
+        raise LookupError(
+            f"--cache is of benchmarks that train on photographs, and {card.name} is not one: try imagenet"
+        )
+    yield "cached=true"

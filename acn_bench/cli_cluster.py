@@ -92,6 +92,8 @@ def _check(params: dict[str, Any]) -> None:
 
     if params["share"]:
         raise ValueError(f"--shard {params['share']}: leave it out, each worker gets its share")
+    if params["devices"]:
+        raise ValueError("--devices plans on paper: use it with run --dry-run, not with submit")
     if params["time_limit"]:
         preemption.seconds(params["time_limit"])
 

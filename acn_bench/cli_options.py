@@ -102,6 +102,14 @@ Quick = Annotated[
         _WHAT,
     ),
 ]
+Cache = Annotated[
+    bool,
+    _flag(
+        "--cache",
+        "Decode photographs once, into a file of uint8 squares from which crops are drawn; the same as --set cached=true.",
+        _WHAT,
+    ),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -176,6 +184,26 @@ TimeLimit = Annotated[
     ),
 ]
 DryRun = Annotated[bool, _flag("--dry-run", "Print the plan and stop.", _WHEN)]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100_000,
+        metavar="N",
+        rich_help_panel=_WHEN,
+        help="With --dry-run: what a training on N devices takes, by arithmetic: memory, FLOPs, communication and "
+        "hours, for DDP and FSDP. Needs no data where the original set's sizes are known.",
+    ),
+]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="IMAGES/S",
+        rich_help_panel=_WHEN,
+        help="With --devices: the training speed of one device, measured elsewhere. Default: steps are timed here.",
+    ),
+]
 Again = Annotated[
     bool,
     _flag("--again", "Repeat runs that have a record; the report uses the newest record.", _WHEN),

@@ -156,7 +156,9 @@ def add_branches(model: Backbone, after: Iterable[int] = AFTER) -> Branches:
     head = model.head
     if not isinstance(head, nn.Linear):
         raise ValueError(f"branches need a head that is a Linear, not a {type(head).__name__}")
-    branches = Branches(depths, head.in_features, head.out_features).to(head.weight)
+    branches, like = Branches(depths, head.in_features, head.out_features), head.weight
+    if (like.device, like.dtype) != (torch.device("cpu"), torch.float32):
+        branches.to(like)  # tensors without values refuse it, and need it never
     model.branches = branches
     return branches
 

@@ -43,7 +43,8 @@ class Kind:
     result: type[Result]
     inputs: Inputs  # what its networks take
     # module: check(config, data), cost(config, data) -> Cost; train_rows(config, data), the rows that each training
-    # cuts into batches, where they are known; never Avalanche
+    # cuts into batches, where they are known; prepare(config, data, report), which makes what runs read from disk,
+    # once, where there is such a thing; never Avalanche
     planning: str
     # module: measure(run) -> RunOutput; where strategies apply, build(run), which builds all that is trained
     protocol: str
@@ -51,6 +52,9 @@ class Kind:
     describe: Callable[[RunConfig], str]  # the protocol, in one line
     summary: Callable[[Record], str]  # the outcome of a run, in a few words
     final_model: Callable[[Record], FinalModel]
+    # module: training(config, rows, classes, shape) -> PaperTraining, for plans of many devices on paper; empty where
+    # its trainings have no such plan
+    on_paper: str = ""
     # module:object, the ReportSections of its reports
     sections: str = "acn_bench.reports.sections.shared:SHARED"
     # modules that the protocol loads by name, for some settings of its spec alone
@@ -109,6 +113,11 @@ class Kind:
     def planning_module(self) -> ModuleType:
         """Import and return it."""
         return importlib.import_module(self.planning)
+
+    @property
+    def on_paper_module(self) -> ModuleType:
+        """Import and return it; it must be named."""
+        return importlib.import_module(self.on_paper)
 
     @property
     def protocol_module(self) -> ModuleType:

@@ -20,13 +20,13 @@ from acn_bench.data import image_decoding
 from acn_bench.data.data_set import Counts
 from acn_bench.data.image_listing import ClassFolder, Listing, list_images
 from acn_bench.data.manifest import ManifestStore
+from acn_bench.data.sets.imagenet import IMAGENET
 from acn_bench.errors import MissingData, listed, shorten
 from acn_bench.registry import DATA, closest
 from acn_bench.spec import Inputs
 
 SPLITS = ("train", "val")
 SAMPLED = 256  # files of a split whose content is hashed
-IMAGENET = Counts(1_281_167, 50_000)
 # bytes of a file on average: the originals have 110,000, and sets that were resized have less
 IMAGENET_MEAN_SIZE = 90_000
 
@@ -179,8 +179,9 @@ def _is_imagenet(train: FolderSplit, test: FolderSplit, classes: tuple[str, ...]
     """Whether it has the numbers of ImageNet-1K, and files as large: nobody hashes 150 GB at each start."""
     sizes = torch.cat([train.sizes, test.sizes])
     wordnet = all(len(name) == 9 and name[0] == "n" and name[1:].isdecimal() for name in classes)
-    counts = Counts(len(train), len(test))
-    full = wordnet and len(classes) == 1000 and counts == IMAGENET
+    original, counts = IMAGENET.original, (len(train), len(test), len(classes))
+    assert original is not None
+    full = wordnet and counts == (original.train, original.test, original.classes)
     return full and float(sizes.double().mean()) >= IMAGENET_MEAN_SIZE
 
 

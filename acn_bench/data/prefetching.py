@@ -7,8 +7,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+AHEAD = 2  # results that wait: one is made while the other is about to be asked for
 
-def prefetched(works: Iterable[Callable[[], T]], ahead: int = 2) -> Iterator[T]:
+
+def prefetched(works: Iterable[Callable[[], T]], ahead: int = AHEAD) -> Iterator[T]:
     """The result of each work, in order; up to `ahead` of them are made before they are asked for.
 
     An error is raised where its result was asked for, and ends the iteration.

@@ -64,9 +64,22 @@ def whole(data: ImageData, share: float, seed: int) -> Split:
     )
 
 
-def hold_out(data: Labelled, label: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """The rows of a class to train on, (N,), and its held-out rows, (V,); both sorted."""
-    rows = (data.train_labels == label).nonzero().squeeze(1)
+def rows_by_class(labels: Tensor, classes: int) -> tuple[Tensor, ...]:
+    """Labels (N,), 0 … K-1 -> the rows of each class, sorted; in one pass, however many classes there are."""
+    counts: list[int] = labels.bincount(minlength=classes).tolist()
+    of_class: tuple[Tensor, ...] = labels.argsort(stable=True).split(counts)
+    return of_class
+
+
+def hold_out(
+    data: Labelled, label: int, share: float, seed: int, rows: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The rows of a class to train on, (N,), and its held-out rows, (V,); both sorted.
+
+    `rows` are all training rows of the class, sorted, where they are known.
+    """
+    if rows is None:
+        rows = (data.train_labels == label).nonzero().squeeze(1)
     held = round(share * len(rows))
     if held == 0 or held == len(rows):
         raise ValueError(

@@ -42,9 +42,7 @@ def seconds(
     `note` takes sentences for the user; `budget` is in seconds of timing. Raises ValueError for a network that cannot take a step.
     """
     works = [(config, cost_of(config, data)) for config in configs]
-    networks: dict[Network, Work] = {}
-    for work in works:
-        networks.setdefault(_network(work), work)
+    networks = _networks(works)
     note(f"measuring the speed of {plural(len(networks), 'network')}: 10 s at most")
     known = _timed(networks, data[0], device, budget)
     if untimed := len(networks) - len(known):
@@ -59,6 +57,26 @@ def seconds(
         by_clock = cost.seconds + cost.corrupting
         estimates.append((cost.images * per_image * factor + by_clock) * OVERHEAD)
     return estimates
+
+
+def seconds_per_image(
+    configs: Sequence[RunConfig], data: Sequence[DataSet], device: torch.device
+) -> list[float | None]:
+    """Seconds of a training step for each image, by config; None where the time of timing was spent before.
+
+    Raises as `seconds`.
+    """
+    works = [(config, cost_of(config, data)) for config in configs]
+    known = _timed(_networks(works), data[0], device, BUDGET)
+    return [known.get(_network(work)) for work in works]
+
+
+def _networks(works: Sequence[Work]) -> dict[Network, Work]:
+    """Each distinct network with the first work that uses it."""
+    networks: dict[Network, Work] = {}
+    for work in works:
+        networks.setdefault(_network(work), work)
+    return networks
 
 
 @contextmanager

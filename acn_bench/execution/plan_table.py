@@ -25,8 +25,12 @@ class PlanTable:
 
     def name(self, config: RunConfig) -> str:
         """In one line: "si ac_mixer:plain d5 equal images seed 0"."""
+        return f"{self.of_any_seed(config)} seed {config.seeds.joined('/')}"
+
+    def of_any_seed(self, config: RunConfig) -> str:
+        """Its name without the seed."""
         *arm, depth, settings = self._rows[config.run_id]
-        parts = [*arm, f"d{depth}" if depth else "", settings, f"seed {config.seeds.joined('/')}"]
+        parts = [*arm, f"d{depth}" if depth else "", settings]
         return " ".join(part for part in parts if part)
 
     def table(self, configs: Sequence[RunConfig], finished: Sequence[bool]) -> Table:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from acn_bench import records, run_folder
 from acn_bench.config import RunConfig
-from acn_bench.execution import locks, plan_file, stale_files
+from acn_bench.execution import caches, locks, plan_file, stale_files
 from acn_bench.execution.plan_file import PlannedFile
 from acn_bench.execution.progress import Expected, ProgressDisplay
 from acn_bench.execution.session import Session
@@ -34,6 +34,7 @@ def execute(session: Session, console: Console) -> Outcome:
     locks.announce(job.folder.locks, job.lock)
     plan_file.write(session.folder, planned_files(session))
     stale_files.remove_all(job)
+    caches.make([c for c in session.configs if not session.finished(c)], session, console)
     expected = [
         Expected(config, session.table.name(config), seconds, share)
         for config, seconds, share in zip(

@@ -78,12 +78,17 @@ def wrap(objective: nn.Module, recipe: Recipe, processes: Processes) -> nn.Modul
             gradient_as_bucket_view=True,
             find_unused_parameters=recipe.unused_parameters,
         )
-    if recipe.unused_parameters:
+    refuse_unused(recipe)
+    shard(objective, processes)
+    return objective
+
+
+def refuse_unused(recipe: Recipe) -> None:
+    """Raise ValueError for FSDP of a training whose steps leave parameters without a gradient."""
+    if recipe.wrapping == "fsdp" and recipe.unused_parameters:
         raise ValueError(
             "wrapping=fsdp needs a gradient of every parameter in every step; use wrapping=ddp"
         )
-    shard(objective, processes)
-    return objective
 
 
 def shard(module: nn.Module, processes: Processes) -> None:

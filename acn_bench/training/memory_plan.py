@@ -6,7 +6,7 @@ library adds is not in it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import finalize
 
@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
-from acn_bench.training.distributed import blocks
-from acn_bench.training.recipe import Recipe
+from acn_bench.training.distributed import blocks, refuse_unused
+from acn_bench.training.recipe import Recipe, Wrapping
 
 WORD = 4  # bytes of a weight, a gradient and a moment: fp32
 MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
@@ -39,12 +39,37 @@ class MemoryPlan:
 
     @property
     def total(self) -> int:
-        """Bytes at the peak of a step."""
+        """Bytes of tensors at the peak of a step."""
         return self.weights + self.gradients + self.optimizer + self.activations
 
     def epoch_flops(self, rows: int) -> int:
         """FLOPs of an epoch over that many rows, of all processes together."""
         return self.step_flops * rows // self.images
+
+
+@dataclass(frozen=True)
+class PaperTraining:
+    """A training without its data: the arguments of `plan`."""
+
+    model: Callable[[], nn.Module]
+    batch: Callable[[int], Any]  # of so many rows
+    loss: Callable[[nn.Module, Any], Tensor]
+    recipe: Recipe
+    rows: int  # of an epoch
+
+    def plan(self, wrapping: Wrapping, processes: int) -> MemoryPlan:
+        """What one of the processes takes. Raises ValueError where the wrapping cannot train it."""
+        recipe = replace(self.recipe, wrapping=wrapping)
+        refuse_unused(recipe)
+        images = min(recipe.micro_batch or recipe.batch_size, -(-recipe.batch_size // processes))
+        return plan(
+            self.model,
+            lambda: self.batch(images),
+            self.loss,
+            recipe,
+            images=images,
+            processes=processes,
+        )
 
 
 def plan(
@@ -59,15 +84,17 @@ def plan(
 ) -> MemoryPlan:
     """The plan of one process. `model` and `batch` are called where tensors have no values.
 
-    `batch` makes a micro-batch of `images` rows; `loss` returns a scalar.
+    `batch` makes a micro-batch of `images` rows; `loss` returns a scalar. A step of several micro-batches holds all
+    gradients from the second one on.
     """
     sharded = recipe.wrapping == "fsdp" and processes > 1
     share = processes if sharded else 1
+    several = images * processes < recipe.batch_size
     with FakeTensorMode():
         with device:
             network, inputs = model().train(), batch()
         parameters = sum(p.numel() for p in network.parameters())
-        peak, flops = _peak_and_flops(network, inputs, loss, share)
+        peak, flops = _peak_and_flops(network, inputs, loss, share, several)
     held = parameters * WORD
     copies = 1 + (recipe.ema_decay is not None)
     moments = MOMENTS[recipe.optimizer] * held
@@ -89,17 +116,24 @@ def plan(
 
 
 def _peak_and_flops(
-    network: nn.Module, inputs: Any, loss: Callable[[nn.Module, Any], Tensor], share: int
+    network: nn.Module,
+    inputs: Any,
+    loss: Callable[[nn.Module, Any], Tensor],
+    share: int,
+    several: bool,
 ) -> tuple[int, int]:
     """Bytes of a forward and backward pass at their peak, inputs and gradients included; and its FLOPs.
 
-    Of a gradient that is complete, a process holds one `share`-th.
+    Of a gradient that is complete, a process holds one `share`-th; of the last of `several` passes, from the start.
     """
     live = _Live(tree_flatten(inputs)[0])
+    if several:
+        live.hold(sum(p.numel() for p in network.parameters()) * WORD / share)
 
     def keep_share(parameter: Tensor) -> None:
         parameter.grad = None
-        live.hold(parameter.numel() * WORD / share)
+        if not several:
+            live.hold(parameter.numel() * WORD / share)
 
     for parameter in network.parameters():
         parameter.register_post_accumulate_grad_hook(keep_share)

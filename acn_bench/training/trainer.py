@@ -5,8 +5,8 @@ depend on (seed, step, process, micro-batch) alone, and the order of rows on (se
 resumes needs two integers, and on the CPU ends with the same bits.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from acn_bench.backbones import Backbone
 from acn_bench.data.generators import seed_torch
+from acn_bench.data.prefetching import prefetched
 from acn_bench.training import averaging, distributed, faults, optimizers, row_order
 from acn_bench.training.checkpoints import Checkpoints
-from acn_bench.training.distributed import WholeModel
 from acn_bench.training.faults import TrainingDiverged
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.saving import Saving
@@ -33,13 +33,15 @@ class Batch:
 
     inputs: Any  # on the device
     targets: Any
-    weight: (
-        float  # what the loss is divided by: rows, or masked tokens; known before any forward pass
-    )
+    # what the loss is divided by: rows, or masked tokens; known before any forward pass
+    weight: float
 
 
 class Task(Protocol):
-    """What is trained on. It may define `order(epoch) -> (rows,) int64` to replace `row_order.order`."""
+    """What is trained on. It may define `order(epoch) -> (rows,) int64` to replace `row_order.order`.
+
+    And `ahead`, a number of steps whose batches a thread makes early: `batch` then draws from no global generator.
+    """
 
     @property
     def rows(self) -> int:
@@ -64,6 +66,16 @@ class TrainOutput:
     steps: int
     rows: int  # trained on, over all processes
     seconds: float  # of training
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A step with its data."""
+
+    step: int
+    epoch: int
+    rows: Tensor  # of all processes
+    batches: list[tuple[Batch, bool]]  # micro-batches of this process, and whether each counts
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class Trainer:
         model.train()
         decay = recipe.ema_decay
         average = None if decay is None else averaging.averaged(model, decay)
-        self._whole = WholeModel(model, average, recipe, self.processes)
+        self._whole = distributed.WholeModel(model, average, recipe, self.processes)
         if recipe.compiled:
             model.compile()  # in place: names stay
         self.objective = distributed.wrap(_Objective(model, task), recipe, self.processes)
@@ -139,11 +151,11 @@ class Trainer:
         self.counts = counts = self.saving.resume()
         pending: _Pending | None = None
         began = perf_counter() - counts.seconds
-        with self.stop.heed(), self._precision():
-            for step in range(counts.step, self.total_steps):
+        with self.stop.heed(), self._precision(), closing(self._loaded(counts.step)) as steps:
+            for step in steps:
                 begun = self._step(step)
                 due, stopping = self._settle(pending)  # while a device computes the step
-                pending, counts.step = begun, step + 1
+                pending, counts.step = begun, step.step + 1
                 counts.seconds = perf_counter() - began
                 ended = counts.step == self.total_steps
                 if due or stopping or ended or self.saving.due_after(counts.step):
@@ -153,26 +165,33 @@ class Trainer:
                 if stopping or (ended and self.stop.requested):
                     raise SystemExit(EXIT_CODE)
         counts.seconds = perf_counter() - began
-        return TrainOutput(
-            list(counts.losses),
-            list(counts.learning_rates),
-            counts.step,
-            counts.rows,
-            counts.seconds,
-        )
+        losses, rates = list(counts.losses), list(counts.learning_rates)
+        return TrainOutput(losses, rates, counts.step, counts.rows, counts.seconds)
 
     # ------------------------------------------------------------ a step
 
-    def _step(self, step: int) -> _Pending:
-        """Forward, backward, update. Nothing here waits for a GPU."""
+    def _loaded(self, first: int) -> Generator[_Loaded, None, None]:
+        """The steps from `first` on."""
+        works = map(self._load, range(first, self.total_steps))
+        ahead: int = getattr(self.task, "ahead", 0)
+        yield from prefetched(works, ahead) if ahead else (work() for work in works)
+
+    def _load(self, step: int) -> Callable[[], _Loaded]:
+        """What makes the batches of a step."""
         epoch, position = divmod(step, self.steps)
-        if self._order is None or not position:
-            self.model.train()
         rows = row_order.of_step(self._rows(epoch), position, self.recipe.batch_size)
-        mine = row_order.micro_batches(
-            rows, self.micro_batch, self.processes.rank, self.processes.size
-        )
-        batches = [(self.task.batch(part, epoch), counted) for part, counted in mine]
+        world = self.processes
+        mine = row_order.micro_batches(rows, self.micro_batch, world.rank, world.size)
+
+        def work() -> _Loaded:
+            batches = [(self.task.batch(part, epoch), counted) for part, counted in mine]
+            return _Loaded(step, epoch, rows, batches)
+
+        return work
+
+    def _step(self, loaded: _Loaded) -> _Pending:
+        """Forward, backward, update. Nothing here waits for a GPU."""
+        step, batches = loaded.step, loaded.batches
         weight = sum(batch.weight for batch, counted in batches if counted)
         # what the gradient is divided by, times the processes, over which DDP and FSDP average
         whole = self._tensor(weight)
@@ -186,7 +205,8 @@ class Trainer:
             loss_sum += loss.detach() * float(counted)
         rate = self.state.optimizer.param_groups[0]["lr"]
         self._update()
-        return _Pending(step, epoch, rows, weight, self._numbers(loss_sum, whole), rate)
+        numbers = self._numbers(loss_sum, whole)
+        return _Pending(step, loaded.epoch, loaded.rows, weight, numbers, rate)
 
     def _update(self) -> None:
         state, clip = self.state, self.recipe.clip_norm
@@ -202,8 +222,8 @@ class Trainer:
         """The rows of an epoch in their order, (rows,)."""
         if self._order is None or self._order[0] != epoch:
             own = getattr(self.task, "order", None)
-            order = own(epoch) if own else row_order.order(self.seed, epoch, self.task.rows)
-            self._order = epoch, order
+            made = own(epoch) if own else row_order.order(self.seed, epoch, self.task.rows)
+            self._order = epoch, made
         return self._order[1]
 
     def _tensor(self, value: float) -> Tensor:

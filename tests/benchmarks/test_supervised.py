@@ -15,7 +15,7 @@ from acn_bench.backbones import EarlyExit, add_branches
 from acn_bench.backbones.early_exit import entropy
 from acn_bench.backbones.weights_file import Header
 from acn_bench.benchmarks.run import Run
-from acn_bench.benchmarks.supervised import network
+from acn_bench.benchmarks.supervised import cost, network
 from acn_bench.benchmarks.supervised.evaluation import outcomes
 from acn_bench.benchmarks.supervised.example import SMALLEST_CARD
 from acn_bench.benchmarks.supervised.exits import ExitMeasurement
@@ -363,6 +363,29 @@ def test_cached_photographs_are_decoded_once_and_tested_alike(run, folder, tmp_p
         RunImages(data, spec, 0, CPU).train.images(rows, 0), cached.train.images(rows, 0)
     )
     assert cache_folder(images.load("digits10")) is None
+
+
+PHOTOGRAPHS = {"data": "imagenet", "crop": "resized", "image_size": 32, "resized": 36, "validation": 0.25, "epochs": 2}  # fmt: skip
+
+
+def test_photographs_that_are_read_ahead_train_the_same_network(run, folder, monkeypatch):
+    data = image_folder.load("imagenet", folder)
+    settings = {**PHOTOGRAPHS, "batch_size": 4, "mixup": 0.5, "policy": "randaugment"}
+    ahead = measure(run(data, **settings))
+    monkeypatch.setattr(RunImages, "ahead", 0)
+    assert_equal(measure(run(data, **settings)), ahead)
+
+
+def test_the_cache_of_a_plan_is_made_once_and_its_progress_is_counted(run, folder, monkeypatch):
+    monkeypatch.setenv("ACN_BENCH_CACHE", str(folder / "cache"))
+    data, counted = image_folder.load("imagenet", folder), []
+    plain, cached = (run(data, **PHOTOGRAPHS, cached=c).config for c in (False, True))
+    for config in (plain, cached, cached):
+        cost.prepare(config, [data], lambda done, total: counted.append((done, total)))
+    assert counted == [(24, 24), (8, 8)]  # the second time everything is there
+    for photograph in (folder / "imagenet").rglob("*.jpg"):
+        photograph.write_bytes(b"")
+    assert measure(run(data, **PHOTOGRAPHS, cached=True)).result.skipped == 0
 
 
 @pytest.mark.slow

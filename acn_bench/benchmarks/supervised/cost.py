@@ -1,10 +1,12 @@
 """A supervised run and its data -> its estimated work, in images trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from acn_bench.benchmarks.run import Cost
+from acn_bench.benchmarks.supervised.images import prepare_cache
 from acn_bench.benchmarks.supervised.spec import SupervisedConfig
 from acn_bench.benchmarks.supervised.split import split
+from acn_bench.data.data_set import DataSet
 from acn_bench.data.split import Labelled, Split
 from acn_bench.evaluation.cost import EVALUATED
 
@@ -27,6 +29,13 @@ def cost(config: SupervisedConfig, data: Sequence[Labelled]) -> Cost:
 def train_rows(config: SupervisedConfig, data: Sequence[Labelled]) -> list[int]:
     """The rows that the training cuts into batches."""
     return [len(split(data[0], config).train[0])]
+
+
+def prepare(
+    config: SupervisedConfig, data: Sequence[DataSet], report: Callable[[int, int], None]
+) -> None:
+    """Make the caches that the run reads, once; `report` counts their images. Raises ValueError and OSError."""
+    prepare_cache(data[0], config.benchmark, report)
 
 
 def work(config: SupervisedConfig, rows: Split) -> float:

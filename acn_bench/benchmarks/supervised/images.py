@@ -1,6 +1,7 @@
 """A data set in memory or in files, and the settings of its views -> images by row, and the rows that are trained on."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,11 +12,13 @@ from acn_bench.data.augmentations.autoaugment import AutoAugment
 from acn_bench.data.augmentations.randaugment import RandAugment
 from acn_bench.data.data_set import DataSet
 from acn_bench.data.epoch_source import EpochSource
+from acn_bench.data.image_cache import open_cache
 from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.image_source import ImageSource, open_sources
 from acn_bench.data.image_view import View
 from acn_bench.data.images import ImageData
 from acn_bench.data.memory_source import MemorySource, MemoryView
+from acn_bench.data.prefetching import AHEAD
 from acn_bench.training import distributed
 
 Policy = AutoAugment | RandAugment
@@ -43,6 +46,11 @@ class RunImages:
             cache=cache_folder(data) if spec.cached else None,
         )
 
+    @property
+    def ahead(self) -> int:
+        """Training steps whose images are read while another one is computed; 0 where they are in memory."""
+        return 0 if isinstance(self.data, ImageData) else AHEAD
+
     def trained(
         self, rows: Tensor, labels: Tensor, policy: Policy | None
     ) -> "TrainingRows | MemorySource | EpochSource":
@@ -56,6 +64,17 @@ class RunImages:
         source = MemorySource(pixels, labels, self.memory_view, seed=self.seed, device=self.device)
         alone = distributed.current().size == 1
         return EpochSource(source, policy) if policy is not None and alone else source
+
+
+def prepare_cache(
+    data: DataSet, spec: SupervisedSpec, report: Callable[[int, int], None] | None = None
+) -> None:
+    """Make the caches of both splits, where a run reads them. Raises as `image_cache.open_cache`."""
+    folder = cache_folder(data) if spec.cached else None
+    if folder is None or not isinstance(data, ImageFolderData):
+        return
+    for split in (data.train, data.test):
+        open_cache(split, folder, spec.resized, spec.damaged, report)
 
 
 def cache_folder(data: DataSet) -> Path | None:

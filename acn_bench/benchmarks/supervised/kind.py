@@ -34,6 +34,7 @@ KIND = Kind(
     inputs="image",
     planning="acn_bench.benchmarks.supervised.cost",
     protocol="acn_bench.benchmarks.supervised.protocol",
+    on_paper="acn_bench.benchmarks.supervised.on_paper",
     sections="acn_bench.benchmarks.supervised.report_sections:SECTIONS",
     tables=TABLES,
     example="acn_bench.benchmarks.supervised.example",

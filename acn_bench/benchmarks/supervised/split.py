@@ -7,7 +7,7 @@ from torch import Tensor
 
 from acn_bench.benchmarks.supervised.spec import SupervisedConfig, SupervisedSpec
 from acn_bench.data.counter import bits
-from acn_bench.data.split import Labelled, Split, class_word, hold_out
+from acn_bench.data.split import Labelled, Split, class_word, hold_out, rows_by_class
 
 
 def class_order(count: int, spec: SupervisedSpec, seed: int) -> list[int]:
@@ -36,7 +36,8 @@ def split(data: Labelled, config: SupervisedConfig) -> Split:
     all_of_them = spec.classes in (None, count)
     order = list(range(count)) if all_of_them else class_order(count, spec, seeds.order)
     chosen = order[: spec.classes]
-    parts = [hold_out(data, c, spec.validation, seeds.data) for c in chosen]
+    of_class = rows_by_class(data.train_labels, count)
+    parts = [hold_out(data, c, spec.validation, seeds.data, of_class[c]) for c in chosen]
     train = [
         _few(data, c, rows, spec, seeds.data) for c, (rows, _) in zip(chosen, parts, strict=True)
     ]

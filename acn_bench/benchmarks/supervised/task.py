@@ -26,6 +26,7 @@ class ImageTask:
         made = isinstance(self.source, EpochSource)  # with the policy
         self.augmentations = replace(wanted, policy=None) if made else wanted
         self.batches = ImageBatches(self.source, self.augmentations, seed=images.seed)
+        self.ahead = images.ahead
         self.scheme = training_scheme(spec)
         self.classes = classes
         self.seed = images.seed

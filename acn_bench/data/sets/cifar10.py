@@ -1,6 +1,6 @@
 """CIFAR-10 (Krizhevsky 2009)."""
 
-from acn_bench.data.sets.info import DataSetInfo
+from acn_bench.data.sets.info import DataSetInfo, Original
 
 CIFAR10 = DataSetInfo(
     name="cifar10",
@@ -9,4 +9,5 @@ CIFAR10 = DataSetInfo(
     reader="acn_bench.data.cifar:load",
     flips=True,
     embedded="digits10",
+    original=Original(train=50_000, test=10_000, classes=10, shape=(3, 32, 32)),
 )

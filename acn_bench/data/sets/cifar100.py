@@ -1,6 +1,6 @@
 """CIFAR-100 (Krizhevsky 2009)."""
 
-from acn_bench.data.sets.info import DataSetInfo
+from acn_bench.data.sets.info import DataSetInfo, Original
 
 CIFAR100 = DataSetInfo(
     name="cifar100",
@@ -10,4 +10,5 @@ CIFAR100 = DataSetInfo(
     flips=True,
     embedded="digits100",
     transfers_to="cifar10",
+    original=Original(train=50_000, test=10_000, classes=100, shape=(3, 32, 32)),
 )

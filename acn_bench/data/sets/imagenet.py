@@ -1,6 +1,6 @@
 """ImageNet-1K (Russakovsky et al. 2015), or any photographs in class folders."""
 
-from acn_bench.data.sets.info import DataSetInfo
+from acn_bench.data.sets.info import DataSetInfo, Original
 
 IMAGENET = DataSetInfo(
     name="imagenet",
@@ -9,4 +9,5 @@ IMAGENET = DataSetInfo(
     reader="acn_bench.data.image_folder:load",
     flips=True,
     embedded="digits100",
+    original=Original(train=1_281_167, test=50_000, classes=1000, shape=None),
 )

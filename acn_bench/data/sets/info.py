@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Original:
+    """The sizes of the full original set."""
+
+    train: int  # examples
+    test: int
+    classes: int
+    shape: tuple[int, int, int] | None  # (C, H, W) of every image; None: of several sizes
+
+
+@dataclass(frozen=True)
 class DataSetInfo:
     """One line of the registry of data sets."""
 
@@ -19,6 +29,7 @@ class DataSetInfo:
     corruptions: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     note: str = ""
+    original: Original | None = None  # plans on paper need no files where it is known
 
     @property
     def is_embedded(self) -> bool:
