@@ -72,7 +72,8 @@ def _print_forecast(
     from acn_bench.execution import session
     from acn_bench.execution.forecast import forecast
 
-    jobs = params["jobs"] or submission.cores
+    size = params["processes"]
+    jobs = params["jobs"] or max(1, (submission.gpus or submission.cores) // size)
     options = session.Options(
         params["out_folder"],
         params["data_root"],
@@ -80,10 +81,13 @@ def _print_forecast(
         jobs,
         params["again"],
         lock=params["lock"],
+        world_size=size,
     )
     source = catalog.benchmark_path(params["benchmark"])
     prepared = session.prepare(card, source, plan, options)
-    for title, text in forecast(prepared, submission.workers, jobs).lines():
+    for title, text in forecast(
+        prepared, submission.workers, jobs, gpus=bool(submission.gpus)
+    ).lines():
         out.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
 
 
