@@ -130,6 +130,7 @@ def run(
     out_folder: cli_options.RunsFolder = Path("runs"),
     device: cli_options.Device = "auto",
     jobs: cli_options.Jobs = 0,
+    processes: cli_options.Processes = 1,
     share: cli_options.Share = None,
     lock: cli_options.Lock = "auto",
     time_limit: cli_options.TimeLimit = None,
@@ -188,16 +189,16 @@ def run(
         from acn_bench.execution.launched import leading
 
     longest = preemption.LONGEST if shard or limit else 0.0
-    with nullcontext() if launch is None else leading(launch) as channel:
+    with nullcontext() if launch is None else leading(launch) as lead:
         options = session.Options(
             out_folder,
             data_root,
             device,
             jobs,
             again,
-            world_size=1 if launch is None else launch.world_size,
+            world_size=processes,
             trackers=words(trackers),
-            channel=channel,
+            lead=lead,
             lock=lock,
             shard=shard,
             grace=longest,

@@ -15,8 +15,9 @@ from acn_bench.wording import plural
 
 if TYPE_CHECKING:
     from acn_bench.catalog import BenchmarkCard
+    from acn_bench.execution.activity import Activity
     from acn_bench.execution.slurm import Submission
-    from acn_bench.execution.status import FolderStatus, RunStatus
+    from acn_bench.execution.status import FolderStatus, Heartbeat, RunStatus
     from acn_bench.plan import UnresolvedPlan
 
 out = Terminal()
@@ -71,7 +72,8 @@ def _print_forecast(
     from acn_bench.execution import session
     from acn_bench.execution.forecast import forecast
 
-    jobs = params["jobs"] or submission.cores
+    size = params["processes"]
+    jobs = params["jobs"] or max(1, (submission.gpus or submission.cores) // size)
     options = session.Options(
         params["out_folder"],
         params["data_root"],
@@ -79,10 +81,13 @@ def _print_forecast(
         jobs,
         params["again"],
         lock=params["lock"],
+        world_size=size,
     )
     source = catalog.benchmark_path(params["benchmark"])
     prepared = session.prepare(card, source, plan, options)
-    for title, text in forecast(prepared, submission.workers, jobs).lines():
+    for title, text in forecast(
+        prepared, submission.workers, jobs, gpus=bool(submission.gpus)
+    ).lines():
         out.print(f"{title:<10} {text}", soft_wrap=True, markup=False)
 
 
@@ -147,6 +152,9 @@ def _print_status(status: "FolderStatus") -> None:
         for run in running:
             table.add_row(*map(escape, _cells(run)))
         out.print(table)
+    for run in status.of("waiting"):
+        if run.heartbeat:
+            out.print(f"lost     {run.name}: {_lost(run.heartbeat)}", soft_wrap=True, markup=False)
     for run in status.of("failed"):
         out.print(f"failed   {run.name}: {run.reason}", soft_wrap=True, markup=False)
 
@@ -155,10 +163,23 @@ def _cells(run: "RunStatus") -> tuple[str, ...]:
     from acn_bench.execution.status import SILENT
     from acn_bench.wording import duration
 
-    activity = run.activity
-    assert activity is not None
-    where = f"{activity.host}, {activity.job or f'process {activity.process}'}"
-    heard = f"{duration(run.silent)} ago"
-    if run.silent > SILENT:
-        heard += ": killed or frozen?"
-    return run.name, f"{100 * activity.share:.0f} %", where, activity.started, heard
+    heartbeat = run.heartbeat
+    assert heartbeat is not None
+    about = heartbeat.activity
+    heard = f"{duration(heartbeat.silent)} ago"
+    if heartbeat.silent > SILENT:
+        heard += ": frozen?"
+    return run.name, f"{100 * about.share:.0f} %", _where(about), about.started, heard
+
+
+def _lost(heartbeat: "Heartbeat") -> str:
+    """What became of a worker, and of its run."""
+    from acn_bench.wording import duration
+
+    about = heartbeat.activity
+    end = "was killed" if heartbeat.here else f"has been silent for {duration(heartbeat.silent)}"
+    return f"{_where(about)}, {end} at {100 * about.share:.0f} %; the next worker makes the run"
+
+
+def _where(about: "Activity") -> str:
+    return f"{about.host}, {about.job or f'process {about.process}'}"

@@ -140,6 +140,17 @@ Jobs = Annotated[
         "that records of other seeds measured leaves room.",
     ),
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        rich_help_panel=_WHERE,
+        help="Processes of each run, as torchrun would start them, each on a core or a GPU. For supervised "
+        "benchmarks.",
+    ),
+]
 Share = Annotated[
     str | None,
     typer.Option(

@@ -93,7 +93,7 @@ def test_runs_of_a_node_that_is_killed_resume_on_another(cluster, tmp_path, monk
     with closing(LocalExecutor(1).execute(RUNS, alone)) as stream:
         list(stream)
     assert outcome(a_job.folder) == outcome(alone.folder)
-    assert not status.running(a_job.folder)
+    assert not status.heartbeats(a_job.folder)
 
 
 def test_an_address_where_no_cluster_answers_is_refused_at_once(tmp_path):

@@ -1,11 +1,16 @@
 """What a folder says about its runs, without a process to ask."""
 
 import os
+import re
+import subprocess
+import sys
 import time
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from acn_bench.cli import app
 from acn_bench.execution import activity, plan_file, status
 from acn_bench.execution.plan_file import PlannedFile
 from acn_bench.run_folder import RunFolder
@@ -38,8 +43,8 @@ def test_runs_are_done_running_failed_and_waiting(folder):
         assert states(folder) == {"a": "done", "b": "failed", "c": "running", "d": "waiting"}
         (one,) = status.read(folder.folder.parent)
         (running,), (failed,) = one.of("running"), one.of("failed")
-    assert running.activity.process == os.getpid()
-    assert running.activity.share == 0.25
+    assert running.heartbeat.activity.process == os.getpid()
+    assert running.heartbeat.activity.share == 0.25
     assert failed.reason == "the loss became nan"
     assert one.counts == {"done": 1, "running": 1, "failed": 1, "waiting": 1}
     assert states(folder)["c"] == "waiting"  # its worker was stopped
@@ -55,9 +60,62 @@ def test_a_run_is_silent_since_its_last_heartbeat_by_the_clock_of_the_files(fold
         for path, age in ((file, 100), (others, 500)):
             os.utime(path, (time.time() - age,) * 2)
         (one,) = status.read(folder.folder)
-    (run,) = one.of("running")
-    assert run.activity.host == about.host
-    assert 99 < run.silent < 110
+    (run,) = one.of("running")  # its process is there, frozen perhaps
+    assert run.heartbeat.activity.host == about.host
+    assert 99 < run.heartbeat.silent < 110
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from acn_bench.execution import activity
+from acn_bench.run_folder import RunFolder
+with activity.shown(RunFolder(Path(sys.argv[1])), "run-a-0123abcd") as heartbeat:
+    heartbeat.share = 0.5
+    heartbeat._write()
+    print("shown", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_run_whose_worker_is_killed_waits_for_the_next_one(folder):
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, folder.folder], stdout=subprocess.PIPE)
+    worker.stdout.readline()
+    assert states(folder)["a"] == "running"
+    worker.kill()
+    worker.communicate()
+    assert len(list(folder.running.iterdir())) == 1
+    (one,) = status.read(folder.folder)
+    (run,) = (run for run in one.of("waiting") if run.heartbeat)
+    assert (run.name, run.heartbeat.activity.process) == ("run a", worker.pid)
+    printed = CliRunner().invoke(app, ["status", str(folder.folder)]).stdout
+    assert re.search(
+        rf"^lost     run a: \S+, process {worker.pid}, was killed at 50 %; the next worker makes the run$",
+        printed,
+        re.MULTILINE,
+    )
+    (folder.failures / "run-a.txt").write_text("its process was killed by signal 9, twice")
+    assert states(folder)["a"] == "failed"
+
+
+def test_a_process_that_got_the_number_of_a_dead_worker_makes_no_run(folder):
+    with activity.shown(folder, "run-a-0123abcd"):
+        (file,) = folder.running.iterdir()
+        about = msgspec.json.decode(file.read_bytes(), type=activity.Activity)
+        file.write_bytes(msgspec.json.encode(msgspec.structs.replace(about, born="1")))
+        assert states(folder)["a"] == "waiting"
+
+
+@pytest.mark.parametrize(("age", "state"), [(30, "running"), (600, "waiting")])
+def test_a_worker_elsewhere_is_taken_for_dead_once_it_is_silent_for_a_minute(folder, age, state):
+    elsewhere = folder.running / "run-a-0123abcd.77-0123abcd.json"
+    about = activity.Activity("node7", os.getpid(), "2026-01-01T00:00:00+00:00", 0.25, "12_3")
+    elsewhere.write_bytes(msgspec.json.encode(about))
+    os.utime(elsewhere, (time.time() - age,) * 2)
+    assert states(folder)["a"] == state
+    printed = CliRunner().invoke(app, ["status", str(folder.folder)]).stdout
+    lost = "lost     run a: node7, 12_3, has been silent for 10 min at 25 %; the next worker makes the run"
+    assert (lost in printed) == (state == "waiting")
 
 
 def test_a_run_of_several_plans_is_one_run_and_the_last_plan_names_its_code(folder):

@@ -12,6 +12,7 @@ from acn_bench.cli import app
 from acn_bench.execution import plan_file, preemption
 from acn_bench.execution.forecast import Forecast
 from acn_bench.execution.plan_file import PlannedFile
+from acn_bench.execution.slurm import Submission
 from acn_bench.run_folder import RunFolder
 
 SLURM = ("submit", "slurm", "split_cifar100", "--data", "digits100", "--quick")
@@ -155,13 +156,49 @@ def test_a_dry_run_prints_the_script_and_what_the_plan_takes_and_writes_nothing(
     assert list(folder.iterdir()) == []
 
 
+KNOWN = {"runs": 4, "measured": 2, "timed": True, "devices": 1, "on_gpu": False, "weights": 0, "files": 1}  # fmt: skip
+
+
 def test_hours_are_the_sum_of_the_runs_and_the_clock_is_no_less_than_the_longest():
-    known = {"runs": 4, "measured": 2, "threads": 1, "on_gpu": False, "weights": 0, "files": 1}
-    one = Forecast(**known, seconds=7200.0, longest=3600.0, slots=4)
+    one = Forecast(**KNOWN, seconds=7200.0, longest=3600.0, slots=4)
     facts = dict(one.lines())
     assert facts["core-hours"] == "2.00"
     assert one.clock == pytest.approx(3600, abs=60)
-    assert Forecast(**known, seconds=7200.0, longest=1.0, slots=2).clock == pytest.approx(3600, abs=60)  # fmt: skip
+    assert Forecast(**KNOWN, seconds=7200.0, longest=1.0, slots=2).clock == pytest.approx(3600, abs=60)  # fmt: skip
     assert facts["runs"] == (
         "4 to do; seconds of 2 by records here, of the others by steps timed on this machine"
     )
+
+
+def test_a_run_of_several_processes_takes_as_many_cores_or_gpus():
+    on_gpus = {**KNOWN, "devices": 2, "on_gpu": True}
+    one = dict(Forecast(**on_gpus, seconds=7200.0, longest=3600.0, slots=2).lines())
+    assert one["GPU-hours"] == "4.00"
+
+
+def test_hours_on_a_gpu_are_not_guessed_from_steps_on_a_processor():
+    elsewhere = {**KNOWN, "timed": False, "on_gpu": True}
+    one = dict(Forecast(**elsewhere, seconds=7200.0, longest=3600.0, slots=2).lines())
+    assert one["GPU-hours"].startswith("not known: no GPU here")
+    assert "clock" not in one
+    known = {**elsewhere, "measured": 4}
+    assert (
+        dict(Forecast(**known, seconds=7200.0, longest=1.0, slots=2).lines())["GPU-hours"] == "2.00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "gpus"),
+    [
+        (["--gpus=2"], 2),
+        (["--gpus", "a100:4"], 4),
+        (["-G1"], 1),
+        (["--gpus-per-node=8", "--time=1:00:00"], 8),
+        (["--gres=gpu"], 1),
+        (["--gres=gpu:2"], 2),
+        (["--gres=gpu:a100:3"], 3),
+        (["--gres=lustre:1", "-c4", "--partition=gpu2"], 0),
+    ],
+)
+def test_the_gpus_of_a_worker_are_those_that_sbatch_is_asked_for(tmp_path, words, gpus):
+    assert Submission("tiny", 2, ["true"], words, tmp_path, tmp_path).gpus == gpus

@@ -187,7 +187,7 @@ def test_stopping_ends_the_workers_and_frees_their_locks(tmp_path):
 
 
 def test_a_worker_that_dies_idle_is_noticed(tmp_path):
-    idle = local._start(job(tmp_path / "tiny"), Placement("cpu"))
+    idle = local._start(job(tmp_path / "tiny"), 0)
     idle.process.kill()
     idle.process.join()
     ((_, answer),) = local._round([idle], RunQueue([config()]))
@@ -345,9 +345,9 @@ def test_workers_take_the_devices_in_turn(tmp_path, monkeypatch):
     assert devices == ("cuda:0", "cuda:1")
     started = []
 
-    def start(_, placement):
-        started.append(placement)
-        return local._Worker(None, Answers(), placement)
+    def start(a_job, number):
+        started.append(local.placement(a_job, number))
+        return local._Worker(None, Answers(), number)
 
     monkeypatch.setattr(local, "_start", start)
     monkeypatch.setattr(local, "_stop", lambda *_: None)
@@ -360,12 +360,12 @@ def test_workers_take_the_devices_in_turn(tmp_path, monkeypatch):
 
 
 def test_a_worker_that_replaces_a_dead_one_takes_its_device(tmp_path, monkeypatch):
-    dead = local._Worker(multiprocessing.Process(), None, Placement("cuda:1"), died=True)
+    dead = local._Worker(multiprocessing.Process(), None, 1, died=True)
     monkeypatch.setattr(dead, "process", SimpleNamespace(kill=lambda: None, join=lambda: None))
-    monkeypatch.setattr(local, "_start", lambda _, placement: placement)
+    monkeypatch.setattr(local, "_start", lambda _, number: number)
     workers = [dead]
     local._replace_dead(workers, job(tmp_path))
-    assert workers == [Placement("cuda:1")]
+    assert workers == [1]
 
 
 def test_a_run_is_given_the_device_of_its_worker(tmp_path, monkeypatch):
@@ -412,7 +412,7 @@ def test_a_script_without_a_guard_is_told_to_have_one():
             raise EOFError
 
     process = SimpleNamespace(exitcode=main_guard.EXIT_CODE, join=lambda **_: None)
-    ended = local._Worker(process, Closed(), Placement("cpu"), config())
+    ended = local._Worker(process, Closed(), 0, config())
 
     with pytest.raises(ValueError, match=r'below if __name__ == "__main__":$'):
         local._receive(ended)

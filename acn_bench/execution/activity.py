@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from acn_bench import run_folder
+from acn_bench.execution import process
 from acn_bench.run_folder import RunFolder, machine
 
 INTERVAL = 5.0  # seconds between two heartbeats
-FILE = re.compile(r"(?P<stem>.+)\.\d+-[0-9a-f]{8}\.json")
+FILE = re.compile(r"(?P<stem>.+)\.\d+-(?P<machine>[0-9a-f]{8})\.json")
 JOB_VARIABLES = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID")
 
 
@@ -27,6 +28,7 @@ class Activity(msgspec.Struct, frozen=True):
     started: str  # ISO 8601, on the host's clock
     share: float  # done, in [0, 1]
     job: str = ""  # of a cluster: "1234_5"
+    born: str | None = None  # when the process started, in ticks since its machine did
 
 
 class Heartbeat:
@@ -56,7 +58,12 @@ class Heartbeat:
 
     def _write(self) -> None:
         about = Activity(
-            socket.gethostname(), os.getpid(), self._started, self.share, cluster_job()
+            socket.gethostname(),
+            os.getpid(),
+            self._started,
+            self.share,
+            cluster_job(),
+            process.born(os.getpid()),
         )
         # for people: no run fails for it
         with suppress(OSError), run_folder.atomic(self.path) as part:

@@ -21,10 +21,13 @@ class Forecast:
 
     runs: int
     measured: int  # runs whose seconds are those of records with other seeds
+    timed: (
+        bool  # whether this machine has the device that the workers have, to time the others on it
+    )
     seconds: float  # of all runs, one after the other
     longest: float  # seconds of one run
     slots: int  # runs at a time, of all workers
-    threads: int  # of each run
+    devices: int  # of each run: cores, or GPUs
     on_gpu: bool
     weights: int  # bytes
     files: int
@@ -41,20 +44,27 @@ class Forecast:
             f"of {self.measured} by records here, of the others {timed}" if self.measured else timed
         )
         how = "by records here" if self.measured == self.runs else how
-        yield "runs", f"{self.runs} to do; seconds {how}"
         what = "GPU-hours" if self.on_gpu else "core-hours"
-        hours = self.seconds * (1 if self.on_gpu else self.threads) / 3600
-        yield what, f"{hours:,.2f}"
-        at = f"{plural(self.slots, 'run')} at a time"
-        yield "clock", f"about {duration(self.clock)}, {at}, after the queue"
+        if not self.timed and self.measured < self.runs:
+            yield "runs", f"{self.runs} to do"
+            yield (
+                what,
+                "not known: no GPU here to time steps on. Make one run of each arm on a GPU with this --out first",
+            )
+        else:
+            yield "runs", f"{self.runs} to do; seconds {how}"
+            yield what, f"{self.seconds * self.devices / 3600:,.2f}"
+            at = f"{plural(self.slots, 'run')} at a time"
+            yield "clock", f"about {duration(self.clock)}, {at}, after the queue"
         yield (
             "disk",
             f"{self.weights / 1e6:,.1f} MB of weights, and their records; {self.files:,} files",
         )
 
 
-def forecast(session: Session, workers: int, jobs: int) -> Forecast:
-    """What the plan takes with `workers` that make `jobs` runs at a time each."""
+def forecast(session: Session, workers: int, jobs: int, gpus: bool) -> Forecast:
+    """What the plan takes with `workers` that make `jobs` runs at a time each. `gpus`: whether they ask for GPUs."""
+    gpu_here = session.device.type == "cuda"
     left = [
         (config, seconds * (1 - share))
         for config, seconds, share in zip(
@@ -71,11 +81,12 @@ def forecast(session: Session, workers: int, jobs: int) -> Forecast:
     return Forecast(
         runs=len(left),
         measured=sum(alike(config) in known for config, _ in left),
+        timed=gpu_here or not gpus,
         seconds=sum(times),
         longest=max(times, default=0.0),
         slots=slots,
-        threads=1,
-        on_gpu=session.device.type == "cuda",
+        devices=session.job.world_size,
+        on_gpu=gpus or gpu_here,
         weights=sum(WEIGHT * _parameters(config, session) for config, _ in left),
         files=len(left) * OF_A_RUN[session.job.lock] + OWN_FILES + workers,
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from acn_bench.execution import process
 from acn_bench.run_folder import machine, part_of
 
 DURATION = 60.0  # seconds without a heartbeat after which others may take a lease
@@ -138,7 +139,7 @@ def _make(path: Path, text: str) -> None:
 
 def _owner() -> dict[str, object]:
     number = os.getpid()
-    return {"machine": machine(), "process": number, "started": _started(number)}
+    return {"machine": machine(), "process": number, "started": process.born(number)}
 
 
 def _has_died(text: str) -> bool:
@@ -147,15 +148,6 @@ def _has_died(text: str) -> bool:
         owner = json.loads(text.partition("\n")[2])
         if owner["machine"] != machine():
             return False
-        return bool(_started(int(owner["process"])) != owner["started"])
+        return process.has_ended(int(owner["process"]), owner["started"])
     except (ValueError, TypeError, KeyError):  # half written, or of somebody else
         return False
-
-
-def _started(process: int) -> str | None:
-    """When a process of this machine started, in ticks since boot; None for one that has ended."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]

@@ -2,7 +2,8 @@
 
 Each worker makes one run at a time, under the run's lock, so several commands with the same `--out` share a
 plan; the system frees the lock of a process that dies. A run whose worker dies is repeated once, from its
-checkpoint; after a second death it has failed.
+checkpoint; after a second death it has failed. A worker has a process for each of the run's, and is dead once one
+of them is.
 """
 
 import multiprocessing
@@ -46,31 +47,37 @@ class _Death:
 class _Worker:
     process: SpawnProcess
     pipe: Connection
-    placement: Placement
+    number: int
     config: RunConfig | None = None  # of the run that it has now
     died: bool = False
+    others: Sequence[SpawnProcess] = ()  # of a run in several processes, all but the first
+    store: object = None  # by which they find each other; it lives as long as the worker
+
+    @property
+    def processes(self) -> list[SpawnProcess]:
+        """All of them, the first at the head."""
+        return [self.process, *self.others]
 
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """Runs configs in at most `workers` processes at a time; worker k uses device k mod their number."""
+    """Makes at most `workers` runs at a time, each in `job.world_size` processes, on the devices in turn."""
 
     workers: int
 
     def execute(self, configs: Sequence[RunConfig], job: Job) -> Generator[RunEvent]:
         """Run every config; yield its events as they come. See `executor.Executor`."""
         main_guard.end_worker()
-        assert job.world_size == 1  # `prepare` refuses more: no kind's runs span processes yet
         queue = RunQueue(configs, job.patience)
         deaths: dict[str, str] = {}  # run_id -> how its process ended
         workers: list[_Worker] = []
         try:
             count = min(self.workers, len(configs))
-            workers += (_start(job, placement(job, k)) for k in range(count))
+            workers += (_start(job, k) for k in range(count))
             while queue or any(w.config for w in workers):
                 for k, answer in _round(workers, queue):
+                    _replace_dead(workers, job)
                     if isinstance(answer, _Death):
-                        _replace_dead(workers, job)
                         answer = _after_death(answer, deaths)
                     event = _queued(answer, k, queue)
                     if event is not None:
@@ -82,9 +89,10 @@ class LocalExecutor:
                 _stop(workers, job.stop_seconds)
 
 
-def placement(job: Job, k: int) -> Placement:
-    """Of worker k: the job's devices in turn."""
-    return Placement(job.devices[k % len(job.devices)])
+def placement(job: Job, k: int, rank: int = 0) -> Placement:
+    """Of a process of worker k: the job's devices in turn."""
+    device = job.devices[(k * job.world_size + rank) % len(job.devices)]
+    return Placement(device, rank, job.world_size)
 
 
 def _queued(answer: RunEvent | Busy | _Death, worker: int, queue: RunQueue) -> RunEvent | None:
@@ -125,14 +133,26 @@ def _round(
             with suppress(OSError):  # it died while it was idle: receiving will notice
                 w.pipe.send(w.config)
     busy = [(k, w) for k, w in enumerate(workers) if w.config]
-    ready = wait([w.pipe for _, w in busy])
-    return [(k, _receive(w)) for k, w in busy if w.pipe in ready]
+    pipes: list[Connection | int] = [w.pipe for _, w in busy]
+    ready = wait([*pipes, *(p.sentinel for _, w in busy for p in w.others)])
+    return [(k, _receive(w)) for k, w in busy if w.pipe in ready or _has_lost_one(w)]
 
 
-def _start(job: Job, placement: Placement) -> _Worker:
+def _start(job: Job, number: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     pipe, worker_pipe = context.Pipe()
-    process = context.Process(target=worker.serve, args=(worker_pipe, job, placement), daemon=True)
+    store, port = None, 0
+    if job.world_size > 1:
+        from acn_bench.execution import channel  # torch
+
+        store = channel.serve_store()
+        port = store.port
+    places = [placement(job, number, rank) for rank in range(job.world_size)]
+    first, *others = places
+    processes = [
+        context.Process(target=worker.serve, args=(worker_pipe, job, first, port), daemon=True),
+        *(context.Process(target=worker.follow, args=(job, p, port), daemon=True) for p in others),
+    ]
     variables = ENVIRONMENT | {"OMP_NUM_THREADS": str(job.threads)}
     resource_tracker.ensure_running()  # its own start would let Ctrl-C through
     with (
@@ -140,9 +160,10 @@ def _start(job: Job, placement: Placement) -> _Worker:
         # the parent decides for its workers, and a request to stop waits until they can hear it
         interruption.defer(signal.SIGINT, signal.SIGUSR1),
     ):
-        process.start()
+        for process in processes:
+            process.start()
     worker_pipe.close()
-    return _Worker(process, pipe, placement)
+    return _Worker(processes[0], pipe, number, others=processes[1:], store=store)
 
 
 def _request_stop(workers: Sequence[_Worker], grace: float) -> None:
@@ -163,15 +184,16 @@ def _request_stop(workers: Sequence[_Worker], grace: float) -> None:
 
 def _stop(workers: Sequence[_Worker], seconds: float) -> None:
     """End the workers. One that has not ended after `seconds`, or at a second signal, is killed."""
-    for w in workers:
-        w.process.terminate()
+    processes = [process for w in workers for process in w.processes]
+    for process in processes:
+        process.terminate()
     deadline = time.monotonic() + seconds
-    for w in workers:
-        while w.process.is_alive() and time.monotonic() < deadline and not _impatient():
-            w.process.join(min(0.1, seconds))
-        if w.process.is_alive():  # a library may have caught the exit; killing loses nothing
-            w.process.kill()
-            w.process.join()
+    for process in processes:
+        while process.is_alive() and time.monotonic() < deadline and not _impatient():
+            process.join(min(0.1, seconds))
+        if process.is_alive():  # a library may have caught the exit; killing loses nothing
+            process.kill()
+            process.join()
 
 
 def _impatient() -> bool:
@@ -182,9 +204,15 @@ def _impatient() -> bool:
 def _replace_dead(workers: list[_Worker], job: Job) -> None:
     for k, w in enumerate(workers):
         if w.died:
-            w.process.kill()  # its pipe is closed, so it is ending anyway
-            w.process.join()
-            workers[k] = _start(job, w.placement)
+            for process in w.processes:
+                process.kill()  # its pipe is closed, so it is ending anyway; the others would wait for it
+                process.join()
+            workers[k] = _start(job, w.number)
+
+
+def _has_lost_one(w: _Worker) -> bool:
+    """Whether one of the processes of a run has ended, beside the first."""
+    return any(process.exitcode is not None for process in w.others)
 
 
 def _receive(w: _Worker) -> RunEvent | Busy | _Death:
@@ -192,18 +220,30 @@ def _receive(w: _Worker) -> RunEvent | Busy | _Death:
     assert w.config is not None
     answer: RunEvent | Busy | _Death
     try:
+        if _has_lost_one(w) and not w.pipe.poll():
+            raise EOFError
         answer = w.pipe.recv()
     except (EOFError, OSError):
-        w.died = True
-        w.process.join(timeout=5)
-        code = w.process.exitcode
-        if code == main_guard.EXIT_CODE:
-            raise ValueError(main_guard.MESSAGE) from None
-        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
-        answer = _Death(w.config, f"its process {how}")
+        answer = _death(w, w.config)
     if not isinstance(answer, RunEvent) or answer.state in END:
         w.config = None
+        # a run that failed in one process may have left another in the middle of it
+        w.died |= bool(w.others) and isinstance(answer, RunEvent) and answer.state == "failed"
     return answer
+
+
+def _death(w: _Worker, config: RunConfig) -> _Death:
+    """How the first process of a worker ended that has ended. Raises ValueError for a script without a guard."""
+    w.died = True
+    lost = next((p for p in w.others if p.exitcode is not None), w.process)
+    lost.join(timeout=5)
+    code = lost.exitcode
+    if code == main_guard.EXIT_CODE:
+        raise ValueError(main_guard.MESSAGE) from None
+    how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
+    return _Death(
+        config, f"its process {how}" if lost is w.process else f"one of its processes {how}"
+    )
 
 
 @contextmanager

@@ -67,7 +67,9 @@ def _machine(session: Session) -> str:
     names = [device.describe(torch.device(d)) for d in session.job.devices]
     counts = [f"{names.count(n)} × {n}" if names.count(n) > 1 else n for n in dict.fromkeys(names)]
     precisions = listed(list(dict.fromkeys(c.precision for c in session.configs)))
-    return f"{listed(counts)}; {plural(session.jobs, 'run')} at a time, {precisions}"
+    size = session.job.world_size
+    each = f" in {size} processes{' each' * (session.jobs > 1)}" if size > 1 else ""
+    return f"{listed(counts)}; {plural(session.jobs, 'run')} at a time{each}, {precisions}"
 
 
 def _total(session: Session, finished: list[bool]) -> str:

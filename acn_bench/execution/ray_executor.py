@@ -111,7 +111,7 @@ def _answer(ray: Any, task: Any, config: RunConfig) -> RunEvent | Busy:
 
 def _progress(configs: Iterable[RunConfig], job: Job, started: set[str]) -> Iterator[RunEvent]:
     """What the heartbeats of unfinished runs say; adds to `started` those that are seen first."""
-    running = status.running(job.folder)
+    running = status.heartbeats(job.folder)
     for config in configs:
         stem = records.stem(config.run_id, job.codes[config.run_id])
         if stem not in running:
@@ -119,4 +119,4 @@ def _progress(configs: Iterable[RunConfig], job: Job, started: set[str]) -> Iter
         if config.run_id not in started:
             started.add(config.run_id)
             yield RunEvent(config, "started")
-        yield RunEvent(config, "progress", share=running[stem][0].share)
+        yield RunEvent(config, "progress", share=running[stem].activity.share)

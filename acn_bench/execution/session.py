@@ -16,7 +16,8 @@ from acn_bench.errors import MissingData, shorten
 from acn_bench.execution import code_hash, estimate, locks, main_guard, memory, runner, trial
 from acn_bench.execution.executor import Executor
 from acn_bench.execution.job import Job
-from acn_bench.execution.launched import Channel, LaunchedExecutor
+from acn_bench.execution.launched import LaunchedExecutor, Lead
+from acn_bench.execution.launched import placement as launched_placement
 from acn_bench.execution.lease import DURATION
 from acn_bench.execution.local import LocalExecutor
 from acn_bench.execution.locks import LockKind
@@ -51,9 +52,9 @@ class Options:
     device: str  # auto, cpu or cuda
     jobs: int  # runs at a time; 0: one per core, or per GPU
     again: bool
-    world_size: int = 1  # processes of each run
+    world_size: int = 1  # processes of each run that a worker starts
     trackers: tuple[str, ...] = ()  # that trainings are logged to
-    channel: Channel | None = None  # to the other processes, where a launcher started several
+    lead: Lead | None = None  # of the other processes, where a launcher started them
     lock: str = "auto"  # or flock, or lease
     shard: Shard | None = None  # this worker's share of the plan
     executor: str = "local"  # or ray
@@ -120,6 +121,7 @@ def prepare(
     sources = {name: user_functions.source(name, role) for name, role in plan.functions.items()}
     chip = device.resolve(options.device)
     precision = {r.precision: device.resolve_precision(r.precision, chip) for r in plan.runs}
+    processes = options.world_size if options.lead is None else options.lead.launch.world_size
     loaded = _load_all(plan, options.data_root)
     facts = {names: (joint_fingerprint(d), d[0].image_shape) for names, d in loaded.items()}
     configs = plan.resolve_each(lambda spec: facts[_names(spec)], precision, sources)
@@ -128,12 +130,15 @@ def prepare(
         for names, data in loaded.items()
     ]
     for some, data in groups:
-        _check(some, data, options.world_size)
+        _check(some, data, processes)
         memory.check(some, data, chip)
         trial.try_own(some, data, chip, note)
     devices = device.by_index(chip)
     folder = RunFolder(options.out / card.name)
-    jobs = options.jobs or min(_default_jobs(some, data, devices, folder) for some, data in groups)
+    _check_processes(processes, devices)
+    jobs = options.jobs or min(
+        _default_jobs(some, data, devices, folder, processes) for some, data in groups
+    )
     executor, jobs = _executor(options, min(jobs, len(configs)), chip)
     threads = _threads(options, jobs)
     torch.set_num_threads(threads)
@@ -145,7 +150,7 @@ def prepare(
         devices=devices,
         threads=threads,
         again=options.again,
-        world_size=options.world_size,
+        world_size=processes,
         stop_seconds=max(KINDS.load(c.benchmark.kind).stop_seconds for c in configs),
         trackers=options.trackers,
         lock=lock.kind,
@@ -156,7 +161,7 @@ def prepare(
         card=card,
         card_source=card_source,
         configs=configs,
-        seconds=_seconds(configs, groups, chip, note),
+        seconds=[s / processes for s in _seconds(configs, groups, chip, note)],
         data=list({one.name: one for data in loaded.values() for one in data}.values()),
         device=chip,
         job=job,
@@ -172,8 +177,8 @@ def prepare(
 
 def _executor(options: Options, jobs: int, chip: torch.device) -> tuple[Executor, int]:
     """What makes the runs, and how many at a time."""
-    if options.channel is not None:
-        return LaunchedExecutor(options.channel, chip), 1
+    if (lead := options.lead) is not None:
+        return LaunchedExecutor(lead.channel, launched_placement(lead.launch, chip)), 1
     return RayExecutor(options.address) if options.executor == "ray" else LocalExecutor(jobs), jobs
 
 
@@ -181,7 +186,8 @@ def _threads(options: Options, jobs: int) -> int:
     """Of each process. Tasks of a Ray cluster take one core each: more of them run at a time."""
     if options.executor == "ray":
         return 1
-    processes = 1 if options.channel is None else options.channel.launch.local_world_size
+    lead = options.lead
+    processes = options.world_size if lead is None else lead.launch.local_world_size
     return cores.threads(jobs * processes)
 
 
@@ -189,10 +195,24 @@ def _check_executor(options: Options) -> None:
     """Raise ValueError for an unknown executor, and for what excludes Ray."""
     if options.executor not in ("local", "ray"):
         raise ValueError(f"--executor: unknown {shorten(options.executor)}. Known: local, ray")
-    if options.executor == "ray" and options.channel is not None:
+    if options.executor == "ray" and options.lead is not None:
         raise ValueError("--executor ray: torchrun has started the processes of the runs already")
+    if options.lead is not None and options.world_size > 1:
+        raise ValueError("--processes: torchrun has started the processes of the runs already")
+    if options.executor == "ray" and options.world_size > 1:
+        raise ValueError(
+            "--processes: a task of Ray makes its run in one process; take --executor local"
+        )
     if options.executor == "ray" and options.shard:
         raise ValueError("--shard: leave it out with --executor ray, which shares the runs itself")
+
+
+def _check_processes(processes: int, devices: tuple[str, ...]) -> None:
+    """Raise ValueError where the processes of a run would share a GPU: NCCL refuses it."""
+    if devices[0].startswith("cuda") and processes > len(devices):
+        raise ValueError(
+            f"--processes {processes}: each process of a run takes a GPU, and there are {len(devices)}"
+        )
 
 
 def _names(spec: Benchmark) -> Names:
@@ -250,16 +270,22 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
 
 
 def _default_jobs(
-    configs: list[RunConfig], data: Data, devices: tuple[str, ...], folder: RunFolder
+    configs: list[RunConfig],
+    data: Data,
+    devices: tuple[str, ...],
+    folder: RunFolder,
+    processes: int,
 ) -> int:
     """Runs at a time: one per core; one per GPU, or several where records in the folder say that they fit.
 
-    One alone where training ends by the clock.
+    A run of several processes takes as many cores or GPUs. One run alone where training ends by the clock.
     """
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
     if devices == ("cpu",):
-        return cores.cores()
+        return max(1, cores.cores() // processes)
+    if processes > 1:
+        return len(devices) // processes
     known = measured(folder.records, device.describe(torch.device(devices[0])))
     peaks = [known[key].peak_memory if (key := alike(c)) in known else None for c in configs]
     return min(

@@ -15,6 +15,11 @@ from acn_bench.interruption import AGAIN
 MOST_RESTARTS = (
     100  # of one worker: a run that saves nothing in its time would begin again for ever
 )
+CORES = re.compile(r"(?:^|\s)(?:-c|--cpus-per-task)[ =]*(\d+)")
+# "2", "a100:2"; of --gres "gpu", "gpu:2", "gpu:a100:2"
+GPUS = re.compile(
+    r"(?:^|\s)(?:(?:-G|--gpus(?:-per-\w+)?)[ =]*|--gres[ =]*gpu:?)(?:[a-z]\w*:)?(\d+)?"
+)
 
 SCRIPT = """\
 #!/bin/bash
@@ -58,8 +63,14 @@ class Submission:
     @property
     def cores(self) -> int:
         """The cores of each worker, as sbatch's --cpus-per-task asks for them."""
-        match = re.search(r"(?:^|\s)(?:-c|--cpus-per-task)[ =]*(\d+)", " ".join(self.options))
+        match = CORES.search(" ".join(self.options))
         return max(1, int(match[1])) if match else 1
+
+    @property
+    def gpus(self) -> int:
+        """The GPUs of each worker, as sbatch's --gpus or --gres ask for them."""
+        match = GPUS.search(" ".join(self.options))
+        return int(match[1] or 1) if match else 0
 
     @property
     def script(self) -> str:

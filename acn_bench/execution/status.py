@@ -10,11 +10,11 @@ from typing import Literal, get_args
 import msgspec
 
 from acn_bench import records
-from acn_bench.execution import activity, plan_file
+from acn_bench.execution import activity, plan_file, process
 from acn_bench.execution.activity import Activity
-from acn_bench.run_folder import RunFolder
+from acn_bench.run_folder import RunFolder, machine
 
-SILENT = 60.0  # seconds without a heartbeat after which a run is said to be silent
+SILENT = 60.0  # seconds without a heartbeat after which a worker is taken for dead, or for frozen
 PLANNED = ("plans", "slurm")  # folders of a plan that was run, or submitted and has not begun
 RunStateName = Literal["done", "running", "failed", "waiting"]
 
@@ -26,9 +26,25 @@ class RunStatus:
     name: str
     state: RunStateName
     seconds: float  # the plan's estimate
-    activity: Activity | None = None  # of a running one
-    silent: float = 0.0  # seconds since its last heartbeat, by the clock of the file system
+    # of a running one; of a waiting one whose worker died without a word
+    heartbeat: "Heartbeat | None" = None
     reason: str = ""  # of a failed one
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The last sign of life of a worker."""
+
+    activity: Activity
+    silent: float  # seconds since then, by the clock of the file system
+    here: bool  # whether its process is one of this machine
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the run is being made: of a process elsewhere, whether it was heard of lately."""
+        if not self.here:
+            return self.silent <= SILENT
+        return not process.has_ended(self.activity.process, self.activity.born)
 
 
 @dataclass(frozen=True)
@@ -65,23 +81,23 @@ def read(out: Path) -> list[FolderStatus]:
 
 def _runs(folder: RunFolder) -> Iterator[RunStatus]:
     made = {records.without_token(path) for path in folder.records.glob("*.json")}
-    active = running(folder)
+    active = heartbeats(folder)
     for run in plan_file.read(folder):
         if run.stem in made:
             yield RunStatus(run.name, "done", run.seconds)
             continue
-        if run.stem in active:
-            about, silent = active[run.stem]
-            yield RunStatus(run.name, "running", run.seconds, about, silent)
+        heartbeat = active.get(run.stem)
+        if heartbeat and heartbeat.is_alive:
+            yield RunStatus(run.name, "running", run.seconds, heartbeat)
         elif reason := _failure(folder, run.run_id):
             yield RunStatus(run.name, "failed", run.seconds, reason=reason)
         else:
-            yield RunStatus(run.name, "waiting", run.seconds)
+            yield RunStatus(run.name, "waiting", run.seconds, heartbeat)
 
 
-def running(folder: RunFolder) -> dict[str, tuple[Activity, float]]:
-    """Run -> its last heartbeat and its age; of two workers, the one heard last."""
-    found: dict[str, tuple[Activity, float]] = {}
+def heartbeats(folder: RunFolder) -> dict[str, Heartbeat]:
+    """Run -> its last heartbeat; of two workers, of the one heard last."""
+    found: dict[str, Heartbeat] = {}
     now = _now(folder)
     for path in folder.running.glob("*.json"):
         match = activity.FILE.fullmatch(path.name)
@@ -90,8 +106,11 @@ def running(folder: RunFolder) -> dict[str, tuple[Activity, float]]:
             about = msgspec.json.decode(path.read_bytes(), type=Activity)
         except (OSError, ValueError):  # it has just ended
             continue
-        if match and age <= found.get(match["stem"], (about, age))[1]:
-            found[match["stem"]] = about, age
+        if match is None:
+            continue
+        heartbeat = Heartbeat(about, age, here=match["machine"] == machine())
+        if age <= found.get(match["stem"], heartbeat).silent:
+            found[match["stem"]] = heartbeat
     return found
 
 

@@ -42,15 +42,18 @@ class Busy:
     config: RunConfig
 
 
-def serve(pipe: Connection, job: Job, placement: Placement) -> None:
-    """Take configs from the pipe, one at a time, until it closes; send the events of each."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
-        signal.signal(number, signal.SIG_IGN)
-    stop = StopRequest()
-    stop.listen(saves=job.grace > 0)
-    _end_with_parent()
-    warnings.simplefilter("ignore")  # of third parties; errors are raised
-    _redirect_output(job.folder.folder / "workers.log")
+def serve(pipe: Connection, job: Job, placement: Placement, port: int = 0) -> None:
+    """Take configs from the pipe, one at a time, until it closes; send the events of each.
+
+    `port` is that of the store by which the other processes of its runs are found.
+    """
+    stop = _begin(job)
+    make = None
+    if placement.world_size > 1:
+        from acn_bench.execution.channel import Channel  # torch
+        from acn_bench.execution.together import Leader
+
+        make = Leader(Channel.on_port(placement.rank, placement.world_size, port)).run
     locks = job.locks()
     while True:
         try:
@@ -58,9 +61,31 @@ def serve(pipe: Connection, job: Job, placement: Placement) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(attempt(config, job, placement, pipe.send, locks, stop))
+            pipe.send(attempt(config, job, placement, pipe.send, locks, stop, make))
         except (BrokenPipeError, ConnectionResetError):  # the parent is gone
             return
+
+
+def follow(job: Job, placement: Placement, port: int) -> None:
+    """Take part in the runs of the process that serves, until this one is stopped."""
+    stop = _begin(job)
+    from acn_bench.execution import together  # torch
+    from acn_bench.execution.channel import Channel
+
+    channel = Channel.on_port(placement.rank, placement.world_size, port)
+    together.follow(channel, lambda: placement, stop.training, stop.in_run)
+
+
+def _begin(job: Job) -> StopRequest:
+    """Settle signals and output of a process that its parent started; returns what hears a request to stop."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides
+        signal.signal(number, signal.SIG_IGN)
+    stop = StopRequest()
+    stop.listen(saves=job.grace > 0)
+    _end_with_parent()
+    warnings.simplefilter("ignore")  # of third parties; errors are raised
+    _redirect_output(job.folder.folder / "workers.log")
+    return stop
 
 
 def _end_with_parent() -> None:
