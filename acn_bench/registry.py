@@ -131,6 +131,7 @@ KINDS: "Registry[Kind]" = Registry(
     "kind of benchmark",
     {
         "continual": Entry("acn_bench.benchmarks.continual.kind:KIND"),
+        "glue_stream": Entry("acn_bench.benchmarks.glue_stream.kind:KIND"),
         "transfer": Entry("acn_bench.benchmarks.transfer.kind:KIND"),
         "robustness": Entry("acn_bench.benchmarks.robustness.kind:KIND"),
         "supervised": Entry("acn_bench.benchmarks.supervised.kind:KIND"),

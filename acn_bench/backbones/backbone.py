@@ -201,8 +201,11 @@ class TextBackbone(Backbone):
     """Token ids (B, T), attention mask (B, T), token types (B, T) -> float32 logits (B, K).
 
     The mask, of any dtype, is 1 for a token that attention may use and 0 for a masked one. Where a whole row
-    is 0, attention has no input: the logits of that row are finite and meaningless.
+    is 0, attention has no input: the logits of that row are finite and meaningless. With `pad` set, tokens of
+    that id are masked where no mask is given, and columns of them alone are left out.
     """
+
+    pad: int | None = None
 
     def forward(
         self,
@@ -218,6 +221,8 @@ class TextBackbone(Backbone):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor | None]]:
+        if attention_mask is None and token_type_ids is None and self.pad is not None:
+            input_ids, attention_mask = texts.without_padding(input_ids, self.pad)
         texts.check(input_ids, attention_mask, token_type_ids, self.shape[0], self._vocabulary())
         mask = None if attention_mask is None else attention_mask.bool()
         return self.stem(input_ids, token_type_ids), {"mask": mask}

@@ -36,6 +36,15 @@ def check(
         _check_values(input_ids, attention_mask, token_type_ids, vocabulary)
 
 
+def without_padding(input_ids: Tensor, pad: int) -> tuple[Tensor, Tensor | None]:
+    """Token ids (B, T) -> those of the longest row (B, T'), and their mask; no mask where nothing is padded."""
+    inside = input_ids != pad
+    used = inside.any(dim=0).nonzero()
+    longest = int(used[-1]) + 1 if len(used) else 1
+    mask = inside[:, :longest]
+    return input_ids[:, :longest], None if bool(mask.all()) else mask
+
+
 def _check_shape(what: str, given: Tensor | None, input_ids: Tensor) -> None:
     if given is not None and given.shape != input_ids.shape:
         raise ValueError(

@@ -71,7 +71,7 @@ class MaskedModel(nn.Module):
 
 def classifier(config: RunConfig, outputs: int) -> TextClassifier:
     """The network with a new head. Its new weights depend on the seed `init` alone."""
-    backbone, _ = _backbone(config)
+    backbone, _ = started(config)
     spec = cast(BertSpec, config.backbone)
     seed_everything("head", config.seeds.init, 0)
     head = nn.Linear(spec.width, outputs)
@@ -81,7 +81,7 @@ def classifier(config: RunConfig, outputs: int) -> TextClassifier:
 
 def masked_model(config: RunConfig) -> MaskedModel:
     """The network with BERT's head for masked tokens, which a checkpoint may hold, too."""
-    backbone, weights = _backbone(config)
+    backbone, weights = started(config)
     spec = cast(BertSpec, config.backbone)
     seed_everything("masked head", config.seeds.init)
     head = MaskedHead(spec.width, spec.vocab_size)
@@ -104,8 +104,8 @@ def _folder(config: RunConfig) -> Path:
     return folder
 
 
-def _backbone(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:
-    """The network, and the weights of a head for masked tokens; empty where it starts without one."""
+def started(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:
+    """The network with the seed's weights or a checkpoint's, and the weights of a head for masked tokens, or none."""
     seed_everything("backbone", config.seeds.init)
     spec = cast(BertSpec, config.backbone)
     network = backbones.from_spec(spec, 1, precision=config.precision)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Protocol, Self, cast
 
 import msgspec
 
@@ -20,6 +20,19 @@ Start = Literal["scratch", "pretrained", "rewired"]
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
 
 
+class Starting(Protocol):
+    """A benchmark of texts whose network may start from a checkpoint."""
+
+    @property
+    def start(self) -> Start: ...
+    @property
+    def checkpoint(self) -> str:
+        """A folder in Transformers' format, or the folder of a benchmark's runs."""
+
+    @property
+    def kind(self) -> str: ...
+
+
 class TextBenchmark(Benchmark, frozen=True, kw_only=True):
     """A benchmark of texts, whose network may start from a checkpoint."""
 
@@ -30,56 +43,64 @@ class TextBenchmark(Benchmark, frozen=True, kw_only=True):
     checkpoint_hash: str = ""  # of its files; filled in before a run
 
     def resolved(self, backbone: Network, seed: int) -> "tuple[Self, Network]":
-        if self.start == "scratch":
-            return self, backbone
-        folder, spec = self._found(backbone, seed)
-        sizes = {
-            "depth": spec.depth,
-            "vocab_size": spec.vocab_size,
-            "max_length": spec.max_length,
-            "width": spec.width,
-            "heads": spec.heads,
-            "mlp_ratio": spec.mlp_ratio,
-        }
-        return (
-            msgspec.structs.replace(self, checkpoint_hash=_hash(folder)),
-            msgspec.structs.replace(backbone, **sizes),
-        )
+        changed, network = of_checkpoint(self, backbone, seed)
+        return msgspec.structs.replace(self, **changed), network
 
     def folder(self, backbone: Network, seed: int) -> Path:
         """The folder of the checkpoint that a network with this seed starts from. Raises LookupError, ValueError."""
-        return self._found(backbone, seed)[0]
-
-    def _found(self, backbone: Network, seed: int) -> tuple[Path, BertSpec]:
-        wiring = "residual" if self.start == "rewired" else cast(BertSpec, backbone).wiring
-        place = Path(self.checkpoint).expanduser()
-        folder = place if (place / "config.json").is_file() else _of_runs(place, wiring, seed)
-        spec = spec_of_checkpoint(folder)
-        if spec.wiring != wiring:
-            hint = ": start=rewired takes the weights of a residual one" * (
-                spec.wiring == "residual"
-            )
-            raise ValueError(
-                f"start={self.start}: {folder} holds a {spec.wiring} network, and {backbone.name} needs a {wiring} one{hint}"
-            )
-        return folder, spec
+        return found(self, backbone, seed)[0]
 
     def check_network(self, backbone: Network, length: int) -> None:
-        """Raise ValueError where `start` and `checkpoint` do not fit, or the network cannot take so many tokens."""
-        if self.start == "scratch" and self.checkpoint:
-            raise ValueError("checkpoint needs start=pretrained or start=rewired")
-        if self.start != "scratch" and not self.checkpoint:
-            raise ValueError(
-                f"start={self.start} needs a checkpoint: --set checkpoint=FOLDER, in Transformers' format or of runs of a "
-                "benchmark of kind mlm"
-            )
-        if backbone.function is not None:
-            raise ValueError(
-                f"{backbone.name}: a benchmark of kind {self.kind} trains BERTs of the package"
-            )
-        longest = cast(BertSpec, backbone).max_length
-        if self.start == "scratch" and length > longest:
-            raise ValueError(f"length={length}: {backbone.name} takes {longest} tokens at most")
+        """As the function of that name."""
+        check_network(self, backbone, length)
+
+
+def of_checkpoint(spec: Starting, backbone: Network, seed: int) -> tuple[dict[str, Any], Network]:
+    """The settings that follow from the checkpoint, and the network with its sizes. Raises LookupError, ValueError."""
+    if spec.start == "scratch":
+        return {}, backbone
+    folder, stored = found(spec, backbone, seed)
+    sizes = {
+        "depth": stored.depth,
+        "vocab_size": stored.vocab_size,
+        "max_length": stored.max_length,
+        "width": stored.width,
+        "heads": stored.heads,
+        "mlp_ratio": stored.mlp_ratio,
+    }
+    return {"checkpoint_hash": _hash(folder)}, msgspec.structs.replace(backbone, **sizes)
+
+
+def found(spec: Starting, backbone: Network, seed: int) -> tuple[Path, BertSpec]:
+    """The folder of the checkpoint that a network with this seed starts from, and what it holds."""
+    wiring = "residual" if spec.start == "rewired" else cast(BertSpec, backbone).wiring
+    place = Path(spec.checkpoint).expanduser()
+    folder = place if (place / "config.json").is_file() else _of_runs(place, wiring, seed)
+    stored = spec_of_checkpoint(folder)
+    if stored.wiring != wiring:
+        hint = ": start=rewired takes the weights of a residual one" * (stored.wiring == "residual")
+        raise ValueError(
+            f"start={spec.start}: {folder} holds a {stored.wiring} network, and {backbone.name} needs a {wiring} one{hint}"
+        )
+    return folder, stored
+
+
+def check_network(spec: Starting, backbone: Network, length: int) -> None:
+    """Raise ValueError where `start` and `checkpoint` do not fit, or the network cannot take so many tokens."""
+    if spec.start == "scratch" and spec.checkpoint:
+        raise ValueError("checkpoint needs start=pretrained or start=rewired")
+    if spec.start != "scratch" and not spec.checkpoint:
+        raise ValueError(
+            f"start={spec.start} needs a checkpoint: --set checkpoint=FOLDER, in Transformers' format or of runs of a "
+            "benchmark of kind mlm"
+        )
+    if backbone.function is not None:
+        raise ValueError(
+            f"{backbone.name}: a benchmark of kind {spec.kind} trains BERTs of the package"
+        )
+    longest = cast(BertSpec, backbone).max_length
+    if spec.start == "scratch" and length > longest:
+        raise ValueError(f"length={length}: {backbone.name} takes {longest} tokens at most")
 
 
 def _of_runs(place: Path, wiring: str, seed: int) -> Path:

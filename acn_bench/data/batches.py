@@ -6,6 +6,7 @@ that both arms, and a frozen copy of a model, get the same image of a row in the
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from acn_bench.data.augmentations.crop_flip import offsets, shifted
@@ -27,6 +28,11 @@ class Rows:
         self.flip = flip
         self.epoch = 0
         self.trained = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Of the images."""
+        return self.images.device
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Rows":
         """A copied model shares the images and the epoch."""

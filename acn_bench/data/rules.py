@@ -11,10 +11,9 @@ from pathlib import Path
 import torch
 
 from acn_bench.data.counter import bits
-from acn_bench.data.glue.tasks import TASKS
+from acn_bench.data.glue.tasks import PREFIX, TASKS
 from acn_bench.data.texts import TextData, TextSplit, content_hash
 
-PREFIX = "rules_"
 ROWS = {
     "train": 2000,
     "test": 400,

@@ -7,7 +7,7 @@ record is marked as not comparable.
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,11 @@ from acn_bench.data.split import Split
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
 
+if TYPE_CHECKING:
+    from acn_bench.data.texts import TextData
+
 REPEATED = 0.01  # tolerated share of test images: the original files repeat a few training images
+REPEATED_TEXTS = 0.02  # of test texts: CoLA's release repeats 1.5 % of them in its training set
 ROUNDING = (
     0.005  # tolerated share of examples: other slices round differently, which can flip a near tie
 )
@@ -52,6 +56,18 @@ def train_and_test_disjoint(train: Sequence[ImageData], tested: ImageData) -> Gu
 def _pixels(images: Tensor) -> Iterator[int]:
     """A hash of each image: keeping the bytes of all would double the memory of the data."""
     return (hash(image.tobytes()) for image in images.numpy())
+
+
+def texts_disjoint(data: "TextData") -> Guard:
+    """No test text equals a training text."""
+    trained = set(zip(*data.train.texts, strict=True))
+    tested = [pair for part in data.tests.values() for pair in zip(*part.texts, strict=True)]
+    repeated = sum(pair in trained for pair in tested)
+    return Guard(
+        name="texts that are tested on were not trained on",
+        passed=repeated <= REPEATED_TEXTS * len(tested),
+        detail=f"{repeated} of {len(tested):,} test texts of {data.name} are among the training texts",
+    )
 
 
 # ---------------------------------------------------------------- random state

@@ -7,9 +7,9 @@ import torch
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
-from acn_bench.data.batches import Rows
 from acn_bench.training.divergence import finite
 from acn_bench.training.resume import State
+from acn_bench.training.row_model import RowInputs
 
 
 class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
@@ -18,7 +18,7 @@ class TrainingMonitor(SupervisedPlugin, supports_distributed=True):  # type: ign
     Images are counted at the input of the network, so replayed images are counted for every strategy.
     """
 
-    def __init__(self, rows: Rows, on_step: Callable[[int], None]) -> None:
+    def __init__(self, rows: RowInputs, on_step: Callable[[int], None]) -> None:
         super().__init__()
         self.rows = rows
         self.on_step = on_step

@@ -10,8 +10,7 @@ from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
 
 from acn_bench.backbones import Heads
-from acn_bench.data.batches import Rows
-from acn_bench.training.row_model import RowModel, view
+from acn_bench.training.row_model import RowInputs, RowModel, view
 
 
 class RowFeatures(nn.Module):
@@ -38,7 +37,7 @@ class CachedFeatures:
 class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is untyped
     """Row numbers (B,) and task labels (B,) -> logits (B, K), each example through its own head."""
 
-    def __init__(self, backbone: nn.Module, head: Heads, rows: Rows) -> None:
+    def __init__(self, backbone: nn.Module, head: Heads, rows: RowInputs) -> None:
         super().__init__()
         backbone.head = nn.Identity()
         self.backbone = backbone

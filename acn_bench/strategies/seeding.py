@@ -8,8 +8,8 @@ from typing import Any
 
 from avalanche.core import SupervisedPlugin
 
-from acn_bench.data.batches import Rows
 from acn_bench.data.generators import preserved_generators, seed_everything
+from acn_bench.training.row_model import RowInputs
 
 __all__ = ["Seeded", "preserved_generators", "seed_everything"]
 
@@ -17,7 +17,7 @@ __all__ = ["Seeded", "preserved_generators", "seed_everything"]
 class Seeded(SupervisedPlugin, supports_distributed=True):  # type: ignore[call-arg,misc]
     """Seeds the generators at the start and end of experiences and epochs; sets the epoch for augmentation."""
 
-    def __init__(self, seed: int, rows: Rows, epochs: int) -> None:
+    def __init__(self, seed: int, rows: RowInputs, epochs: int) -> None:
         super().__init__()
         self.seed = seed
         self.rows = rows

@@ -10,12 +10,14 @@ from acn_bench.backbones import Heads
 from acn_bench.data.generators import seed_everything
 
 
-class Images(Protocol):
-    """Images (B, C, H, W), float32 in [0, 1], by row number (B,)."""
+class RowInputs(Protocol):
+    """A network's inputs by row number (B,): images (B, C, H, W), float32 in [0, 1], or token ids (B, T)."""
 
     epoch: int  # of the whole training
-    trained: int  # images that took part in a gradient
+    trained: int  # examples that took part in a gradient
 
+    @property
+    def device(self) -> torch.device: ...
     def plain(self, rows: Tensor) -> Tensor: ...
     def augmented(self, rows: Tensor) -> Tensor: ...
 
@@ -34,7 +36,7 @@ def view(model: Any, rows: Tensor) -> Tensor:
 class RowModel(nn.Module):
     """Row numbers (B,) -> logits (B, K) through one head."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, rows: Images) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, rows: RowInputs) -> None:
         super().__init__()
         backbone.head = nn.Identity()  # the backbone returns features
         self.backbone = backbone

@@ -12,10 +12,10 @@ from acn_bench.config import RunConfig
 from acn_bench.errors import message
 from acn_bench.families import checkpoints
 from acn_bench.families.trained import ZOO_MODULE, TrainedSpec
-from acn_bench.training.row_model import Images, RowModel
+from acn_bench.training.row_model import RowInputs, RowModel
 
 
-def row_model(config: RunConfig, rows: Images) -> RowModel:
+def row_model(config: RunConfig, rows: RowInputs) -> RowModel:
     """The network and its head, whose input is row numbers. Raises as `network`."""
     made = network(config)
     if isinstance(made, Backbone):

@@ -4,32 +4,32 @@ from collections.abc import Sequence
 
 from acn_bench.benchmarks.continual import noise_cost
 from acn_bench.benchmarks.continual.spec import ContinualConfig
-from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.continual.split import StreamData, split
 from acn_bench.benchmarks.run import Cost
-from acn_bench.data.images import ImageData
 from acn_bench.evaluation.cost import CORRUPTED, EVALUATED
 
 
-def check(config: ContinualConfig, data: Sequence[ImageData]) -> None:
+def check(config: ContinualConfig, data: Sequence[StreamData]) -> None:
     """Raise ValueError if data and protocol do not fit: too few classes or rows."""
     split(data[0], config.benchmark, config.seeds)
 
 
-def cost(config: ContinualConfig, data: Sequence[ImageData]) -> Cost:
+def cost(config: ContinualConfig, data: Sequence[StreamData]) -> Cost:
     """The work of the run. Training with a budget in seconds counts as seconds, not as images."""
     protocol = config.benchmark
     images = (evaluated if protocol.seconds else work)(config, data[0])
-    _, height, width = data[0].image_shape
+    _, height, width = data[0].image_shape or (0, 0, 0)  # texts have no pixels
+    corrupted = noise_cost.corrupted_images(protocol, len(data[0].class_names), data[0].counts.test)
     return Cost(
         images=images,
         batch_size=protocol.batch_size,
         classes=protocol.classes_per_experience,
         seconds=protocol.experiences * (protocol.seconds or 0.0),
-        corrupting=CORRUPTED * noise_cost.corrupted_images(protocol, data[0]) * height * width,
+        corrupting=CORRUPTED * corrupted * height * width,
     )
 
 
-def train_rows(config: ContinualConfig, data: Sequence[ImageData]) -> list[int]:
+def train_rows(config: ContinualConfig, data: Sequence[StreamData]) -> list[int]:
     """The rows that each training cuts into batches, in turn, as far as the strategy adds or chooses none."""
     rows = [len(rows) for rows in split(data[0], config.benchmark, config.seeds).train]
     protocol, strategy = config.benchmark, config.strategy
@@ -42,24 +42,24 @@ def train_rows(config: ContinualConfig, data: Sequence[ImageData]) -> list[int]:
     return rows if alone else rows[:1]
 
 
-def work(config: ContinualConfig, data: ImageData) -> float:
+def work(config: ContinualConfig, data: StreamData) -> float:
     """Images trained, plus images evaluated at their cost in images trained."""
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
-    rows = classes * len(data.train_labels) * (1 - protocol.validation)
+    rows = classes * data.counts.train * (1 - protocol.validation)
     trained = rows * protocol.epochs * passes(config, rows) * repeats(config)
     return trained + evaluated(config, data)
 
 
-def evaluated(config: ContinualConfig, data: ImageData) -> float:
+def evaluated(config: ContinualConfig, data: StreamData) -> float:
     """The cost of the images evaluated, in images trained."""
     protocol = config.benchmark
     classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
-    held_out = protocol.validation * len(data.train_labels)
+    held_out = protocol.validation * data.counts.train
     measured = noise_cost.measured(protocol)  # times all rows, over the stream
     noisy = sum(len(levels) for levels in protocol.noise.values()) * noise_cost.times(protocol)
-    tests = len(data.test_labels)
-    probed = protocol.linear_probe * (len(data.train_labels) + tests)
+    tests = data.counts.test
+    probed = protocol.linear_probe * (data.counts.train + tests)
     return EVALUATED * classes * (measured * (tests + held_out) + noisy * tests + probed)
 
 

@@ -9,11 +9,10 @@ from acn_bench.backbones import Backbone
 from acn_bench.benchmarks.continual.probing import ProbeResult, Probing
 from acn_bench.benchmarks.continual.run_state import RunState
 from acn_bench.benchmarks.continual.spec import ContinualSpec
+from acn_bench.benchmarks.continual.split import StreamData
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.config import RunConfig, Seeds
-from acn_bench.data.batches import Rows
-from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split
 from acn_bench.evaluation import correctness
 from acn_bench.evaluation.correctness import Correct
@@ -21,7 +20,7 @@ from acn_bench.evaluation.cost import EVALUATED
 from acn_bench.registry import CORRUPTIONS
 from acn_bench.strategies.prediction import Prediction
 from acn_bench.strategies.row_models import MultiHeadRowModel
-from acn_bench.training.row_model import RowModel
+from acn_bench.training.row_model import RowInputs, RowModel
 
 
 @dataclass
@@ -29,9 +28,9 @@ class ContinualEvaluation:
     """Measures the model on test, held-out and noisy rows; fills the tables of the run's state."""
 
     config: RunConfig[ContinualSpec]
-    data: ImageData
+    data: StreamData
     split: Split
-    rows: Rows
+    rows: RowInputs
     model: RowModel | MultiHeadRowModel
     prediction: Prediction
     run_state: RunState
@@ -94,7 +93,7 @@ class ContinualEvaluation:
         offset = len(self.data.train_labels) if test else 0
         labels = self.data.test_labels if test else self.data.train_labels
         depths = corrupt is None and self.prediction.every_depth
-        device = self.rows.images.device
+        device = self.rows.device
         results = []
         with correctness.evaluating(self.model):
             self.checks.record_mode(self.model)

@@ -4,14 +4,14 @@ from functools import partial
 
 from acn_bench.benchmarks.continual.spec import ContinualConfig
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.data.batches import Rows
 from acn_bench.data.split import Split
 from acn_bench.evaluation import cost
 from acn_bench.strategies.budget import Budget
+from acn_bench.training.row_model import RowInputs
 
 
 def experience_budget(
-    config: ContinualConfig, split: Split, rows: Rows, progress: RunProgress
+    config: ContinualConfig, split: Split, rows: RowInputs, progress: RunProgress
 ) -> Budget | None:
     """The limit of each experience; None with budget = "epochs"."""
     protocol, strategy = config.benchmark, config.strategy
@@ -28,6 +28,6 @@ def experience_budget(
     mean_images = sum(images) / len(images)
     return Budget(
         [seconds] * len(images),
-        partial(cost.seconds, rows.images.device),
+        partial(cost.seconds, rows.device),
         lambda share: progress.add(share * mean_images),
     )

@@ -1,20 +1,18 @@
 """Evidence of a continual run -> Guard: the checks that only a stream of experiences needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
 
-from acn_bench.benchmarks.continual.network import row_model
 from acn_bench.benchmarks.continual.result import QUANTILES
 from acn_bench.benchmarks.continual.spec import ContinualConfig, ContinualSpec
-from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.continual.split import StreamData, split
+from acn_bench.benchmarks.continual.stream_inputs import StreamInputs
 from acn_bench.config import Seeds
-from acn_bench.data.batches import Rows
 from acn_bench.data.generators import preserved_generators, seed_everything
-from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split, hold_out
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Guard
@@ -28,10 +26,8 @@ UNDISTURBED = (
 
 NEARLY_ALL = 0.9  # of the penalised weights
 
-Corruption = Callable[[str, float, Seeds], Callable[..., Tensor]]
 
-
-def classes(made: Split, protocol: ContinualSpec, data: ImageData) -> Guard:
+def classes(made: Split, protocol: ContinualSpec, data: StreamData) -> Guard:
     """Each class of the protocol is in exactly one experience, and none is missing."""
     arrived = [c for classes in made.classes for c in classes]
     expected = protocol.experiences * protocol.classes_per_experience
@@ -77,15 +73,15 @@ def task_labels(made: Any, prediction: Prediction, features: Tensor) -> Guard:
     )
 
 
-def seeds(config: ContinualConfig, data: ImageData, corruption: Corruption) -> Guard:
+def seeds(config: ContinualConfig, inputs: StreamInputs) -> Guard:
     """Class order, weights, held-out rows and noise do not change when the other three seeds change."""
-    drawn = _drawn(config, data, corruption)
+    drawn = _drawn(config, inputs)
     dependent = []
     for name in drawn:
         values = {f.name: getattr(config.seeds, f.name) + 1 for f in msgspec.structs.fields(Seeds)}
         others = Seeds(**values | {name: getattr(config.seeds, name)})
         changed = msgspec.structs.replace(config, seeds=others)
-        if not torch.equal(_drawn(changed, data, corruption, only=name)[name], drawn[name]):
+        if not torch.equal(_drawn(changed, inputs, only=name)[name], drawn[name]):
             dependent.append(name)
     return Guard(
         name="the four seeds are independent",
@@ -95,31 +91,25 @@ def seeds(config: ContinualConfig, data: ImageData, corruption: Corruption) -> G
 
 
 def _drawn(
-    config: ContinualConfig, data: ImageData, corruption: Corruption, only: str | None = None
+    config: ContinualConfig, inputs: StreamInputs, only: str | None = None
 ) -> dict[str, Tensor]:
     """The values that each seed decides, by the functions that a run uses."""
 
     def order() -> Tensor:
-        return torch.tensor(split(data, config.benchmark, config.seeds).classes)
+        return torch.tensor(split(inputs.data, config.benchmark, config.seeds).classes)
 
     def init() -> Tensor:
-        rows, s = Rows(data.train_images[:1], seed=config.seeds.data), config.seeds
+        s = config.seeds
         with preserved_generators():
             seed_everything("whatever was drawn before", s.order, s.data, s.noise)
-            model: nn.Module = row_model(config, rows)
+            model: nn.Module = inputs.model(config)
         return torch.cat([p.detach().flatten() for p in model.parameters()])
 
     def held_out() -> Tensor:
-        return hold_out(data, 0, config.benchmark.validation, config.seeds.data)[1]
+        return hold_out(inputs.data, 0, config.benchmark.validation, config.seeds.data)[1]
 
     def noise() -> Tensor:
-        first = data.test_images[:2].float() / 255
-        levels = [(n, level) for n, levels in config.benchmark.noise.items() for level in levels]
-        noisy = [
-            corruption(n, level, config.seeds)(first, indices=torch.arange(2))
-            for n, level in levels
-        ]
-        return torch.cat(noisy) if noisy else first
+        return inputs.noise(config)
 
     draws = {"order": order, "init": init, "data": held_out, "noise": noise}
     return {name: draw() for name, draw in draws.items() if only in (None, name)}

@@ -25,10 +25,10 @@ def measured(spec: ContinualSpec) -> float:
     return (spec.experiences + 1) / 2 if spec.heads == "each" else spec.experiences + 1.0
 
 
-def corrupted_images(spec: ContinualSpec, data: DataSet) -> float:
-    """Test images that a common corruption is made of, over the run."""
-    classes = spec.experiences * spec.classes_per_experience / len(data.class_names)
-    return common_levels(spec) * times(spec) * classes * data.counts.test
+def corrupted_images(spec: ContinualSpec, classes: int, tests: int) -> float:
+    """Test images that a common corruption is made of, over the run; of data with so many classes and test rows."""
+    used = spec.experiences * spec.classes_per_experience / classes
+    return common_levels(spec) * times(spec) * used * tests
 
 
 def expenses(config: ContinualConfig, data: Sequence[DataSet]) -> list[str]:
@@ -38,7 +38,7 @@ def expenses(config: ContinualConfig, data: Sequence[DataSet]) -> list[str]:
     if not levels:
         return []
     after = "the last experience" if spec.noise_after == "last" else "every experience"
-    images = round(corrupted_images(spec, data[0]))
+    images = round(corrupted_images(spec, len(data[0].class_names), data[0].counts.test))
     return [
         f"{plural(levels, 'common corruption')} by severity after {after}: {images:,} test images are corrupted and "
         "measured in each run; the estimate counts them"

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from acn_bench.data.batches import Rows
-from acn_bench.data.images import ImageData
-from acn_bench.data.split import Split
+from acn_bench.data.split import Labelled, Split
 from acn_bench.evaluation import correctness
 from acn_bench.evaluation.probing import SLICE, depth_probes, right
+from acn_bench.training.row_model import RowInputs
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Probing:
     def __init__(
         self,
         backbone: nn.Module,
-        rows: Rows,
-        data: ImageData,
+        rows: RowInputs,
+        data: Labelled,
         split: Split,
         *,
         task_incremental: bool,
@@ -70,7 +69,7 @@ class Probing:
 
     def _features_and_targets(self, rows: Tensor, *, test: bool = False) -> tuple[Tensor, Tensor]:
         """Features (L+1, N, D), and the class that a probe should predict for each row, (N,)."""
-        device = self.rows.images.device
+        device = self.rows.device
         offset = len(self.data.train_labels) if test else 0
         labels = (self.data.test_labels if test else self.data.train_labels)[rows]
         targets = self.split.label(labels, task_incremental=self.task_incremental).to(device)

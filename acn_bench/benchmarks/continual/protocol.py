@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from acn_bench.benchmarks.continual import guards as continual_guards
 from acn_bench.benchmarks.continual.checkpointing import Checkpointing
 from acn_bench.benchmarks.continual.cost import work
-from acn_bench.benchmarks.continual.evaluation import ContinualEvaluation, corruption
+from acn_bench.benchmarks.continual.evaluation import ContinualEvaluation
 from acn_bench.benchmarks.continual.experience_budget import experience_budget
-from acn_bench.benchmarks.continual.network import row_model
 from acn_bench.benchmarks.continual.probing import ProbeResult
 from acn_bench.benchmarks.continual.result import (
     QUANTILES,
@@ -24,10 +23,10 @@ from acn_bench.benchmarks.continual.run_state import RunState
 from acn_bench.benchmarks.continual.selection import Adjustable, StrengthSelection, strengths
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.benchmarks.continual.split import split
+from acn_bench.benchmarks.continual.stream_inputs import ImageInputs, StreamInputs
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.data.batches import Rows
 from acn_bench.data.images import ImageData
 from acn_bench.evaluation import cost, guards
 from acn_bench.evaluation.correctness import Correct
@@ -49,20 +48,21 @@ def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
     """
     cost.reset_peak_memory(run.device)
     with preserved_generators():
-        return ContinualRun(run).measure()
+        return ContinualRun(run, ImageInputs(run)).measure()
 
 
 def build(run: Run[ContinualSpec, ImageData]) -> None:
     """Build all that the run trains, the learner of its strategy among it, and train nothing. Raises as `measure`."""
     with preserved_generators():
-        ContinualRun(run)
+        ContinualRun(run, ImageInputs(run))
 
 
 class ContinualRun:
     """The parts of one run; `measure` reads as the protocol."""
 
-    def __init__(self, run: Run[ContinualSpec, ImageData]) -> None:
-        self.config, (self.data,), self.device = run.config, run.data, run.device
+    def __init__(self, run: Run[Any, Any], inputs: StreamInputs) -> None:
+        self.config, self.data, self.device = run.config, inputs.data, run.device
+        self.inputs = inputs
         self.protocol = run.config.benchmark
         self.task_incremental = self.protocol.task_incremental
         assert run.config.strategy is not None
@@ -73,13 +73,8 @@ class ContinualRun:
         self.checks = RunChecks()
         self.progress = RunProgress(work(self.config, self.data), run.progress)
         self.run_state = RunState(self.protocol.experiences, self.device)
-        self.rows = Rows(
-            torch.cat([self.data.train_images, self.data.test_images]).to(self.device),
-            seed=self.config.seeds.data,
-            crop_padding=self.protocol.crop_padding,
-            flip=self.protocol.flip and self.data.flips,
-        )
-        self.model = row_model(self.config, self.rows).to(self.device)
+        self.rows = inputs.rows
+        self.model = inputs.model(self.config).to(self.device)
         # with a budget in seconds, the budget reports progress
         timed = self.protocol.seconds is not None
         self.monitor = TrainingMonitor(self.rows, (lambda _: None) if timed else self.progress.add)
@@ -118,8 +113,7 @@ class ContinualRun:
     def measure(self) -> RunOutput:
         stream = self._stream()
         self._check_start(stream)
-        image = self.rows.plain(torch.tensor([0], device=self.device))
-        parameters, flops = cost.by_depth(self.model.backbone, self.model.head, image)
+        parameters, flops = cost.by_depth(self.model.backbone, self.model.head, self.inputs.usual())
         self.checks.count_passes(self.model.backbone)
         state, T = self.run_state, self.protocol.experiences
         if not self.checkpointing.resume(stream):
@@ -270,8 +264,8 @@ class ContinualRun:
             continual_guards.classes(self.split, self.protocol, self.data),
             continual_guards.stream(stream, self.split, task_incremental=self.task_incremental),
             guards.train_and_validation_disjoint(self.split),
-            guards.train_and_test_disjoint([self.data], self.data),
-            continual_guards.seeds(self.config, self.data, corruption),
+            *self.inputs.disjoint(),
+            continual_guards.seeds(self.config, self.inputs),
         ]
         if not self.task_incremental:
             assert isinstance(self.model.head, nn.Linear)

@@ -1,5 +1,7 @@
 """A data set and seeds -> the training, held-out and test rows of each experience."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -7,12 +9,32 @@ from acn_bench.benchmarks.continual import class_orders
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import Seeds
 from acn_bench.data.counter import bits
-from acn_bench.data.images import ImageData
-from acn_bench.data.split import Split, class_word, hold_out
+from acn_bench.data.data_set import Counts, ImageShape
+from acn_bench.data.split import Labelled, Split, class_word, hold_out
 from acn_bench.errors import shorten
 
 
-def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
+class StreamData(Labelled, Protocol):
+    """A data set of classes, whose experiences may be its own."""
+
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def image_shape(self) -> ImageShape | None: ...
+    @property
+    def experiences(self) -> tuple[tuple[int, ...], ...]:
+        """The classes of each, in order; empty where the protocol divides the classes."""
+
+    @property
+    def task_labels(self) -> bool:
+        """Whether each experience has a task label that no other has."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether a class is one experience's part of a class that several share."""
+
+
+def split(data: StreamData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     """Assign the classes to experiences in the order of `seeds.order`; hold out a share of each class's rows.
 
     Raises ValueError if the data has too few classes, or a class too few rows.
@@ -45,7 +67,7 @@ def split(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Split:
     return Split(classes.tolist(), train, validation, test, position)
 
 
-def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
+def _order(data: StreamData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     """The classes in their order of arrival: the protocol's order, or the seed's."""
     if data.experiences:
         return _of_stream(data, protocol)
@@ -65,7 +87,7 @@ def _order(data: ImageData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     return torch.tensor(fixed)
 
 
-def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
+def _of_stream(data: StreamData, protocol: ContinualSpec) -> Tensor:
     """The class order of a user's stream. Raises ValueError if the protocol does not fit the stream."""
     sizes = sorted({len(own) for own in data.experiences})
     if len(sizes) > 1:
@@ -83,7 +105,7 @@ def _of_stream(data: ImageData, protocol: ContinualSpec) -> Tensor:
             f"{data.name} has one class in each experience and a task label each: a head of one class predicts "
             "nothing else; leave the task labels out, or put two classes or more into each experience"
         )
-    if protocol.class_order != class_orders.FROM_SEED:
+    if protocol.class_order not in (class_orders.FROM_SEED, "natural"):
         raise ValueError(f"class_order: {data.name} has an order of its own")
     heads = "each" if data.task_labels else "one"
     fits = protocol.experiences <= len(data.experiences) and protocol.heads == heads

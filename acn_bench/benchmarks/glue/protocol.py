@@ -24,11 +24,11 @@ from acn_bench.data.generators import preserved_generators
 from acn_bench.data.texts import TextData
 from acn_bench.data.tokens import encoded, vocabulary
 from acn_bench.data.tokens.encoded import Encoded
-from acn_bench.evaluation import correctness, cost
+from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.families.bert import BertSpec
 from acn_bench.result import RowCounts, Seconds
-from acn_bench.training import pruning
+from acn_bench.training import distributed, pruning
 from acn_bench.training.step import Step
 from acn_bench.training.trainer import TrainOutput
 
@@ -52,14 +52,18 @@ class GlueRun:
         p = self.protocol
         self.rows = split(data, p.validation, config.seeds.data, p.train_rows)
         size = cast(BertSpec, config.backbone).vocab_size
-        self.tokenizer = tokenizer_of_start(config) or vocabulary.stored(
-            data.caches, data.fingerprint, lambda: (t for c in data.train.texts for t in c), size
-        )
         self.longest = min(self.protocol.length, cast(BertSpec, config.backbone).max_length)
-        self.texts = {
-            part: encoded.encoded(data, part, self.tokenizer, self.longest).to(device)
-            for part in ("train", *data.tests)
-        }
+        with distributed.current().first_alone():
+            self.tokenizer = tokenizer_of_start(config) or vocabulary.stored(
+                data.caches,
+                data.fingerprint,
+                lambda: (t for c in data.train.texts for t in c),
+                size,
+            )
+            self.texts = {
+                part: encoded.encoded(data, part, self.tokenizer, self.longest).to(device)
+                for part in ("train", *data.tests)
+            }
         self.labels = {
             "train": data.train.labels.to(device),
             **{name: part.labels.to(device) for name, part in data.tests.items()},
@@ -84,7 +88,7 @@ class GlueRun:
         cost.reset_peak_memory(self.device)
         self.checks.guards += [
             glue_guards.train_and_validation_disjoint(self.rows),
-            glue_guards.train_and_test_disjoint(self.data),
+            guards.texts_disjoint(self.data),
         ]
         usual = torch.zeros(1, self.longest, dtype=torch.int64, device=self.device)
         parameters, flops = cost.by_depth(self.model.backbone, self.model.head, usual)

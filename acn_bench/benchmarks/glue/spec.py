@@ -6,13 +6,12 @@ import msgspec
 
 from acn_bench.benchmarks.text_start import TextBenchmark
 from acn_bench.config import RunConfig
-from acn_bench.data.glue.tasks import TASKS, GlueTask
+from acn_bench.data.glue.tasks import PREFIX, TASKS, GlueTask
 from acn_bench.errors import shorten
 from acn_bench.registry import closest
 from acn_bench.spec import Count, Network, NotNegative, Positive, Share, Strategy
 
 Pruning = Literal["none", "magnitude", "movement"]
-PREFIX = "rules_"  # of embedded data
 PRUNED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 Part = Annotated[float, msgspec.Meta(gt=0, lt=1)]

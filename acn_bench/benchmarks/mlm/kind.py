@@ -44,6 +44,7 @@ KIND = Kind(
     chance_level=report.chance_level,
     practice=report.practice,
     caveats=report.caveats,
+    distributed=True,
     stop_seconds=60.0,
     not_comparable=report.not_comparable,
     unlisted=frozenset({"name", "validation", "checkpoint_hash"}),

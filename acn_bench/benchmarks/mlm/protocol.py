@@ -27,6 +27,7 @@ from acn_bench.evaluation import correctness, cost
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.families.bert import BertSpec
 from acn_bench.result import Guard, RowCounts, Seconds
+from acn_bench.training import distributed
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.step import Step
 from acn_bench.training.trainer import TrainOutput
@@ -48,13 +49,14 @@ class MlmRun:
         self.run, self.config, self.protocol = run, run.config, run.config.benchmark
         (data,), self.device = run.data, run.device
         self.spec = cast(BertSpec, run.config.backbone)
-        self.tokenizer = tokenizer_of_start(run.config) or vocabulary.stored(
-            data.caches, data.fingerprint, data.train, self.spec.vocab_size
-        )
         length = min(self.protocol.length, self.spec.max_length)
-        self.text, self.other = (
-            packed(data, part, self.tokenizer, length) for part in ("train", "test")
-        )
+        with distributed.current().first_alone():
+            self.tokenizer = tokenizer_of_start(run.config) or vocabulary.stored(
+                data.caches, data.fingerprint, data.train, self.spec.vocab_size
+            )
+            self.text, self.other = (
+                packed(data, part, self.tokenizer, length) for part in ("train", "test")
+            )
         self.train, self.held = self._split()
         self.masking = Masking(
             mask=token_id(self.tokenizer, MASK),

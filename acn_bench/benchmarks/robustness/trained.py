@@ -24,6 +24,7 @@ class TestData:
         spec = config.benchmark
         view = View(size=spec.image_size, resized=spec.resized, flip=False)
         _, self.source = open_sources(data, seed=0, device=device, view=view)
+        self.device = device
         self.classes = len(data.class_names)
         self.rows = self  # images by row number
         self.epoch = 0

@@ -7,6 +7,7 @@ Label words are those of the release's files; their order is that of the classes
 from dataclasses import dataclass, field
 from typing import Literal
 
+PREFIX = "rules_"  # of the embedded texts that stand in for a task
 Score = Literal["accuracy", "f1", "matthews", "pearson", "spearman"]
 
 

@@ -57,6 +57,18 @@ class Encoded:
         )
 
 
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """The sequences of several splits, one after the other."""
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), *(p.lengths for p in parts)]).cumsum(0)
+    return Encoded(
+        ids=torch.cat([p.ids for p in parts]),
+        starts=starts,
+        second=torch.cat([p.second for p in parts]),
+        overlong=sum(p.overlong for p in parts),
+        pad=parts[0].pad,
+    )
+
+
 def encoded(data: TextData, split: str, tokenizer: Tokenizer, longest: int) -> Encoded:
     """A split (`train` or a development set) as token ids, at most `longest` a sequence; stored on disk.
 
