@@ -4,7 +4,6 @@ A record may come from another machine, or may have been edited or merged by han
 the record, for the message.
 """
 
-import struct
 from collections.abc import Sequence, Sized
 from functools import lru_cache
 from itertools import chain
@@ -152,16 +151,4 @@ def _are_curves(
     if [curve and curve[-1] for curve in cells] != [value for row in R for value in row]:
         return False
     measured = [curve for curve in cells if curve]
-    return {*map(len, measured)} == {depths} and _are_quotients([*chain(*measured)], of[0])
-
-
-def _are_quotients(values: Sequence[float], count: int) -> bool:
-    """Whether all are n / count, n from 0 to `count`, as `_quotients`; of thousands of values."""
-    import numpy as np  # a command that reads no record does not wait for it
-
-    numbers = np.frombuffer(
-        struct.pack(f"{len(values)}d", *values)
-    )  # np.array takes 3 times as long
-    counts = np.rint(numbers * count)
-    right = (counts >= 0) & (counts <= count) & (counts / count == numbers)
-    return bool(right.all())
+    return {*map(len, measured)} == {depths} and _quotients(of[0]).issuperset(chain(*measured))
