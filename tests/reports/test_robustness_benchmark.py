@@ -353,6 +353,10 @@ def test_arms_that_differ_on_clean_images_are_named(made, card):
     ]
     (sentence,) = [s for s in caveats(compare(ahead, card)) if "differ on clean images" in s]
     assert "81.0 % for AC and 90.0 % for residual" in sentence
+    assert "`--set match=0.81` stops both" in sentence
+    matched = compare([changed(r, match=0.5) for r in ahead], card)
+    (sentence,) = [s for s in caveats(matched) if "differ on clean images" in s]
+    assert "`--set checks_per_epoch=4` stops both closer to it" in sentence
     assert not [s for s in caveats(compare(made, card)) if "differ on clean images" in s]
 
 

@@ -69,7 +69,6 @@ def _table(comparison: Comparison, group: Group) -> Table:
         group.label,
         f"n = {views.runs(group)}",
         parts_are="Score",
-        look="quality",
     )
 
 
