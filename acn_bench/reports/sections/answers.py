@@ -29,7 +29,7 @@ _HOW = (
     "AC is an auto-compressing network: each block reads the block before it alone, and the head reads the sum of all "
     "blocks. In a residual network each block reads the sum of all before it. A group is one setting; its runs differ in "
     "the network and in the seed, the start of their random numbers, alone. The difference is the mean over seeds of AC "
-    "less the other network. A claim holds where the whole 95\N{NO-BREAK SPACE}% interval lies on its side of zero, is "
+    "less the other network; points are percentage points. A claim holds where the whole 95\N{NO-BREAK SPACE}% interval lies on its side of zero, is "
     "reversed where it lies on the other side, and is undecided where it includes zero. Holm's correction allows for the "
     "number of verdicts: with many, some hold by chance."
 )
@@ -127,23 +127,12 @@ def _row(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
         return None
     judged = [v for v in verdicts if v.outcome != "no verdict"]
     return (
-        Cell(claim.statement, _measured(comparison, claim)),
+        Cell(claim.statement),
         outcome(verdicts),
         effect(judged or verdicts),
         _seeds(judged),
         Cell(against(comparison, verdicts)),
     )
-
-
-def _measured(comparison: Comparison, claim: Claim) -> str:
-    """What a claim is measured by: "measured: forgetting, in points"."""
-    metric = comparison.kind.metric(claim.metric)
-    title = (
-        metric.title
-        if metric.title[1:2].isupper()
-        else f"{metric.title[0].lower()}{metric.title[1:]}"
-    )
-    return f"measured: {title}, in {wording.UNITS[metric.unit].word}"
 
 
 def _seeds(judged: Sequence[Verdict]) -> Cell:
