@@ -114,48 +114,62 @@ def torchvision_small() -> dict[str, Timed]:
     """A DataLoader over PIL transforms."""
 
     def run(policy: list[Any]) -> int:
-        return _count(DataLoader(SmallImages(_small(policy)), BATCH, shuffle=True))
+        return _count(torchvision_loader(policy))
 
     return {name: partial(run, policy) for name, (policy, _) in POLICIES.items()}
+
+
+def torchvision_loader(policy: list[Any]) -> Any:
+    """Batches of images and labels."""
+    return DataLoader(SmallImages(_small(policy)), BATCH, shuffle=True)
 
 
 def timm_small() -> dict[str, Timed]:
     """Timm's loader, with its own RandAugment."""
-    from timm.data import create_loader
+    policies = {"crop and flip": None, "RandAugment": "rand-m9-n2"}
 
     def run(policy: str | None) -> int:
-        loader = create_loader(
-            SmallImages(),
-            (3, 32, 32),
-            BATCH,
-            is_training=True,
-            auto_augment=policy,
-            num_workers=0,
-            use_prefetcher=False,
-            persistent_workers=False,
-            train_crop_mode="rkrc",
-            color_jitter=None,
-            device=CPU,
-        )
-        return _count(loader)
+        return _count(timm_loader(policy))
 
-    return {
-        "crop and flip": partial(run, None),
-        "RandAugment": partial(run, "rand-m9-n2"),
-    }
+    return {name: partial(run, policy) for name, policy in policies.items()}
+
+
+def timm_loader(policy: str | None) -> Any:
+    """Batches of images and labels."""
+    from timm.data import create_loader
+
+    return create_loader(
+        SmallImages(),
+        (3, 32, 32),
+        BATCH,
+        is_training=True,
+        auto_augment=policy,
+        num_workers=0,
+        use_prefetcher=False,
+        persistent_workers=False,
+        train_crop_mode="rkrc",
+        color_jitter=None,
+        device=CPU,
+    )
 
 
 def avalanche_small() -> dict[str, Timed]:
     """Avalanche's data set and loader, with torchvision's transforms."""
+
+    def run(policy: list[Any]) -> int:
+        return _count(avalanche_loader(policy))
+
+    return {name: partial(run, policy) for name, (policy, _) in POLICIES.items()}
+
+
+def avalanche_loader(policy: list[Any]) -> Any:
+    """Batches of images, labels and task labels."""
     from avalanche.benchmarks import nc_benchmark
     from avalanche.benchmarks.utils.data_loader import TaskBalancedDataLoader
 
-    def run(policy: list[Any]) -> int:
-        data = SmallImages(_small(policy))
-        stream = nc_benchmark(data, data, n_experiences=1, task_labels=True, seed=0).train_stream
-        return _count(TaskBalancedDataLoader(stream[0].dataset, batch_size=BATCH, shuffle=True))
-
-    return {name: partial(run, policy) for name, (policy, _) in POLICIES.items()}
+    data = SmallImages(_small(policy))
+    stream = nc_benchmark(data, data, n_experiences=1, task_labels=True, seed=0).train_stream
+    return TaskBalancedDataLoader(stream[0].dataset, batch_size=BATCH, shuffle=True)
 
 
 def our_small() -> dict[str, Timed]:

@@ -1,6 +1,9 @@
-"""Compare speeds: a step through the trainer with a plain loop of the same network; two processes with one.
+"""Compare speeds: a step through the trainer with a plain loop of the same network; epochs of small images with
+those of other loaders; two processes with one.
 
-python tools/bench_trainer.py [--repetitions 7] [--out reports/<date>-speed]
+python tools/bench_trainer.py [--repetitions 5] [--out reports/<date>-speed]
+
+Steps and epochs are timed by the processor, processes by the clock: what they wait for each other is part of it.
 """
 
 import argparse
@@ -10,24 +13,30 @@ import socket
 import warnings
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Any
 
+import bench_images
 import torch
 from stopwatch import Side, Timed, alternate, save, table
 from torch import Tensor, nn
 
 from acn_bench.backbones import build
+from acn_bench.benchmarks.supervised.images import RunImages
+from acn_bench.benchmarks.supervised.spec import SupervisedSpec
+from acn_bench.benchmarks.supervised.task import ImageTask
+from acn_bench.data import images
 from acn_bench.execution import local
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.trainer import Batch, Trainer
 
-BATCH = 64
-STEPS = 12  # of a repetition
+BATCH = 32
+STEPS = 4  # of a repetition
 CLASSES = 10
 SIZES = {
-    "residual_vit": {"image_size": 32, "patch_size": 4, "width": 128, "heads": 4, "depth": 6},
+    "residual_vit": {"image_size": 32, "patch_size": 4, "width": 128, "heads": 4, "depth": 3},
     "ac_mixer": {"image_size": 32, "patch_size": 4, "width": 128, "token_width": 64,
-                 "channel_width": 512, "depth": 8},
+                 "channel_width": 512, "depth": 4},
 }  # fmt: skip
 CPU = torch.device("cpu")
 
@@ -88,6 +97,48 @@ def side() -> dict[str, Timed]:
     return works
 
 
+# ---------------------------------------------------------------- epochs of small images
+
+SMALL_MIXER = {"image_size": 32, "patch_size": 8, "width": 32, "token_width": 16, "channel_width": 64, "depth": 2}  # fmt: skip
+LOADERS: dict[str, tuple[Any, Any]] = {
+    "torchvision's DataLoader": (bench_images.torchvision_loader, []),
+    "timm's loader": (bench_images.timm_loader, None),
+    "Avalanche's loader": (bench_images.avalanche_loader, []),
+}
+
+
+def of_loader(name: str) -> dict[str, Timed]:
+    """An epoch of a small Mixer in a plain loop over another loader: crop and flip."""
+    model, (loader, policy) = build("ac_mixer", 100, **SMALL_MIXER), LOADERS[name]
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
+
+    def run() -> int:
+        model.train()
+        count = 0
+        for pixels, labels, *_ in loader(policy):
+            nn.functional.cross_entropy(model(pixels), labels).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            count += len(labels)
+        return count
+
+    return {"epoch": run}
+
+
+def of_trainer() -> dict[str, Timed]:
+    """The same epoch through the trainer and the task of the card `cifar10`."""
+    data, rows = images.load("digits100"), torch.arange(bench_images.SMALL)
+    spec = SupervisedSpec(name="bench", data="digits100", flip=True)
+    task = ImageTask(RunImages(data, spec, 0, CPU), rows, data.train_labels[rows], spec, 100)
+    model = build("ac_mixer", 100, **SMALL_MIXER)
+
+    def run() -> int:
+        Trainer(model, task, recipe(bench_images.BATCH), seed=0, device=CPU).fit()
+        return task.rows
+
+    return {"epoch": run}
+
+
 # ---------------------------------------------------------------- one and two processes
 
 
@@ -134,15 +185,19 @@ def _rank(rank: int, count: int, port: int, repetitions: int, results: "multipro
 def main() -> None:
     """Measure, print and save all speeds."""
     parser = argparse.ArgumentParser(description="Speed of the trainer, side by side.")
-    parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     options = parser.parse_args()
     measure = partial(alternate, repetitions=options.repetitions)
-    process, speeds = Side(side, local.ENVIRONMENT), {}
+    process, speeds = Side(side, local.ENVIRONMENT, process_time), {}
     for name in SIZES:
         title = f"a training step, {name}, batch {BATCH}, fp32"
         arms = {"plain loop": (process, f"{name} plain"), "trainer": (process, f"{name} trainer")}
         speeds[title] = table(title, measure(arms))
+    arms = {n: (Side(partial(of_loader, n), local.ENVIRONMENT, process_time), "epoch") for n in LOADERS}  # fmt: skip
+    arms["trainer"] = (Side(of_trainer, local.ENVIRONMENT, process_time), "epoch")
+    title = "an epoch of 4,096 images of 32 × 32, crop and flip, a small Mixer"
+    speeds[title] = table(title, measure(arms))
     title = f"residual_vit, {BATCH} images a process, one thread each, DDP on gloo"
     both = {f"{n} process{'es' * (n > 1)}": together(n, options.repetitions) for n in (1, 2)}
     speeds[title] = table(title, both)

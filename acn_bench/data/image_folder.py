@@ -138,14 +138,14 @@ def _split(
     digest = hashlib.sha256()
     for name, size in zip(names, sizes.tolist(), strict=True):
         digest.update(os.fsencode(f"{name}\0{size}\n"))
-    for row in _sampled(len(names)):
+    for row in sampled(len(names)):
         digest.update(content_hash(folder / names[row]))
     return FolderSplit(
         folder, names, torch.from_numpy(sizes), torch.from_numpy(labels), digest.hexdigest()
     )
 
 
-def _sampled(count: int) -> list[int]:
+def sampled(count: int) -> list[int]:
     """Rows that are spread evenly, both ends among them."""
     if count <= SAMPLED:
         return list(range(count))
@@ -159,7 +159,7 @@ def _is_current(folder: Path, classes: list[ClassFolder]) -> bool:
     ]
     try:
         return all(
-            (folder / files[k][0]).stat().st_size == files[k][1] for k in _sampled(len(files))
+            (folder / files[k][0]).stat().st_size == files[k][1] for k in sampled(len(files))
         )
     except OSError:
         return False

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from acn_bench.data.image_folder import FolderSplit, sampled
 from acn_bench.data.images import ImageData
 from acn_bench.data.split import Split
 from acn_bench.evaluation.correctness import Correct
@@ -50,6 +51,25 @@ def train_and_test_disjoint(train: Sequence[ImageData], tested: ImageData) -> Gu
         name="images that are tested on were not trained on",
         passed=repeated <= REPEATED * count,
         detail=f"{repeated} of {count} test images of {tested.name} are among the training images",
+    )
+
+
+def train_and_test_files_disjoint(train: FolderSplit, test: FolderSplit) -> Guard:
+    """No test file equals a training file, byte for byte; of a large split, 256 files that are spread evenly."""
+    order = train.sizes.argsort()
+    sizes = train.sizes[order]
+
+    def is_trained(row: int) -> bool:
+        size, content = test.sizes[row], test.path(row).read_bytes()
+        first, last = (int(torch.searchsorted(sizes, size, right=r)) for r in (False, True))
+        return any(train.path(k).read_bytes() == content for k in order[first:last].tolist())
+
+    rows = sampled(len(test))
+    repeated = sum(map(is_trained, rows))
+    return Guard(
+        name="images that are tested on were not trained on",
+        passed=repeated <= REPEATED * len(rows),
+        detail=f"{repeated} of {len(rows)} test files are among the training files",
     )
 
 

@@ -29,6 +29,7 @@ from acn_bench.benchmarks.supervised.task import ImageTask
 from acn_bench.config import RunConfig, Seeds
 from acn_bench.data import image_folder, images
 from acn_bench.data.image_decoding import DamagedImageError
+from acn_bench.evaluation import guards
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.training.resume import ResumeFile
 from acn_bench.training.stopping import Stop
@@ -321,9 +322,9 @@ def folder(tmp_path):
 
 
 def test_photographs_of_any_size_are_trained_on_and_damaged_ones_are_counted(run, folder):
-    for place in ("train/dark/3.jpg", "val/light/1.jpg"):
-        file = folder / "imagenet" / place
-        file.write_bytes(file.read_bytes()[:200])
+    for length, place in ((200, "train/dark/3.jpg"), (201, "val/light/1.jpg")):
+        file = folder / "imagenet" / place  # files that are equal would be found by a guard
+        file.write_bytes(file.read_bytes()[:length])
     data = image_folder.load("imagenet", folder)
     settings = {
         "data": "imagenet", "crop": "resized", "image_size": 32, "resized": 36, "validation": 0.25, "epochs": 2,
@@ -374,6 +375,17 @@ def test_photographs_that_are_read_ahead_train_the_same_network(run, folder, mon
     ahead = measure(run(data, **settings))
     monkeypatch.setattr(RunImages, "ahead", 0)
     assert_equal(measure(run(data, **settings)), ahead)
+
+
+def test_a_test_file_that_is_a_training_file_too_is_found(folder):
+    data = image_folder.load("imagenet", folder)
+    found = guards.train_and_test_files_disjoint(data.train, data.test)
+    assert (found.passed, found.detail) == (True, "0 of 8 test files are among the training files")
+    data.test.path(3).write_bytes(data.train.path(17).read_bytes())
+    image_folder.load.cache_clear()
+    again = image_folder.load("imagenet", folder)
+    found = guards.train_and_test_files_disjoint(again.train, again.test)
+    assert (found.passed, found.detail) == (False, "1 of 8 test files are among the training files")
 
 
 def test_the_cache_of_a_plan_is_made_once_and_its_progress_is_counted(run, folder, monkeypatch):

@@ -138,6 +138,9 @@ class SupervisedRun:
         self.checks.guards.append(guards.train_and_validation_disjoint(self.split))
         if isinstance(self.data, ImageData):
             self.checks.guards.append(guards.train_and_test_disjoint([self.data], self.data))
+        else:
+            made = guards.train_and_test_files_disjoint(self.data.train, self.data.test)
+            self.checks.guards.append(made)
 
     def _check_trained(self, training: TrainOutput) -> None:
         """Check the number of images that this process trained on; later passes with gradients count FLOPs."""
