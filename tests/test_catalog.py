@@ -7,6 +7,7 @@ import pytest
 from acn_bench import catalog
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.catalog import BenchmarkCard, StrategyCard
+from acn_bench.families.bert import BertSpec
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.vit import ViTSpec
 from acn_bench.spec import options
@@ -58,7 +59,9 @@ def test_a_benchmark_card_names_strategies_and_keys_that_exist(name):
     }
     assert set(card.quick) <= known
     assert set(card.published_protocol) <= known
-    sizes = {f.name for spec in (MixerSpec, ViTSpec) for f in msgspec.structs.fields(spec)}
+    sizes = {
+        f.name for spec in (BertSpec, MixerSpec, ViTSpec) for f in msgspec.structs.fields(spec)
+    }
     assert set(card.published_backbone) <= sizes
     for strategy, stated in card.published_strategy.items():
         assert set(stated) <= set(options(catalog.strategy(strategy).options))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from acn_bench.benchmarks.continual import evaluation, protocol, split
+from acn_bench.benchmarks.continual import evaluation, protocol, split, stream_inputs
 from acn_bench.benchmarks.continual import guards as continual_guards
 from acn_bench.benchmarks.run import Run
 from acn_bench.evaluation import correctness, guards
@@ -165,9 +165,9 @@ def mixed_up(function, name, by):
     ("module", "function", "name", "by"),
     [
         (split, "_order", "order", "init"),
-        (continual_guards, "row_model", "init", "order"),
+        (stream_inputs, "row_model", "init", "order"),
         (continual_guards, "_drawn", "data", "noise"),  # hold_out takes one number
-        (protocol, "corruption", "noise", "data"),
+        (stream_inputs, "corruption", "noise", "data"),
     ],
 )
 def test_a_seed_that_another_one_decides_is_noticed(
@@ -186,7 +186,7 @@ def test_weights_that_depend_on_what_was_drawn_before_are_noticed(outcomes, monk
 
 
 def test_a_part_that_stays_in_training_mode_is_noticed(outcomes, monkeypatch):
-    built = protocol.row_model
+    built = stream_inputs.row_model
 
     def stubborn(*arguments):
         made = built(*arguments)
@@ -194,7 +194,7 @@ def test_a_part_that_stays_in_training_mode_is_noticed(outcomes, monkeypatch):
         part.train = lambda _=True: nn.Module.train(part, True)
         return made
 
-    monkeypatch.setattr(protocol, "row_model", stubborn)
+    monkeypatch.setattr(stream_inputs, "row_model", stubborn)
     assert failed(outcomes()) == ["every measurement was made in evaluation mode"]
 
 

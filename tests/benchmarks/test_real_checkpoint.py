@@ -32,7 +32,8 @@ pytestmark = [
 def config():
     """RTE from the checkpoint, in the residual wiring."""
     spec = GlueSpec(
-        name="real", task="rte", epochs=1, learning_rate=5e-5, batch_size=32, length=64,
+        name="real", task="rte", epochs=1, learning_rate=5e-5, batch_size=32, length=48,
+        train_rows=320, validation=0.05,
         start="pretrained", checkpoint=os.environ["ACN_BENCH_BERT"],
     )  # fmt: skip
     spec, backbone = spec.resolved(BertSpec(wiring="residual"), 0)

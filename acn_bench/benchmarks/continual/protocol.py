@@ -48,19 +48,21 @@ def measure(run: Run[ContinualSpec, ImageData]) -> RunOutput:
     """
     cost.reset_peak_memory(run.device)
     with preserved_generators():
-        return ContinualRun(run, ImageInputs(run)).measure()
+        return ContinualRun(run).measure()
 
 
 def build(run: Run[ContinualSpec, ImageData]) -> None:
     """Build all that the run trains, the learner of its strategy among it, and train nothing. Raises as `measure`."""
     with preserved_generators():
-        ContinualRun(run, ImageInputs(run))
+        ContinualRun(run)
 
 
 class ContinualRun:
     """The parts of one run; `measure` reads as the protocol."""
 
-    def __init__(self, run: Run[Any, Any], inputs: StreamInputs) -> None:
+    def __init__(self, run: Run[Any, Any], inputs: StreamInputs | None = None) -> None:
+        """`inputs` are by default the images of the run's data."""
+        inputs = inputs or ImageInputs(run)
         self.config, self.data, self.device = run.config, inputs.data, run.device
         self.inputs = inputs
         self.protocol = run.config.benchmark

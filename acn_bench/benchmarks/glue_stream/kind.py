@@ -6,6 +6,7 @@ from acn_bench.analysis.final_model import FinalModel
 from acn_bench.benchmarks.continual.kind import KIND as CONTINUAL
 from acn_bench.benchmarks.glue_stream import report
 from acn_bench.benchmarks.glue_stream.measures import chance
+from acn_bench.benchmarks.glue_stream.metrics import TABLES
 from acn_bench.benchmarks.glue_stream.record import GlueStreamRecord
 from acn_bench.benchmarks.glue_stream.result import GlueStreamResult, validate
 from acn_bench.benchmarks.glue_stream.spec import GlueStreamSpec
@@ -24,6 +25,7 @@ KIND = replace(
     planning="acn_bench.benchmarks.glue_stream.cost",
     protocol="acn_bench.benchmarks.glue_stream.protocol",
     sections="acn_bench.benchmarks.glue_stream.report_sections:SECTIONS",
+    tables=TABLES,
     example="acn_bench.benchmarks.glue_stream.example",
     validate=validate,
     describe=report.describe,
