@@ -600,7 +600,7 @@ def test_what_the_user_can_mend_is_one_message_and_2(card, words, message):
         (["runn"], "No such command 'runn'. Did you mean 'run'? See: acn-bench --help"),
         (
             ["run", "x", "--sed", "0"],
-            "No such option: --sed (Possible options: --seeds, --set, --shard)",
+            "No such option: --sed (Possible options: --seeds, --set, --speed)",
         ),
         (["run", "x", "--jobs", "many"], "Invalid value for '--jobs'"),
         (["run", "x", "--jobs", "-1"], "greater than or equal to 0"),

@@ -115,7 +115,8 @@ def test_a_run_that_fails_in_all_processes_fails_and_the_next_has_processes_of_i
 
 @pytest.mark.parametrize(("cores", "size", "runs"), [(8, 2, 4), (8, 3, 2), (2, 4, 1)])
 def test_a_run_takes_as_many_cores_as_it_has_processes(monkeypatch, tmp_path, cores, size, runs):
-    monkeypatch.setattr(session, "cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr("acn_bench.cores.cores", lambda: cores)
     monkeypatch.setattr(session.estimate, "seconds", lambda configs, *_: [1.0] * len(configs))
     prepared = plan(tmp_path, world_size=size, seeds=tuple(range(4)))
     assert prepared.jobs == runs

@@ -445,7 +445,7 @@ def fresh(kind, **changes):
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_the_trainer_of_transformers_trains_a_classifier(tmp_path, wiring):
     model = fresh("classification", wiring=wiring)
-    run = trainer(model, tmp_path, Rows(), num_train_epochs=8)
+    run = trainer(model, tmp_path, Rows(), num_train_epochs=12)
     before = run.evaluate()["eval_loss"]
     run.train()
     after = run.evaluate()

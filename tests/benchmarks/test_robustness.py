@@ -252,8 +252,8 @@ def test_a_plan_counts_every_image_that_is_trained_on_and_measured(data):
 
 
 def test_runs_that_corrupt_images_share_the_cores(data, monkeypatch, tmp_path):
-    monkeypatch.setattr(session, "cores", lambda: 4)
-    assert session._default_jobs([config()], [data], ("cpu",), RunFolder(tmp_path)) == 4
+    monkeypatch.setattr("acn_bench.cores.cores", lambda: 4)
+    assert session._default_jobs([config()], [data], ("cpu",), RunFolder(tmp_path), 1) == 4
 
 
 def test_progress_ends_near_the_estimate(data):

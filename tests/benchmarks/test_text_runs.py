@@ -32,7 +32,7 @@ from acn_bench.training.stopping import Stop
 CPU = torch.device("cpu")
 SIZES = {"depth": 2, "vocab_size": 200, "max_length": 32, "width": 32, "heads": 2}
 GLUE = GlueSpec(
-    name="g", task="sst2", embedded=True, epochs=3, learning_rate=3e-3, batch_size=32, length=24
+    name="g", task="sst2", embedded=True, epochs=3, learning_rate=1e-3, batch_size=32, length=24
 )
 MLM = MlmSpec(name="m", data="rules_text", epochs=1, batch_size=24, length=32, warmup=0.1, learning_rate=5e-3, validation=0.05)  # fmt: skip
 

@@ -365,7 +365,7 @@ def test_a_function_that_is_not_there_is_named(load):
         ({}, {"heads": "one"}, r'experiences = 5 \(or fewer\), .* heads = "each"'),
         ({"task_labels": False}, {}, 'with no task labels: write .* heads = "one"'),
         ({}, {"classes_per_experience": 5}, "classes_per_experience = 2"),
-        ({}, {"class_order": "natural"}, "has an order of its own"),
+        ({}, {"class_order": "pycil1993"}, "has an order of its own"),
         ({"n_experiences": 10}, {}, "one class in each experience .* leave the task labels out"),
         ({"n_experiences": 3, "per_exp_classes": {"0": 4}}, {}, "experiences of 3 and 4 classes"),
     ],

@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import forkserver, util
 from typing import Any
 
+from acn_bench import cores
 from acn_bench.execution import session
 from acn_bench.execution.job import Job
 
@@ -40,5 +41,5 @@ def prepare() -> None:
     finally:
         util.spawnv_passfds = start
     multiprocessing.get_context = lambda *_: context
-    session.cores = lambda: 1
+    cores.cores = lambda: 1
     session.Job = partial(Job, interval=0.0)
