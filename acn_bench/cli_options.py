@@ -147,8 +147,8 @@ Processes = Annotated[
         max=1024,
         metavar="N",
         rich_help_panel=_WHERE,
-        help="Processes of each run, as torchrun would start them, each on a core or a GPU. For supervised "
-        "benchmarks.",
+        help="Processes of each run, as torchrun would start them, each on a core or a GPU. For benchmarks "
+        "of the kinds supervised, mlm and glue.",
     ),
 ]
 Share = Annotated[

@@ -41,14 +41,19 @@ def process_share() -> int:
     torchrun and accelerate set LOCAL_WORLD_SIZE, the number of processes on this machine.
     """
     processes = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return max(1, cores() // max(1, int(processes))) if processes.isdecimal() else cores()
+    return share(int(processes)) if processes.isdecimal() else cores()
+
+
+def share(processes: int) -> int:
+    """The cores of each of `processes` at a time; at least 1."""
+    return max(1, cores() // max(1, processes))
 
 
 def threads(processes: int) -> int:
-    """The threads of each of `processes` at a time: their share of the cores, at most OMP_NUM_THREADS; at least 1."""
+    """The threads of each of `processes` at a time: their share of the cores, at most OMP_NUM_THREADS."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     most = int(asked) if re.fullmatch(r"[1-9]\d{0,5}", asked) else cores()
-    return max(1, min(cores() // max(1, processes), most))
+    return min(share(processes), most)
 
 
 def quotas(cgroups: Path, membership: Path) -> list[float]:

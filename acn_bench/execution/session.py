@@ -283,7 +283,7 @@ def _default_jobs(
     if any(estimate.cost_of(c, data).seconds for c in configs):
         return 1
     if devices == ("cpu",):
-        return max(1, cores.cores() // processes)
+        return cores.share(processes)
     if processes > 1:
         return len(devices) // processes
     known = measured(folder.records, device.describe(torch.device(devices[0])))

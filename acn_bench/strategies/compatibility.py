@@ -50,7 +50,7 @@ def sample_below_experiences(protocol: "ContinualSpec", sample: int) -> str | No
 
 def memory_below_classes(protocol: "ContinualSpec", memory: int) -> str | None:
     """Refuse a memory that is smaller than the number of classes."""
-    classes = protocol.experiences * protocol.classes_per_experience
+    classes = protocol.classes
     return (
         f"its memory of {memory} has no place for each of {classes} classes"
         if memory < classes

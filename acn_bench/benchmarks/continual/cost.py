@@ -45,7 +45,7 @@ def train_rows(config: ContinualConfig, data: Sequence[StreamData]) -> list[int]
 def work(config: ContinualConfig, data: StreamData) -> float:
     """Images trained, plus images evaluated at their cost in images trained."""
     protocol = config.benchmark
-    classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
+    classes = protocol.classes / len(data.class_names)
     rows = classes * data.counts.train * (1 - protocol.validation)
     trained = rows * protocol.epochs * passes(config, rows) * repeats(config)
     return trained + evaluated(config, data)
@@ -54,7 +54,7 @@ def work(config: ContinualConfig, data: StreamData) -> float:
 def evaluated(config: ContinualConfig, data: StreamData) -> float:
     """The cost of the images evaluated, in images trained."""
     protocol = config.benchmark
-    classes = protocol.experiences * protocol.classes_per_experience / len(data.class_names)
+    classes = protocol.classes / len(data.class_names)
     held_out = protocol.validation * data.counts.train
     measured = noise_cost.measured(protocol)  # times all rows, over the stream
     noisy = sum(len(levels) for levels in protocol.noise.values()) * noise_cost.times(protocol)

@@ -30,7 +30,7 @@ NEARLY_ALL = 0.9  # of the penalised weights
 def classes(made: Split, protocol: ContinualSpec, data: StreamData) -> Guard:
     """Each class of the protocol is in exactly one experience, and none is missing."""
     arrived = [c for classes in made.classes for c in classes]
-    expected = protocol.experiences * protocol.classes_per_experience
+    expected = protocol.classes
     return Guard(
         name="every class of the protocol is in exactly one experience",
         passed=len(arrived) == len(set(arrived)) == expected,

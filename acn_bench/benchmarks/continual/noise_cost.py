@@ -27,7 +27,7 @@ def measured(spec: ContinualSpec) -> float:
 
 def corrupted_images(spec: ContinualSpec, classes: int, tests: int) -> float:
     """Test images that a common corruption is made of, over the run; of data with so many classes and test rows."""
-    used = spec.experiences * spec.classes_per_experience / classes
+    used = spec.classes / classes
     return common_levels(spec) * times(spec) * used * tests
 
 

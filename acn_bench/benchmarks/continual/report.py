@@ -65,7 +65,7 @@ def practice(record: ContinualRecord) -> dict[str, str]:
 def not_comparable(config: ContinualConfig, data: Sequence[DataSet]) -> list[str]:
     """Why figures of a continual run compare with no published ones."""
     protocol, first, reasons = config.benchmark, data[0], []
-    arrive = protocol.experiences * protocol.classes_per_experience
+    arrive = protocol.classes
     if arrive < len(first.class_names):
         reasons.append(f"only {arrive} of the {len(first.class_names)} classes of {first.name}")
     if protocol.seconds:

@@ -92,6 +92,11 @@ class ContinualSpec(Benchmark, frozen=True, kw_only=True, tag="continual"):
         return (self.data,)
 
     @property
+    def classes(self) -> int:
+        """The classes of all experiences."""
+        return self.experiences * self.classes_per_experience
+
+    @property
     def seconds(self) -> float | None:
         """Seconds of training per experience, for a budget in seconds; else None."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)s", self.budget)

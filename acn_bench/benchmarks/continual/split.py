@@ -39,7 +39,7 @@ def split(data: StreamData, protocol: ContinualSpec, seeds: Seeds) -> Split:
 
     Raises ValueError if the data has too few classes, or a class too few rows.
     """
-    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    total, wanted = len(data.class_names), protocol.classes
     if wanted > total and not data.experiences:
         raise ValueError(
             f"{protocol.experiences} experiences of {protocol.classes_per_experience} classes need "
@@ -72,7 +72,7 @@ def _order(data: StreamData, protocol: ContinualSpec, seeds: Seeds) -> Tensor:
     if data.experiences:
         return _of_stream(data, protocol)
     fixed = class_orders.fixed(protocol.class_order)
-    total, wanted = len(data.class_names), protocol.experiences * protocol.classes_per_experience
+    total, wanted = len(data.class_names), protocol.classes
     if fixed is None:
         return bits("class order", seeds.order, torch.arange(total)).argsort()
     beyond = [c for c in fixed if c >= total]

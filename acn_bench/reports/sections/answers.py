@@ -78,7 +78,7 @@ _STANDINGS = (  # of one claim, of several
 
 
 def _standing(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """What the groups of a claim say together, as one of `_STANDINGS`."""
+    """One of `_STANDINGS` for the outcomes of all groups of a claim."""
     found = set(outcomes)
     if {"holds", "reversed"} <= found:
         return _STANDINGS[2]

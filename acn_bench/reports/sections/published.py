@@ -45,8 +45,8 @@ def _blocks(entries: list[PublishedComparison]) -> Iterator[Block]:
         parts = tuple(Rows(tuple(_rows(entry, marks)), entry.group.label) for entry in entries)
         yield Table(_COLUMNS, parts, caption=_CAPTION)
         if notes:
-            said = tuple(f"{marks[key]}: {text}" for key, text in notes.items())
-            yield Bullets(said, "Where the publication contradicts itself or its code")
+            lines = tuple(f"{marks[key]}: {text}" for key, text in notes.items())
+            yield Bullets(lines, "Where the publication contradicts itself or its code")
         yield Bullets(first.deviations, "Deviations from the published protocol")
     else:
         labels = "; ".join(entry.group.label for entry in entries)
@@ -83,7 +83,7 @@ def _row(entry: PublishedComparison, row: published.Row, mark: str) -> tuple[Cel
 
 
 def _protocol(entry: PublishedComparison) -> str:
-    """Whether a figure and ours are of the same protocol; the list below the table names each deviation."""
+    """Whether the published and the measured figure have the same protocol; a list names each deviation."""
     count = len(entry.deviations)
     return f"not the same: {wording.plural(count, 'deviation')}" if count else "the same"
 
