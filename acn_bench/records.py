@@ -12,6 +12,7 @@ from pathlib import Path
 from acn_bench.parsing import file_bytes
 from acn_bench.record import SCHEMA, Record, RunRecord, decode, encode
 from acn_bench.run_folder import atomic
+from acn_bench.two_processes import MANY, mapped
 
 # what follows `stem` in the names of a run's files: which of its records, and the token of a lease's owner
 NUMBER = r"(\.(?P<number>\d+))?(\.t(?P<token>[0-9a-f]{8}))?"
@@ -121,13 +122,22 @@ def load_all(paths: list[Path], *, older: bool = False) -> list[Record]:
     """
     by_run: dict[tuple[str, str], list[tuple[int, Record]]] = {}
     with no_collection():
-        for path in find(paths):
-            for number, record in _numbered(path):
-                by_run.setdefault((record.run_id, record.provenance.code), []).append(
-                    (number, record)
-                )
+        for number, record in _all_numbered(find(paths)):
+            by_run.setdefault((record.run_id, record.provenance.code), []).append((number, record))
     in_order = [_in_order_made(by_run[key]) for key in sorted(by_run)]
     return [record for made in in_order for record in (made if older else made[-1:])]
+
+
+def _all_numbered(files: list[Path]) -> list[tuple[int, Record]]:
+    """`_numbered` of all files; many are read in two processes."""
+
+    def numbered(some: list[Path]) -> list[tuple[int, Record]]:
+        return [one for path in some for one in _numbered(path)]
+
+    size = 8 + len(files) // 1000
+    parts = [files[k : k + size] for k in range(0, len(files), size)]
+    read = mapped(numbered, parts, worthwhile=len(files) >= MANY)
+    return [one for part in read for one in part]
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, Record]]:

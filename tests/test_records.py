@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from acn_bench import record as record_module
-from acn_bench import records, run_folder
+from acn_bench import records, run_folder, two_processes
 from acn_bench.benchmarks.continual.result import ContinualResult, NoiseResult, Validation
 from acn_bench.benchmarks.continual.spec import ContinualSpec
 from acn_bench.config import RunConfig, Seeds
@@ -513,3 +513,17 @@ def test_whenever_a_process_is_killed_every_record_that_is_there_is_whole(tmp_pa
     paths = records.find([tmp_path])
     assert paths
     assert all(records.load(path) == record() for path in paths)
+
+
+def test_many_records_are_read_in_two_processes_as_in_one(tmp_path, monkeypatch):
+    for seed in range(20):
+        records.save(record(seed=seed), tmp_path)
+    in_one = records.load_all([tmp_path])
+    monkeypatch.setattr(two_processes, "_may_fork", lambda: True)
+    monkeypatch.setattr(records, "MANY", 2)
+    assert records.load_all([tmp_path]) == in_one
+
+    broken = sorted(tmp_path.iterdir())[9]
+    broken.write_text("{")
+    with pytest.raises(ValueError, match=broken.name):
+        records.load_all([tmp_path])

@@ -1,4 +1,4 @@
-"""Measure reports over many runs: CPU seconds, peak memory and bytes of each format.
+"""Measure reports over many runs: seconds, CPU seconds, peak memory and bytes of each format.
 
 python tools/bench_report.py [--runs 24,72,240,1000] [--formats html,pdf,md,latex,csv] [--out runs/bench_report]
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
+from time import perf_counter
 
 from msgspec.structs import replace
 
@@ -36,8 +37,9 @@ LOAD = "import sys, pathlib; from acn_bench import records; records.load_all([pa
 class Cost:
     """What a process took."""
 
+    elapsed: float  # seconds
     seconds: float  # of CPU, its children's included
-    mib: float  # at its peak
+    mib: float  # at its peak, of the largest process
     size: int  # bytes of the files it made
 
 
@@ -79,12 +81,14 @@ def cost(command: list[str], out: Path) -> Cost:
     out.mkdir(parents=True, exist_ok=True)
     for old in out.iterdir():
         old.unlink()
+    began = perf_counter()
     process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
+    elapsed = perf_counter() - began
     if status:
         raise RuntimeError(f"{' '.join(command)} ended with {status}")
     size = sum(path.stat().st_size for path in out.iterdir())
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, size)
+    return Cost(elapsed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, size)
 
 
 def main() -> None:
@@ -94,7 +98,7 @@ def main() -> None:
     parser.add_argument("--formats", default=",".join(("load", *FORMATS)))
     parser.add_argument("--out", type=Path, default=Path("runs/bench_report"))
     options = parser.parse_args()
-    print(f"{'runs':>5}  {'format':<6}  {'CPU, s':>8}  {'peak, MiB':>9}  {'MB':>8}")
+    print(f"{'runs':>5}  {'format':<6}  {'s':>6}  {'CPU, s':>8}  {'peak, MiB':>9}  {'MB':>8}")
     for count in map(int, options.runs.split(",")):
         folder = saved(count, options.out)
         for name in options.formats.split(","):
@@ -102,8 +106,10 @@ def main() -> None:
             report = ["-m", "acn_bench", "report", str(folder / "records"), "--out", str(out)]
             load = ["-c", LOAD, str(folder / "records")]
             used = cost(load if name == "load" else [*report, "--format", name], out)
-            size = f"{used.size / 1e6:8.2f}"
-            print(f"{count:5}  {name:<6}  {used.seconds:8.1f}  {used.mib:9.0f}  {size}", flush=True)
+            cells = (
+                f"{used.elapsed:6.1f}  {used.seconds:8.1f}  {used.mib:9.0f}  {used.size / 1e6:8.2f}"
+            )
+            print(f"{count:5}  {name:<6}  {cells}", flush=True)
 
 
 if __name__ == "__main__":

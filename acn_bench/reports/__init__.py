@@ -16,8 +16,9 @@ from acn_bench.reports.combined import Part, combined
 from acn_bench.reports.model import Report
 from acn_bench.reports.printed import printed
 from acn_bench.reports.sections import changes as changed
-from acn_bench.reports.sections.section import ReportSection
+from acn_bench.reports.sections.section import ReportSection, joined
 from acn_bench.run_folder import atomic, remove_parts
+from acn_bench.two_processes import MANY, mapped
 from acn_bench.wording import plural
 
 FORMATS = ("html", "pdf", "md", "latex", "csv")
@@ -149,14 +150,23 @@ def as_text(report: Report, name: str) -> str:
 
 def report(comparison: Comparison, drawings: bool = True, progress: Progress = _silent) -> Report:
     """The sections that the kind lists and these records have something for; without `drawings` no figures."""
-    built = []
-    for section in sorted(_listed(comparison), key=lambda s: s.order):
-        if drawings or not section.draws:
-            progress(section.name)
-            built.append(section.build(comparison))
+    listed = sorted(_listed(comparison), key=lambda s: s.order)
+    sections = [s for s in listed if drawings or not s.draws]
+    work = [(s, build) for s in sections for build in s.parts(comparison)]
+    work.sort(key=lambda w: not w[0].draws)  # figures take longest: what is left last is short
+    built = mapped(
+        lambda w: w[1](),
+        work,
+        worthwhile=len(comparison.records) >= MANY,
+        progress=lambda w: progress(w[0].name),
+    )
+    parts = {
+        s.name: [b for (of, _), b in zip(work, built, strict=True) if of is s] for s in sections
+    }
+    made = [joined(parts[s.name]) for s in sections]
     card = comparison.card
     title = card.intent if card else f"AC compared with residual on {comparison.benchmark}"
-    return Report(comparison.benchmark, title, tuple(s for s in built if s is not None))
+    return Report(comparison.benchmark, title, tuple(s for s in made if s is not None))
 
 
 def _listed(comparison: Comparison) -> Sequence[ReportSection]:

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from acn_bench import reports
+from acn_bench import reports, two_processes
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual.figures import noise
 
@@ -74,6 +74,12 @@ def test_the_policy_of_the_page_lets_its_own_script_run_and_no_other(html):
 
 def test_the_same_records_give_the_same_bytes(html, records, card):
     assert reports.render(compare(records()[::-1], card), "html") == html
+
+
+def test_two_processes_make_the_same_bytes(html, records, card, monkeypatch):
+    monkeypatch.setattr(two_processes, "_may_fork", lambda: True)
+    monkeypatch.setattr(reports, "MANY", 2)
+    assert reports.render(compare(records(), card), "html") == html
 
 
 def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(html):

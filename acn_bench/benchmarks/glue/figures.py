@@ -1,6 +1,7 @@
 """Comparison of fine-tunings on GLUE -> score by depth, and against the weights that pruning leaves."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
@@ -9,18 +10,19 @@ from acn_bench.reports.figures import fronts, pairs, panels, sweeps
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Figure
+from acn_bench.reports.sections.figures import DrawFigure
 
 LEAD = ("score",)  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Figure | None]:
-    """All figures but the first; None where the records have no measurements for one."""
-    yield sweeps.draw(comparison, "score")
-    yield depth(comparison)
-    yield pairs.draw(comparison, "utilised_depth")
-    yield pairs.draw(comparison, "truncated_score")
-    yield pruning(comparison)
-    yield fronts.draw(comparison, "score", "truncated_score")
+def figures(comparison: Comparison) -> Iterator[DrawFigure]:
+    """All figures but the first."""
+    yield partial(sweeps.draw, comparison, "score")
+    yield partial(depth, comparison)
+    yield partial(pairs.draw, comparison, "utilised_depth")
+    yield partial(pairs.draw, comparison, "truncated_score")
+    yield partial(pruning, comparison)
+    yield partial(fronts.draw, comparison, "score", "truncated_score")
 
 
 def depth(comparison: Comparison) -> Figure | None:

@@ -1,6 +1,7 @@
 """Comparison of pre-trainings -> masked loss by depth."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
@@ -8,16 +9,17 @@ from acn_bench.reports.figures import fronts, pairs, panels, sweeps
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE, UTILISED
 from acn_bench.reports.model import Figure
+from acn_bench.reports.sections.figures import DrawFigure
 
 LEAD = ("loss",)  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Figure | None]:
-    """All figures but the first; None where the records have no measurements for one."""
-    yield sweeps.draw(comparison, "loss")
-    yield depth(comparison)
-    yield pairs.draw(comparison, "utilised_depth")
-    yield fronts.draw(comparison, "accuracy", "truncated_accuracy")
+def figures(comparison: Comparison) -> Iterator[DrawFigure]:
+    """All figures but the first."""
+    yield partial(sweeps.draw, comparison, "loss")
+    yield partial(depth, comparison)
+    yield partial(pairs.draw, comparison, "utilised_depth")
+    yield partial(fronts.draw, comparison, "accuracy", "truncated_accuracy")
 
 
 def depth(comparison: Comparison) -> Figure | None:

@@ -1,6 +1,7 @@
 """Comparison of a transfer -> accuracy by depth on source and target, and over the epochs of the source."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order, arm_title
@@ -10,6 +11,7 @@ from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.figures.panels import SHADE
 from acn_bench.reports.figures.style import QUIET
 from acn_bench.reports.model import Drawing, Figure
+from acn_bench.reports.sections.figures import DrawFigure
 
 Read = Callable[[Record], Sequence[float]]
 
@@ -24,16 +26,16 @@ _DEPTHS: tuple[tuple[str, Read, Callable[[Record], int]], ...] = (
 LEAD = ("finetuned_accuracy",)  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Figure | None]:
-    """All figures but the first; None where the records have no measurements for one."""
-    yield sweeps.draw(comparison, "finetuned_accuracy")
-    yield pairs.draw(comparison, "finetuned_cut_accuracy")
-    yield pairs.draw(comparison, "probe_accuracy")
-    yield pairs.draw(comparison, "source_accuracy")
-    yield epochs(comparison)
-    yield depths(comparison)
-    yield pairs.draw(comparison, "cut_depth")
-    yield fronts.draw(comparison, "finetuned_accuracy", "truncated_accuracy")
+def figures(comparison: Comparison) -> Iterator[DrawFigure]:
+    """All figures but the first."""
+    yield partial(sweeps.draw, comparison, "finetuned_accuracy")
+    yield partial(pairs.draw, comparison, "finetuned_cut_accuracy")
+    yield partial(pairs.draw, comparison, "probe_accuracy")
+    yield partial(pairs.draw, comparison, "source_accuracy")
+    yield partial(epochs, comparison)
+    yield partial(depths, comparison)
+    yield partial(pairs.draw, comparison, "cut_depth")
+    yield partial(fronts.draw, comparison, "finetuned_accuracy", "truncated_accuracy")
 
 
 def depths(comparison: Comparison) -> Figure | None:

@@ -1,6 +1,7 @@
 """The figures of a robustness benchmark, in the order of its report."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.benchmarks.robustness.figures import (
@@ -12,21 +13,21 @@ from acn_bench.benchmarks.robustness.figures import (
     reliability,
 )
 from acn_bench.reports.figures import fronts, pairs, sweeps
-from acn_bench.reports.model import Figure
+from acn_bench.reports.sections.figures import DrawFigure
 
 # metrics of the first figure, in order of preference
 LEAD = ("corrupted_kept", "gaussian_kept", "clean_accuracy")
 
 
-def draw(comparison: Comparison) -> Iterator[Figure | None]:
-    """All figures but the first; None where the records have no measurements for one."""
-    yield pairs.draw(comparison, "gaussian_kept")
-    yield sweeps.draw(comparison, "corrupted_accuracy")
-    yield noise.draw(comparison)
-    yield corruptions.draw(comparison)
-    yield examples.draw(comparison)
-    yield clean.draw(comparison)
-    yield depth.draw(comparison)
-    yield reliability.draw(comparison)
-    yield fronts.draw(comparison, "clean_accuracy", "truncated_accuracy")
-    yield pairs.draw(comparison, "utilised_depth")
+def figures(comparison: Comparison) -> Iterator[DrawFigure]:
+    """All figures but the first."""
+    yield partial(pairs.draw, comparison, "gaussian_kept")
+    yield partial(sweeps.draw, comparison, "corrupted_accuracy")
+    yield partial(noise.draw, comparison)
+    yield partial(corruptions.draw, comparison)
+    yield partial(examples.draw, comparison)
+    yield partial(clean.draw, comparison)
+    yield partial(depth.draw, comparison)
+    yield partial(reliability.draw, comparison)
+    yield partial(fronts.draw, comparison, "clean_accuracy", "truncated_accuracy")
+    yield partial(pairs.draw, comparison, "utilised_depth")

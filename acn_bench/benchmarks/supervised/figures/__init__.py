@@ -1,25 +1,26 @@
 """The figures of a supervised benchmark, in the order of its report."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.benchmarks.supervised.figures import cost, depth, losses, noise, settings
 from acn_bench.reports.figures import fronts, pairs, sweeps
-from acn_bench.reports.model import Figure
+from acn_bench.reports.sections.figures import DrawFigure
 
 LEAD = ("accuracy",)  # metrics of the first figure, in order of preference
 
 
-def draw(comparison: Comparison) -> Iterator[Figure | None]:
-    """All figures but the first; None where the records have no measurements for one."""
-    yield depth.draw(comparison)
+def figures(comparison: Comparison) -> Iterator[DrawFigure]:
+    """All figures but the first."""
+    yield partial(depth.draw, comparison)
     for setting in ("classes", "per_class"):
-        yield settings.draw(comparison, setting, "accuracy")
-        yield settings.draw(comparison, setting, "utilised_depth")
-    yield sweeps.draw(comparison, "accuracy")
-    yield losses.draw(comparison)
-    yield cost.draw(comparison)
-    yield fronts.draw(comparison, "accuracy", "truncated_accuracy")
-    yield noise.draw(comparison)
-    yield pairs.draw(comparison, "utilised_depth")
-    yield pairs.draw(comparison, "speed_up")
+        yield partial(settings.draw, comparison, setting, "accuracy")
+        yield partial(settings.draw, comparison, setting, "utilised_depth")
+    yield partial(sweeps.draw, comparison, "accuracy")
+    yield partial(losses.draw, comparison)
+    yield partial(cost.draw, comparison)
+    yield partial(fronts.draw, comparison, "accuracy", "truncated_accuracy")
+    yield partial(noise.draw, comparison)
+    yield partial(pairs.draw, comparison, "utilised_depth")
+    yield partial(pairs.draw, comparison, "speed_up")
