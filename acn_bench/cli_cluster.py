@@ -10,6 +10,7 @@ from rich.table import Table
 
 from acn_bench import catalog, cli_options
 from acn_bench.cli_choices import OPTIONS, choices
+from acn_bench.registry import KINDS
 from acn_bench.terminal import Terminal
 from acn_bench.wording import plural
 
@@ -38,6 +39,7 @@ def slurm(
     params = _parsed(context, run_words)
     _check(params)
     card = catalog.benchmark(params["benchmark"])
+    KINDS.load(card.protocol.kind).check_processes(params["processes"])
     # a wrong name fails here, and not in each job
     plan = unresolved(card, choices(card, **{key: params[key] for key in OPTIONS}))
     place = params["out_folder"].absolute()

@@ -84,6 +84,7 @@ def test_a_worker_that_has_more_to_do_is_queued_again(sbatch, tmp_path, status, 
         (["--seedz", "1"], "--seedz"),
         (["--workers", "0"], "--workers"),
         (["--shard", "9/8"], "9/8"),
+        (["--processes", "2"], "a continual benchmark uses one process, and cannot use 2"),
     ],
 )
 def test_a_wrong_word_is_refused_before_anything_is_queued(sbatch, words, message):

@@ -127,7 +127,7 @@ def _setting(name: str, value: Any) -> str:
         return equal(str(value))
     if isinstance(value, tuple):
         value = "/".join(v if isinstance(v, str) else f"{v:g}" for v in value)
-    return f"{word} {value}"
+    return f"{word} {'none' if value in (None, '') else value}"
 
 
 def equal(budget: str) -> str:

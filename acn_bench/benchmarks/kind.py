@@ -123,3 +123,10 @@ class Kind:
     def protocol_module(self) -> ModuleType:
         """Import and return it."""
         return importlib.import_module(self.protocol)
+
+    def check_processes(self, count: int) -> None:
+        """Raise ValueError where a run of this kind cannot use so many processes."""
+        if count > 1 and not self.distributed:
+            raise ValueError(
+                f"a run of a {self.name} benchmark uses one process, and cannot use {count}"
+            )

@@ -256,10 +256,7 @@ def _check(configs: list[RunConfig], data: Data, world_size: int) -> None:
     }
     for config in distinct.values():
         kind = KINDS.load(config.benchmark.kind)
-        if world_size > 1 and not kind.distributed:
-            raise ValueError(
-                f"a run of a {kind.name} benchmark uses one process, and cannot use {world_size}"
-            )
+        kind.check_processes(world_size)
         folders = [one.name for one in data if one.inputs == "image" and one.image_shape is None]
         if folders and not kind.reads_folders:
             raise ValueError(

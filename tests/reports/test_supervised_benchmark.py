@@ -43,6 +43,12 @@ def few_classes(record, count):
     return changed(record, result=result, classes=count)
 
 
+def test_a_setting_without_a_value_is_none_in_a_label(records):
+    limited = [changed(r, per_class=40) for r in records]
+    labels = {group.label for group in compare([*records, *limited]).groups}
+    assert {label.rpartition(" · ")[2] for label in labels} == {"per class none", "per class 40"}
+
+
 # ---------------------------------------------------------------- numbers
 
 
