@@ -125,6 +125,10 @@ def _empty(header: Header, shapes: Mapping[str, Tensor], build: Build) -> Networ
         raise ValueError(
             f"besides backbone and head there is {listed(sorted(others))}, which its strategy needs to predict"
         )
+    if "head.decoder.weight" in shapes or "head.dense.weight" in shapes:
+        raise ValueError(
+            "its head predicts masked tokens: load the folder of the same name by AutoModelForMaskedLM"
+        )
     mean = shapes.get("backbone.normalise.mean")
     channels = 0 if mean is None else _sizes("backbone.normalise.mean", mean, 3)[0]
     norms = {"mean": [0.0] * channels, "std": [1.0] * channels} if channels else {"mean": None}

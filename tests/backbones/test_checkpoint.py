@@ -304,6 +304,12 @@ def test_a_tensor_of_another_shape_or_name_is_refused(forged, name, shape):
     )
 
 
+def test_a_head_of_masked_tokens_names_what_loads_it(forged):
+    masked = {"head.dense.weight": torch.zeros(24, 24), "head.decoder.weight": torch.zeros(7, 24)}
+    message = forged(tensors=lambda whole: whole | masked)
+    assert "load the folder of the same name by AutoModelForMaskedLM" in message
+
+
 def test_thousands_of_empty_heads_are_refused(forged, monkeypatch):
     def heads(count, rows):
         return lambda whole: (
