@@ -1,4 +1,5 @@
 import safetensors
+import safetensors.torch
 import torch
 
 from acn_bench import tensor_file
@@ -26,3 +27,31 @@ def test_a_file_has_its_tensors_and_its_header(tmp_path):
             assert {name: file.get_tensor(name).tolist() for name in file.keys()} == {  # noqa: SIM118
                 name: tensor.tolist() for name, tensor in tensors.items()
             }
+
+
+class Late:
+    shape, dtype = torch.Size([2, 3]), torch.bfloat16
+
+    def read(self):
+        return torch.full((2, 3), 1.5, dtype=torch.bfloat16)
+
+
+def test_a_file_is_written_one_tensor_at_a_time(tmp_path):
+    path = tmp_path / "a.safetensors"
+    tied = torch.arange(6.0)
+    tensors = {
+        **TENSORS, "tied": tied, "part": tied[::2], "turned": tied.view(2, 3).T, "late": Late(),
+        "none": torch.empty(0, 4), "bool": torch.tensor([True, False]), "double": torch.ones(1, dtype=torch.float64),
+    }  # fmt: skip
+    tensor_file.write(path, tensors, HEADER)
+
+    read = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, "pt") as file:
+        assert dict(file.metadata()) == HEADER
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        expected = tensor.read() if name == "late" else tensor
+        assert read[name].dtype == expected.dtype
+        assert torch.equal(read[name], expected)
+    tensor_file.write(path, TENSORS, {})
+    assert path.read_bytes() == tensor_file.encoded(TENSORS, {})

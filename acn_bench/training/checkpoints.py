@@ -9,22 +9,23 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from acn_bench import run_folder
+from acn_bench import run_folder, tensor_file
 from acn_bench.errors import sentence, shorten
+from acn_bench.tensor_file import Later
 from acn_bench.training.resume import MAX_SHARE
 
-Parts = dict[str, dict[str, Tensor]]  # file without its ending -> its tensors, on the CPU
+Parts = dict[str, dict[str, Tensor]]  # file without its ending -> its tensors, mapped from the file
+Written = Mapping[str, Mapping[str, Tensor | Later]]
 STATE = "state.json"
 NAME = re.compile(r"step-(\d{9,15})")
 CHUNK = 2**22  # bytes that are read at a time for a checksum
@@ -71,6 +72,7 @@ class Checkpoints:
         self.every_steps, self.every_seconds = every_steps, every_seconds
         self.last: Path | None = None  # the newest whole one that this training wrote or read
         self._at, self._seconds = monotonic(), 0.0  # of the last one: when, and how long it took
+        self._shards: tuple[Path, float] | None = None  # and when they were begun
 
     def due_after(self, step: int) -> bool:
         """Whether one is due after that many steps."""
@@ -82,9 +84,24 @@ class Checkpoints:
             return False
         return monotonic() - self._at >= max(self.every_seconds, self._seconds / MAX_SHARE)
 
-    def save(self, step: int, parts: Parts, state: dict[str, Any], about: dict[str, Any]) -> None:
-        """Write the checkpoint after `step` steps, then remove the oldest. Raises OSError; older ones stay."""
+    @contextmanager
+    def shards(self) -> Iterator[Path]:
+        """A folder for the shards of all processes, in the block; `save` writes whole tensors. Raises OSError."""
         began = monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_parts()
+        path = self._part(self.folder / "shards")
+        path.mkdir()
+        self._shards = path, began
+        try:
+            yield path
+        finally:
+            self._shards = None
+            shutil.rmtree(path, ignore_errors=True)
+
+    def save(self, step: int, parts: Written, state: dict[str, Any], about: dict[str, Any]) -> None:
+        """Write the checkpoint after `step` steps, then remove the oldest. Raises OSError; older ones stay."""
+        began = monotonic() if self._shards is None else self._shards[1]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_parts()
         path = self.folder / f"step-{step:09}"
@@ -129,12 +146,11 @@ class Checkpoints:
                     f"is {shorten(now)}. Take another folder, or remove this one to begin again"
                 )
 
-    def _write(self, part: Path, parts: Parts, content: dict[str, Any]) -> None:
+    def _write(self, part: Path, parts: Written, content: dict[str, Any]) -> None:
         checks = {}
         for name, tensors in parts.items():
             file = part / f"{name}.safetensors"
-            safetensors.torch.save_file(tensors, file, self.header if name == "model" else None)
-            _flush(file)
+            tensor_file.write(file, tensors, self.header if name == "model" else {})
             checks[file.name] = _checksum(file)
         text = json.dumps(content | {"files": checks}, allow_nan=False)
         (part / STATE).write_text(json.dumps({"check": _text_check(text), "content": text}))
@@ -158,6 +174,8 @@ class Checkpoints:
     def _remove_parts(self) -> None:
         """Remove what killed processes left, and what this one could not remove before."""
         for part in self.folder.glob(".*.part"):
+            if self._shards is not None and part == self._shards[0]:
+                continue
             if run_folder.is_own(part) or not run_folder.is_running(part):
                 shutil.rmtree(part, ignore_errors=True)
 

@@ -1,6 +1,11 @@
-"""The tensors and counts of a training <-> its checkpoints: the first process writes and reads, all take part."""
+"""The tensors and counts of a training <-> its checkpoints: the first process writes and reads, all take part.
 
-from collections.abc import Callable
+A process of a sharded training writes its shards, which the first process puts together tensor by tensor.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -38,13 +43,36 @@ class Saving:
         """Write a checkpoint. The training goes on where it cannot be written, and an event says so."""
         if self.checkpoints is None:
             return
-        parts = self.state.parts()
-        if self.processes.first:
-            try:
-                self.checkpoints.save(counts.step, parts, counts.encoded(), self.identity)
-            except OSError as e:
+        try:
+            with self._shards(self.checkpoints) as folder:
+                parts = self.state.parts(folder)
+                if self.processes.first:
+                    self.checkpoints.save(counts.step, parts, counts.encoded(), self.identity)
+        except OSError as e:
+            if self.processes.first:
                 self.events(f"wrote no checkpoint after step {counts.step}: {sentence(e)}")
         self.processes.wait()  # a process that ended earlier would make the launcher end the one that writes
+
+    @contextmanager
+    def _shards(self, checkpoints: Checkpoints) -> Iterator[Path | None]:
+        """The folder in which the processes write shards, in the block; None where nothing is sharded.
+
+        Raises OSError in all of them where the first cannot make it.
+        """
+        if not self.state.sharded:
+            yield None
+            return
+        with ExitStack() as stack:
+            made: Path | str = ""
+            if self.processes.first:
+                try:
+                    made = stack.enter_context(checkpoints.shards())
+                except OSError as e:
+                    made = sentence(e)
+            made = self.processes.agreed(made)
+            if isinstance(made, str):
+                raise OSError(made)
+            yield made
 
     def resume(self) -> Counts:
         """Continue from the newest whole checkpoint: its counts; new ones where there is none.

@@ -1,7 +1,8 @@
 """The state of a training, in one process or sharded over several <-> whole tensors by name, and numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from acn_bench.backbones import Backbone
 from acn_bench.errors import shorten
-from acn_bench.training.checkpoints import Parts
+from acn_bench.tensor_file import Later
+from acn_bench.training import shards
+from acn_bench.training.checkpoints import Parts, Written
 from acn_bench.training.distributed import Processes
 
 MODEL, AVERAGE, OPTIMIZER = "model", "average", "optimizer"  # files of a checkpoint
@@ -50,12 +53,24 @@ class TrainState:
     schedule: LambdaLR
     processes: Processes
 
-    def parts(self) -> Parts:
-        """Whole tensors on the CPU, for the first process; nothing for the others, which must call it, too."""
-        parts: Parts = {}
+    @property
+    def sharded(self) -> bool:
+        """Whether a process holds a part of the tensors alone."""
+        return any(isinstance(p, DTensor) for p in self.model.parameters())
+
+    def parts(self, folder: Path | None) -> Written:
+        """The tensors of each file. Those of a sharded training pass through `folder`, which all processes share.
+
+        All processes must call it then. Raises OSError in all of them where one cannot write.
+        """
+        parts: dict[str, Mapping[str, Tensor | Later]] = {}
         for part, named in self._named(self.optimizer.state).items():
-            gathered = {name: _whole(tensor) for name, tensor in named}
-            parts[part] = _apart(gathered) if self.processes.first else {}
+            tensors = dict(named)
+            if folder is None:
+                parts[part] = tensors
+            else:
+                shards.write(folder / part, shards.sharded(tensors))
+                parts[part] = shards.Shards(folder / part).of(tensors)
         return parts
 
     def finite(self) -> bool:
@@ -136,22 +151,6 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer) -> None:
 def _local(tensor: Tensor) -> Tensor:
     """The part of a sharded tensor that this process holds."""
     return tensor.to_local().detach() if isinstance(tensor, DTensor) else tensor.detach()
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    whole: Tensor = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-    return whole.detach().cpu().contiguous()
-
-
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """No two share memory, as tied weights do: safetensors refuses that."""
-    known: set[int] = set()
-    for name, tensor in tensors.items():
-        pointer = tensor.untyped_storage().data_ptr()
-        if pointer in known or tensor.untyped_storage().nbytes() != tensor.nbytes:
-            tensors[name] = tensor.clone()
-        known.add(pointer)
-    return tensors
 
 
 def _mismatch(part: str, like: dict[str, Tensor], values: dict[str, Tensor]) -> str | None:

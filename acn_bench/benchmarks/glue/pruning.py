@@ -9,7 +9,7 @@ import torch
 
 from acn_bench.benchmarks.glue.result import Pruned
 from acn_bench.benchmarks.text_network import TextClassifier
-from acn_bench.training.checkpoints import Checkpoint, Checkpoints, Parts
+from acn_bench.training.checkpoints import Checkpoint, Checkpoints, Written
 from acn_bench.training.pruning import KeptZeros, by_magnitude, by_movement, linears
 from acn_bench.training.trainer import Trainer
 
@@ -80,7 +80,7 @@ class PruningCheckpoints(Checkpoints):
         vars(self).update(vars(of))
         self.measured = measured
 
-    def save(self, step: int, parts: Parts, state: dict[str, Any], about: dict[str, Any]) -> None:
+    def save(self, step: int, parts: Written, state: dict[str, Any], about: dict[str, Any]) -> None:
         """As the base class, with the measurements."""
         more = {"measured": msgspec.to_builtins(self.measured)}
         super().save(step, parts, state | more, about)
