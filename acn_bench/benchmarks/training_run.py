@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from torch import nn
@@ -11,7 +12,7 @@ from acn_bench.training.checkpoints import Checkpoints
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.step import Step
 from acn_bench.training.trackers import Trackers
-from acn_bench.training.trainer import Task, Trainer
+from acn_bench.training.trainer import Batch, Task, Trainer
 from acn_bench.weights_header import Header
 
 KEPT = 2  # checkpoints of a run
@@ -25,6 +26,7 @@ def trainer(
     *,
     share: float = 1.0,
     on_step: Callable[[Step], None] = lambda _: None,
+    observe: Callable[[Batch, int, int], Any] | None = None,
 ) -> Trainer:
     """The trainer of a run's one training.
 
@@ -48,6 +50,7 @@ def trainer(
         device=run.device,
         checkpoints=_checkpoints(run),
         on_step=report,
+        observe=observe,
         events=(lambda _: None) if run.checkpoint is None else run.checkpoint.note,
         stop=run.stop,
     )

@@ -63,6 +63,9 @@ class TrainOutput:
 
     losses: list[float]  # mean over the items of each epoch
     learning_rates: list[float]  # of the last step of each epoch
+    observed: list[
+        Any
+    ]  # what was observed at the end of each epoch; empty where nothing was asked for
     steps: int
     rows: int  # trained on, over all processes
     seconds: float  # of training
@@ -104,16 +107,20 @@ class Trainer:
         device: torch.device,
         checkpoints: Checkpoints | None = None,
         on_step: Callable[[Step], None] = lambda _: None,
+        observe: Callable[[Batch, int, int], Any] | None = None,
         events: Callable[[str], None] = lambda _: None,
         stop: Stop | None = None,
     ) -> None:
         """`on_step` and `events` (sentences without full stop) are called in the first process alone.
 
+        `observe(batch, step, total_steps)` is called in all processes at the end of each epoch, after its last step, with this
+        process's first micro-batch of that. It returns JSON, and leaves model and random generators as they are.
+
         Raises ValueError where there are too few rows for a step.
         """
         self.model, self.task, self.recipe = model, task, recipe
         self.seed, self.device = seed, device
-        self.checkpoints, self.on_step = checkpoints, on_step
+        self.checkpoints, self.on_step, self.observe = checkpoints, on_step, observe
         self.stop = stop or Stop()
         self.steps = recipe.steps(task.rows)  # of an epoch
         self.total_steps = recipe.total_steps(task.rows)
@@ -156,6 +163,13 @@ class Trainer:
                 begun = self._step(step)
                 due, stopping = self._settle(pending)  # while a device computes the step
                 pending, counts.step = begun, step.step + 1
+                if self.observe is not None and counts.step % self.steps == 0:
+                    of_last, pending = self._settle(pending), None
+                    due, stopping = due or of_last[0], stopping or of_last[1]
+                    before = perf_counter()
+                    batch, _ = step.batches[0]
+                    counts.observed.append(self.observe(batch, step.step, self.total_steps))
+                    began += perf_counter() - before  # not of training
                 counts.seconds = perf_counter() - began
                 ended = counts.step == self.total_steps
                 if due or stopping or ended or self.saving.due_after(counts.step):
@@ -165,8 +179,8 @@ class Trainer:
                 if stopping or (ended and self.stop.requested):
                     raise SystemExit(EXIT_CODE)
         counts.seconds = perf_counter() - began
-        losses, rates = list(counts.losses), list(counts.learning_rates)
-        return TrainOutput(losses, rates, counts.step, counts.rows, counts.seconds)
+        losses, rates, observed = map(list, (counts.losses, counts.learning_rates, counts.observed))
+        return TrainOutput(losses, rates, observed, counts.step, counts.rows, counts.seconds)
 
     # ------------------------------------------------------------ a step
 

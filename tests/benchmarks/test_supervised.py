@@ -183,6 +183,18 @@ def test_micro_batches_change_nothing_but_rounding(run):
     assert whole == pytest.approx(parted, rel=1e-5)
 
 
+def test_recorded_gradients_change_nothing_that_is_trained(run):
+    settings = {"drop_path": 0.3, "cutmix": 0.5}
+    plain, recorded = (measure(run(**settings, gradients=g)) for g in (False, True))
+    assert all(torch.equal(plain.weights[name], recorded.weights[name]) for name in plain.weights)
+    assert [g for g in recorded.guards if not g.passed] == []
+    first, last = recorded.result.gradients
+    assert first != last
+    for norms in (first, last):
+        assert norms.full[-1] == pytest.approx(norms.direct[-1])  # no later block mediates
+        assert norms.mediated[-1] == 0 < min(norms.mediated[:-1])
+
+
 def test_weights_do_not_depend_on_the_scheme_and_the_statistics_are_saved(config):
     plain, branched = (
         network.untrained(
@@ -211,7 +223,9 @@ def assert_equal(one, other):
     assert one.guards == other.guards
 
 
-@pytest.mark.parametrize("settings", [{"ema_decay": 0.9}, {"scheme": "layerskip"}])
+@pytest.mark.parametrize(
+    "settings", [{"ema_decay": 0.9}, {"scheme": "layerskip"}, {"gradients": True}]
+)
 def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(run, tmp_path, settings):
     """In the middle of an epoch, and in the epoch after it: an epoch has 6 steps."""
     settings = {**settings, "cutmix": 0.5, "warmup_epochs": 1}

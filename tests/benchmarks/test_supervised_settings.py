@@ -25,6 +25,8 @@ def spec(**settings):
         ({"crop_scale": (0.5, 0.2)}, "two shares of the area in ascending order"),
         ({"cutmix": 0.7, "mixup": 0.7}, "together at most 1"),
         ({"image_size": 300}, "image_size is 300, larger than resized, 256"),
+        ({"gradients": True, "compiled": True}, "gradients .* excludes compiled"),
+        ({"gradients": True, "wrapping": "fsdp"}, "gradients .* excludes wrapping=fsdp"),
         ({"exit_thresholds": (0.5, 0.5)}, "exit_thresholds names 0.5 twice"),
     ],
 )
@@ -39,6 +41,7 @@ def test_impossible_settings_are_refused(settings, message):
         ({"scheme": "branches"}, MixerSpec(wiring="ac", depth=12), "after block 12, and ac_mixer:plain has 12"),
         ({"scheme": "aligned"}, FactorySpec(factory="a.b:c"), "scheme=aligned needs a network with known blocks"),
         ({"drop_path": 0.1}, FactorySpec(factory="a.b:c"), "drop_path=0.1 needs a network with known blocks"),
+        ({"gradients": True}, FactorySpec(factory="a.b:c"), "gradients needs a network with known blocks"),
         ({"drop_path": 0.1, "scheme": "aligned"}, MixerSpec(wiring="ac"), "is for scheme=plain"),
     ],
 )  # fmt: skip

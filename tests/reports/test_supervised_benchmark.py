@@ -9,8 +9,16 @@ from acn_bench.analysis.published import published_comparisons
 from acn_bench.benchmarks.supervised import measures, report
 from acn_bench.benchmarks.supervised.example import example_record
 from acn_bench.benchmarks.supervised.exit_table import EXIT_TABLE
-from acn_bench.benchmarks.supervised.figures import cost, depth, losses, noise, settings
+from acn_bench.benchmarks.supervised.figures import (
+    cost,
+    depth,
+    gradients,
+    losses,
+    noise,
+    settings,
+)
 from acn_bench.benchmarks.supervised.noise_table import NOISE_TABLE
+from acn_bench.benchmarks.supervised.result import GradientNorms
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import decode, encode
 from acn_bench.registry import KINDS
@@ -84,6 +92,7 @@ def test_top5_says_nothing_of_five_classes():
         ({"noise": []}, "does not hold the levels"),
         ({"exits": None}, "result.exits is null"),
         ({"class_order": [0] * 10}, "names a class twice"),
+        ({"gradients": []}, "one is there, the other is not"),
         ({"changes": [[1, 0], [3, 2], [0, 0]]}, "depth 0 has 40 examples right"),
     ],
 )
@@ -107,6 +116,39 @@ def test_every_figure_is_drawn_of_what_was_measured(records):
         figure = draw(comparison)
         assert figure.parts[0].svg.startswith("<svg"), figure.name
     assert settings.draw(comparison, "classes", "accuracy") is None
+
+
+def with_gradients(record, share):
+    """Block 1 has `share` of the gradient at the end, and a tenth of that is direct."""
+    ends = [(0.5, 0.5), (share, 1 - share)]
+    norms = [
+        GradientNorms(full=[a, b], direct=[0.1 * a, b], mediated=[0.9 * a, 0.0]) for a, b in ends
+    ]
+    return changed(record, result={"gradients": norms}, gradients=True)
+
+
+def test_gradients_are_drawn_where_they_were_recorded(records):
+    assert gradients.draw(compare(records)) is None
+    shares = {"ac": 0.8, "residual": 0.6}
+    recorded = [with_gradients(r, shares[r.config.backbone.wiring]) for r in records]
+    (part,) = gradients.draw(compare(recorded)).parts
+    assert part.svg.count("<image") == 4 + 2  # two maps an arm, two scales
+    assert "AC 80 % in its first block, direct part 55 %" in part.alt
+    assert "residual 60 % in its first block, direct part 55 %" in part.alt
+
+
+@pytest.mark.parametrize(
+    ("norms", "message"),
+    [
+        ({"full": [1.0]}, "full has 1 entries, not 2"),
+        ({"direct": [-1.0, 0.0]}, "direct holds -1.0: a norm is finite"),
+    ],
+)
+def test_gradients_that_cannot_be_are_refused(norms, message):
+    good = GradientNorms(full=[1.0, 1.0], direct=[0.5, 1.0], mediated=[0.5, 0.0])
+    both = [good, msgspec.structs.replace(good, **norms)]
+    with pytest.raises(ValueError, match=message):
+        changed(example_record(), result={"gradients": both}, gradients=True)
 
 
 def test_accuracy_and_depth_stand_against_the_number_of_classes(records):

@@ -1,10 +1,13 @@
 """RunConfig of a supervised run -> SupervisedResult: train by the recipe, then measure every depth."""
 
+from functools import partial
 from time import perf_counter
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
+from acn_bench.backbones import Backbone, gradients
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
@@ -14,7 +17,7 @@ from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.measurement import Measurement
 from acn_bench.benchmarks.supervised.network import untrained
 from acn_bench.benchmarks.supervised.recipe import recipe
-from acn_bench.benchmarks.supervised.result import SupervisedResult
+from acn_bench.benchmarks.supervised.result import GradientNorms, SupervisedResult
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
@@ -26,7 +29,7 @@ from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.result import RowCounts, Seconds
 from acn_bench.training import distributed
 from acn_bench.training.step import Step
-from acn_bench.training.trainer import TrainOutput
+from acn_bench.training.trainer import Batch, TrainOutput
 
 Data = ImageData | ImageFolderData
 
@@ -85,6 +88,11 @@ class SupervisedRun:
             noise=noise,
             exits=exits,
             skipped=measurement.skipped + self._skipped(),
+            gradients=(
+                msgspec.convert(training.observed, list[GradientNorms])
+                if self.protocol.gradients
+                else None
+            ),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=training.seconds, evaluate=perf_counter() - start),
@@ -110,6 +118,7 @@ class SupervisedRun:
             recipe(self.config, task.rows),
             share=trained / self.progress.total,
             on_step=self._on_step,
+            observe=partial(self._gradients, task) if self.protocol.gradients else None,
         )
         output = training.fit()
         self._check_trained(output)
@@ -119,6 +128,23 @@ class SupervisedRun:
 
     def _on_step(self, step: Step) -> None:
         self.trained += step.rows
+
+    def _gradients(
+        self, task: ImageTask, batch: Batch, step: int, total_steps: int
+    ) -> dict[str, list[float]]:
+        """The norms of each block's gradient and of its parts, as `GradientNorms`."""
+        assert isinstance(self.network, Backbone)
+        counted = self.checks.passes.images
+
+        def loss() -> Tensor:
+            return task.loss(self.network, batch, step, total_steps) / max(batch.weight, 1.0)
+
+        layers = gradients.split(self.network, loss)
+        self.checks.passes.images = counted  # these passes train nothing
+        return {
+            name: [getattr(layer, name) for layer in layers]
+            for name in GradientNorms.__struct_fields__
+        }
 
     def _skipped(self) -> int:
         """Damaged images among those that are trained on, found by any process."""

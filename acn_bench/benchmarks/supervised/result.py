@@ -46,6 +46,14 @@ class Exits(Struct, frozen=True, kw_only=True):
     counts: list[ExitCounts]  # by threshold, in the card's order
 
 
+class GradientNorms(Struct, frozen=True, kw_only=True):
+    """Euclidean norms of the gradient of each block's weights, over one micro-batch, each (L,)."""
+
+    full: list[float]  # |FG|
+    direct: list[float]  # |DG|: through the block's own connection to the output
+    mediated: list[float]  # |FG − DG|: through later blocks
+
+
 class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     """The network of the last step, or its moving average: nothing is selected."""
 
@@ -63,6 +71,7 @@ class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     noise: list[NoiseScores]
     exits: Exits | None = None
     skipped: int = 0  # damaged images that were left out
+    gradients: list[GradientNorms] | None = None  # at the end of each epoch, of the first process
 
 
 def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
@@ -93,6 +102,22 @@ def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
     for k, scores in enumerate(result.noise):
         _scores(f"noise[{k}]", scores, depths, rows.test)
     _exits(result, spec)
+    _gradients(result, spec)
+
+
+def _gradients(result: SupervisedResult, spec: SupervisedSpec) -> None:
+    if (result.gradients is None) == spec.gradients:
+        raise ValueError("result.gradients and benchmark.gradients: one is there, the other is not")
+    if result.gradients is None:
+        return
+    validation.long("result.gradients", result.gradients, spec.epochs)
+    for k, norms in enumerate(result.gradients):
+        for name in norms.__struct_fields__:
+            place, values = f"result.gradients[{k}].{name}", getattr(norms, name)
+            validation.long(place, values, len(result.test.top1) - 1)
+            wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
+            if wrong is not None:
+                raise ValueError(f"{place} holds {wrong}: a norm is finite, 0 or more")
 
 
 def _scores(place: str, scores: Scores, depths: int, examples: int) -> None:

@@ -61,6 +61,8 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     label_smoothing: BelowOne = 0.0
     compiled: bool = False  # by torch.compile
     wrapping: Literal["ddp", "fsdp"] = "ddp"  # of several processes
+    # whether each block's gradient is split into its direct and its mediated part at the end of each epoch
+    gradients: bool = False
     # ------------------------------------------------------------ images
     # pixels a side of images that lie in folders, and the shorter side before a test image's centre is cropped;
     # images in memory keep their own size
@@ -117,6 +119,11 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
             raise ValueError(
                 f"image_size is {self.image_size}, larger than resized, {self.resized}, whose centre it is"
             )
+        if self.gradients and (self.compiled or self.wrapping == "fsdp"):
+            other = "compiled" if self.compiled else "wrapping=fsdp"
+            raise ValueError(
+                f"gradients takes the gradients of whole blocks apart, and excludes {other}"
+            )
         if self.cutmix + self.mixup > 1:
             raise ValueError(
                 f"cutmix={self.cutmix:g} and mixup={self.mixup:g} are shares of the images: together at most 1"
@@ -165,6 +172,7 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     def check(self, backbone: Network, strategy: Strategy | None) -> str | None:
         needs = f"scheme={self.scheme}" if self.scheme != "plain" else ""
         needs = needs or (f"drop_path={self.drop_path:g}" if self.drop_path else "")
+        needs = needs or ("gradients" if self.gradients else "")
         if needs and backbone.depth is None:
             raise ValueError(
                 f"{backbone.name}: {needs} needs a network with known blocks, and a factory's network has none"
