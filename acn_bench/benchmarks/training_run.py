@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from torch import nn
@@ -25,6 +26,7 @@ def trainer(
     *,
     share: float = 1.0,
     on_step: Callable[[Step], None] = lambda _: None,
+    after_epoch: Callable[[int], Any] = lambda _: None,
 ) -> Trainer:
     """The trainer of a run's one training.
 
@@ -48,6 +50,7 @@ def trainer(
         device=run.device,
         checkpoints=_checkpoints(run),
         on_step=report,
+        after_epoch=after_epoch,
         events=(lambda _: None) if run.checkpoint is None else run.checkpoint.note,
         stop=run.stop,
     )

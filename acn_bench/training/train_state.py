@@ -37,6 +37,7 @@ class Counts:
     losses: list[float] = field(default_factory=list)  # mean of each epoch
     learning_rates: list[float] = field(default_factory=list)  # of the last step of each epoch
     share: float = 0.0  # of the training that is done
+    measured: list[Any] = field(default_factory=list)  # after epochs, in JSON
 
     def encoded(self) -> dict[str, Any]:
         """As JSON."""

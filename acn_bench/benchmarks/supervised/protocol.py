@@ -1,20 +1,22 @@
 """RunConfig of a supervised run -> SupervisedResult: train by the recipe, then measure every depth."""
 
 from time import perf_counter
+from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.benchmarks.supervised.cost import work
+from acn_bench.benchmarks.supervised.cost import training_work, work
 from acn_bench.benchmarks.supervised.evaluation import Evaluation
 from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.measurement import Measurement
 from acn_bench.benchmarks.supervised.network import untrained
 from acn_bench.benchmarks.supervised.recipe import recipe
-from acn_bench.benchmarks.supervised.result import SupervisedResult
+from acn_bench.benchmarks.supervised.result import CurvePoint, SupervisedResult
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
@@ -85,6 +87,7 @@ class SupervisedRun:
             noise=noise,
             exits=exits,
             skipped=measurement.skipped + self._skipped(),
+            curve=msgspec.convert(training.measured, list[CurvePoint]),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=training.seconds, evaluate=perf_counter() - start),
@@ -100,22 +103,35 @@ class SupervisedRun:
         rows = self.split.train[0]
         labels = self.split.position[self.data.train_labels[rows]]
         task = ImageTask(self.images, rows, labels, self.protocol, self.classes)
-        trained = self.protocol.epochs * task.rows
+        trained = training_work(self.config, self.split)
         if not self.protocol.compiled:  # its count would compile each step anew
             self.checks.count_passes(self.network)
-        training = trainer(
+        self.training = trainer(
             self.run,
             self.network,
             task,
             recipe(self.config, task.rows),
             share=trained / self.progress.total,
             on_step=self._on_step,
+            after_epoch=self._after_epoch,
         )
-        output = training.fit()
+        output = self.training.fit()
         self._check_trained(output)
-        self.network = training.averaged.to(self.device)
-        self.progress.advance_to(float(trained))
+        self.network = self.training.averaged.to(self.device)
+        self.progress.advance_to(trained)
         return output
+
+    def _after_epoch(self, epoch: int) -> Any:
+        """The point of the learning curve after so many epochs, in JSON; None where none is wanted."""
+        if epoch not in self.protocol.evaluated_epochs:
+            return None
+        network = self.training.averaged.to(self.device)
+        aside = RunProgress(1.0, lambda _: None)  # the trainer reports that of the training
+        evaluation = Evaluation(network, self.device, aside, RunChecks())
+        made = Measurement(self.config, self.data, self.split, self.images, evaluation)
+        validation, test = made.clean("validation").scores, made.clean("test").scores
+        point = CurvePoint(epoch=epoch, validation=validation.top1[-1], test=test.top1[-1])
+        return msgspec.to_builtins(point)
 
     def _on_step(self, step: Step) -> None:
         self.trained += step.rows

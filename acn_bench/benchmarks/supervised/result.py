@@ -46,6 +46,14 @@ class Exits(Struct, frozen=True, kw_only=True):
     counts: list[ExitCounts]  # by threshold, in the card's order
 
 
+class CurvePoint(Struct, frozen=True, kw_only=True):
+    """Clean examples that are right at full depth, while the network is trained."""
+
+    epoch: int  # from 1; after it
+    validation: int
+    test: int
+
+
 class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     """The network of the last step, or its moving average: nothing is selected."""
 
@@ -63,6 +71,7 @@ class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     noise: list[NoiseScores]
     exits: Exits | None = None
     skipped: int = 0  # damaged images that were left out
+    curve: list[CurvePoint] = []  # every `evaluate_every` epochs, and after the last
 
 
 def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
@@ -93,6 +102,15 @@ def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
     for k, scores in enumerate(result.noise):
         _scores(f"noise[{k}]", scores, depths, rows.test)
     _exits(result, spec)
+    _curve(result, spec)
+
+
+def _curve(result: SupervisedResult, spec: SupervisedSpec) -> None:
+    if [point.epoch for point in result.curve] != spec.evaluated_epochs:
+        raise ValueError("result.curve does not hold the epochs of its settings, in order")
+    rows = result.rows
+    if any(not (0 <= p.validation <= rows.validation and 0 <= p.test <= rows.test) for p in result.curve):  # fmt: skip
+        raise ValueError("result.curve: of the examples of an epoch, more are right")
 
 
 def _scores(place: str, scores: Scores, depths: int, examples: int) -> None:

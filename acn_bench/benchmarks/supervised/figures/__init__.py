@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.benchmarks.supervised.figures import cost, depth, losses, noise, settings
+from acn_bench.benchmarks.supervised.figures import cost, depth, learning, losses, noise, settings
 from acn_bench.reports.figures import fronts, pairs, sweeps
 from acn_bench.reports.model import Figure
 
@@ -18,6 +18,7 @@ def draw(comparison: Comparison) -> Iterator[Figure | None]:
         yield settings.draw(comparison, setting, "utilised_depth")
     yield sweeps.draw(comparison, "accuracy")
     yield losses.draw(comparison)
+    yield learning.draw(comparison)
     yield cost.draw(comparison)
     yield fronts.draw(comparison, "accuracy", "truncated_accuracy")
     yield noise.draw(comparison)
