@@ -26,7 +26,7 @@ def trainer(
     *,
     share: float = 1.0,
     on_step: Callable[[Step], None] = lambda _: None,
-    observe: Callable[[Batch, int, int], Any] | None = None,
+    after_epoch: Callable[[int, Batch], Any] = lambda *_: None,
 ) -> Trainer:
     """The trainer of a run's one training.
 
@@ -50,7 +50,7 @@ def trainer(
         device=run.device,
         checkpoints=_checkpoints(run),
         on_step=report,
-        observe=observe,
+        after_epoch=after_epoch,
         events=(lambda _: None) if run.checkpoint is None else run.checkpoint.note,
         stop=run.stop,
     )

@@ -1,6 +1,21 @@
-"""A finished step of a training, as its observers get it."""
+"""A step of a training: while it is computed, and finished, as its observers get it."""
 
 from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A step that is begun, and may still be computed on a device."""
+
+    step: int
+    epoch: int
+    rows: Tensor
+    weight: float  # of one process alone
+    # [sum of losses]; of several processes [sum of losses, checkpoint is due, stop is requested, weight]
+    numbers: Tensor
+    learning_rate: float
 
 
 @dataclass(frozen=True)

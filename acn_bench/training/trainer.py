@@ -22,7 +22,7 @@ from acn_bench.training.checkpoints import Checkpoints
 from acn_bench.training.faults import TrainingDiverged
 from acn_bench.training.recipe import Recipe
 from acn_bench.training.saving import Saving
-from acn_bench.training.step import Step
+from acn_bench.training.step import Pending, Step
 from acn_bench.training.stopping import EXIT_CODE, Stop
 from acn_bench.training.train_state import Counts, TrainState
 
@@ -63,12 +63,10 @@ class TrainOutput:
 
     losses: list[float]  # mean over the items of each epoch
     learning_rates: list[float]  # of the last step of each epoch
-    observed: list[
-        Any
-    ]  # what was observed at the end of each epoch; empty where nothing was asked for
     steps: int
     rows: int  # trained on, over all processes
     seconds: float  # of training
+    measured: list[Any]  # what `after_epoch` returned
 
 
 @dataclass(frozen=True)
@@ -79,19 +77,6 @@ class _Loaded:
     epoch: int
     rows: Tensor  # of all processes
     batches: list[tuple[Batch, bool]]  # micro-batches of this process, and whether each counts
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A step that is begun, and may still be computed on a device."""
-
-    step: int
-    epoch: int
-    rows: Tensor
-    weight: float  # of one process alone
-    # [sum of losses]; of several processes [sum of losses, checkpoint is due, stop is requested, weight]
-    numbers: Tensor
-    learning_rate: float
 
 
 class Trainer:
@@ -107,21 +92,20 @@ class Trainer:
         device: torch.device,
         checkpoints: Checkpoints | None = None,
         on_step: Callable[[Step], None] = lambda _: None,
-        observe: Callable[[Batch, int, int], Any] | None = None,
         events: Callable[[str], None] = lambda _: None,
+        after_epoch: Callable[[int, Batch], Any] = lambda *_: None,
         stop: Stop | None = None,
     ) -> None:
         """`on_step` and `events` (sentences without full stop) are called in the first process alone.
 
-        `observe(batch, step, total_steps)` is called in all processes at the end of each epoch, after its last step, with this
-        process's first micro-batch of that. It returns JSON, and leaves model and random generators as they are.
-
+        `after_epoch(epochs done, first micro-batch of the last step)` is called in all; what it returns, in JSON, is kept
+        unless None.
         Raises ValueError where there are too few rows for a step.
         """
         self.model, self.task, self.recipe = model, task, recipe
         self.seed, self.device = seed, device
-        self.checkpoints, self.on_step, self.observe = checkpoints, on_step, observe
-        self.stop = stop or Stop()
+        self.checkpoints, self.on_step = checkpoints, on_step
+        self.after_epoch, self.stop = after_epoch, stop or Stop()
         self.steps = recipe.steps(task.rows)  # of an epoch
         self.total_steps = recipe.total_steps(task.rows)
         self.processes = distributed.current()
@@ -143,10 +127,7 @@ class Trainer:
 
     @property
     def averaged(self) -> nn.Module:
-        """The averaged network where the recipe has an average, else the trained one; whole in each process.
-
-        All processes must ask for it.
-        """
+        """The averaged network, if the recipe has one, or the trained one; whole. All processes must ask for it."""
         return self._whole.model()
 
     def fit(self) -> TrainOutput:
@@ -156,20 +137,14 @@ class Trainer:
         checkpoint is written.
         """
         self.counts = counts = self.saving.resume()
-        pending: _Pending | None = None
+        pending: Pending | None = None
         began = perf_counter() - counts.seconds
         with self.stop.heed(), self._precision(), closing(self._loaded(counts.step)) as steps:
             for step in steps:
                 begun = self._step(step)
                 due, stopping = self._settle(pending)  # while a device computes the step
                 pending, counts.step = begun, step.step + 1
-                if self.observe is not None and counts.step % self.steps == 0:
-                    of_last, pending = self._settle(pending), None
-                    due, stopping = due or of_last[0], stopping or of_last[1]
-                    before = perf_counter()
-                    batch, _ = step.batches[0]
-                    counts.observed.append(self.observe(batch, step.step, self.total_steps))
-                    began += perf_counter() - before  # not of training
+                began += self._measured(step)
                 counts.seconds = perf_counter() - began
                 ended = counts.step == self.total_steps
                 if due or stopping or ended or self.saving.due_after(counts.step):
@@ -179,8 +154,8 @@ class Trainer:
                 if stopping or (ended and self.stop.requested):
                     raise SystemExit(EXIT_CODE)
         counts.seconds = perf_counter() - began
-        losses, rates, observed = map(list, (counts.losses, counts.learning_rates, counts.observed))
-        return TrainOutput(losses, rates, observed, counts.step, counts.rows, counts.seconds)
+        c = self.counts
+        return TrainOutput(c.losses, c.learning_rates, c.step, c.rows, c.seconds, c.measured)
 
     # ------------------------------------------------------------ a step
 
@@ -203,7 +178,7 @@ class Trainer:
 
         return work
 
-    def _step(self, loaded: _Loaded) -> _Pending:
+    def _step(self, loaded: _Loaded) -> Pending:
         """Forward, backward, update. Nothing here waits for a GPU."""
         step, batches = loaded.step, loaded.batches
         weight = sum(batch.weight for batch, counted in batches if counted)
@@ -220,7 +195,7 @@ class Trainer:
         rate = self.state.optimizer.param_groups[0]["lr"]
         self._update()
         numbers = self._numbers(loss_sum, whole)
-        return _Pending(step, loaded.epoch, loaded.rows, weight, numbers, rate)
+        return Pending(step, loaded.epoch, loaded.rows, weight, numbers, rate)
 
     def _update(self) -> None:
         state, clip = self.state, self.recipe.clip_norm
@@ -256,7 +231,7 @@ class Trainer:
 
     # ------------------------------------------------------------ between steps
 
-    def _settle(self, pending: _Pending | None) -> tuple[bool, bool]:
+    def _settle(self, pending: Pending | None) -> tuple[bool, bool]:
         """Wait for a step, count it, and report it: whether a checkpoint is due by the clock, and a stop."""
         if pending is None:
             return self._wishes() if self.processes.size == 1 else (False, False)
@@ -278,12 +253,22 @@ class Trainer:
             self.on_step(Step(finished, self.total_steps, pending.epoch, rows, mean, rate))
         return bool(due), bool(stopping)
 
-    def _diverged(self, what: str, pending: _Pending) -> TrainingDiverged:
-        last = None if self.checkpoints is None else self.checkpoints.last
-        rows = pending.rows.tolist()
-        return TrainingDiverged(what, step=pending.step, epoch=pending.epoch, rows=rows, checkpoint=last)  # fmt: skip
+    def _measured(self, last: _Loaded) -> float:
+        """Measure the network where an epoch ended: the seconds that it took."""
+        epoch, rest = divmod(self.counts.step, self.steps)
+        if rest:
+            return 0.0
+        began = perf_counter()
+        found = self.after_epoch(epoch, last.batches[0][0])
+        if found is not None:
+            self.counts.measured.append(found)
+        return perf_counter() - began
 
-    def _save(self, last: _Pending) -> None:
+    def _diverged(self, what: str, pending: Pending) -> TrainingDiverged:
+        last = None if self.checkpoints is None else self.checkpoints.last
+        return TrainingDiverged(what, step=pending.step, epoch=pending.epoch, rows=pending.rows.tolist(), checkpoint=last)  # fmt: skip
+
+    def _save(self, last: Pending) -> None:
         """Write a checkpoint after the step `last`."""
         if self.checkpoints is None:
             return

@@ -23,6 +23,7 @@ from acn_bench.benchmarks.supervised.images import RunImages, TrainingRows, cach
 from acn_bench.benchmarks.supervised.network import RowDropping
 from acn_bench.benchmarks.supervised.protocol import measure
 from acn_bench.benchmarks.supervised.recipe import recipe
+from acn_bench.benchmarks.supervised.result import validate
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
@@ -224,7 +225,8 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"ema_decay": 0.9}, {"scheme": "layerskip"}, {"gradients": True}]
+    "settings",
+    [{"ema_decay": 0.9, "evaluate_every": 1}, {"scheme": "layerskip"}, {"gradients": True}],
 )
 def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(run, tmp_path, settings):
     """In the middle of an epoch, and in the epoch after it: an epoch has 6 steps."""
@@ -249,6 +251,23 @@ def test_a_run_that_was_stopped_twice_ends_as_if_it_had_not_been(run, tmp_path, 
             measure(resumed(steps))
     assert_equal(measure(resumed(0)), expected)
     assert [note.partition(" at ")[0] for note in notes] == 2 * ["resumed from its checkpoint"]
+
+
+def test_a_network_is_measured_while_it_is_trained_and_trains_the_same(run):
+    plain, curved = measure(run(epochs=5)), measure(run(epochs=5, evaluate_every=2))
+    curve = curved.result.curve
+    assert [point.epoch for point in curve] == [2, 4, 5]
+    assert curve[-1].test == curved.result.test.top1[-1]
+    assert curve[-1].validation == curved.result.validation.top1[-1]
+    assert (curve[0].test, curve[0].validation) != (curve[-1].test, curve[-1].validation)
+    assert all(torch.equal(plain.weights[name], curved.weights[name]) for name in plain.weights)
+    assert plain.result.curve == []
+    assert plain.guards == curved.guards
+    result, spec = curved.result, run(epochs=5, evaluate_every=2).config.benchmark
+    validate(result, spec)
+    for wrong in (curve[:-1], [*curve[:-1], msgspec.structs.replace(curve[-1], test=10_000)]):
+        with pytest.raises(ValueError, match=r"result\.curve"):
+            validate(msgspec.structs.replace(result, curve=wrong), spec)
 
 
 def test_the_weights_of_a_run_are_those_that_it_measured(run, digits, tmp_path):
@@ -419,7 +438,9 @@ def test_the_cache_of_a_plan_is_made_once_and_its_progress_is_counted(run, folde
 def test_two_processes_measure_what_one_does(tmp_path, wrapping):
     """As many images a step: the same counts, and losses up to the order of sums."""
     card = tmp_path / "card.toml"
-    card.write_text(SMALLEST_CARD.replace("cutmix", f'wrapping = "{wrapping}"\ncutmix', 1))
+    card.write_text(
+        SMALLEST_CARD.replace("cutmix", f'wrapping = "{wrapping}"\nevaluate_every = 2\ncutmix', 1)
+    )
     results = []
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     for name, command in (("one", [sys.executable]), ("two", launcher)):
@@ -433,4 +454,5 @@ def test_two_processes_measure_what_one_does(tmp_path, wrapping):
     for one, two in zip(*results, strict=True):
         assert one.train_loss == pytest.approx(two.train_loss, rel=1e-5)
         assert (one.test.top1, one.noise[0].top1) == (two.test.top1, two.noise[0].top1)
+        assert one.curve == two.curve != []
         assert (one.images_seen, one.rows, one.exits) == (two.images_seen, two.rows, two.exits)

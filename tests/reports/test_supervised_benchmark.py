@@ -13,12 +13,13 @@ from acn_bench.benchmarks.supervised.figures import (
     cost,
     depth,
     gradients,
+    learning,
     losses,
     noise,
     settings,
 )
 from acn_bench.benchmarks.supervised.noise_table import NOISE_TABLE
-from acn_bench.benchmarks.supervised.result import GradientNorms
+from acn_bench.benchmarks.supervised.result import CurvePoint, GradientNorms
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import decode, encode
 from acn_bench.registry import KINDS
@@ -116,6 +117,19 @@ def test_every_figure_is_drawn_of_what_was_measured(records):
         figure = draw(comparison)
         assert figure.parts[0].svg.startswith("<svg"), figure.name
     assert settings.draw(comparison, "classes", "accuracy") is None
+
+
+def test_accuracy_by_epoch_is_drawn_of_both_arms_where_it_was_measured(records):
+    assert learning.draw(compare(records)) is None
+    curved = []
+    for record in records:
+        held_out, test = record.result.validation.top1[-1], record.result.test.top1[-1]
+        ends = [(1, held_out // 2, test // 2), (2, held_out, test)]
+        curve = [CurvePoint(epoch=e, validation=v, test=t) for e, v, t in ends]
+        curved.append(changed(record, result={"curve": curve}, evaluate_every=1))
+    (part,) = learning.draw(compare(curved)).parts
+    assert part.svg.count("<polyline") + part.svg.count("<path") >= 4  # test and held-out rows
+    assert ">epochs<" in part.svg
 
 
 def with_gradients(record, share):

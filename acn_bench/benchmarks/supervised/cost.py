@@ -45,4 +45,11 @@ def work(config: SupervisedConfig, rows: Split) -> float:
     tests = (1 + spec.conditions + branched) * len(rows.test[0])
     # held-out rows are measured once, and twice more by the checks at the end
     held_out = 3 * len(rows.validation[0])
-    return spec.epochs * len(rows.train[0]) + EVALUATED * (held_out + tests)
+    return training_work(config, rows) + EVALUATED * (held_out + tests)
+
+
+def training_work(config: SupervisedConfig, rows: Split) -> float:
+    """Of the epochs, with the measurements between them."""
+    spec = config.benchmark
+    measured = len(spec.evaluated_epochs) * (len(rows.validation[0]) + len(rows.test[0]))
+    return spec.epochs * len(rows.train[0]) + EVALUATED * measured

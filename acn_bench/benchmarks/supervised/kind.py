@@ -25,7 +25,8 @@ def final_model(record: SupervisedRecord) -> FinalModel:
 def outcome(record: SupervisedRecord) -> object:
     """What two records of the same run must share."""
     result = record.result
-    return result.train_loss, [s.top1 for s in (result.validation, result.test, *result.noise)]
+    scores = (result.validation, result.test, *result.noise)
+    return result.train_loss, [s.top1 for s in scores], result.curve
 
 
 KIND = Kind(

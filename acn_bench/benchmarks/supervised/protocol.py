@@ -2,6 +2,7 @@
 
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import msgspec
 import torch
@@ -11,13 +12,13 @@ from acn_bench.backbones import Backbone, gradients
 from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
-from acn_bench.benchmarks.supervised.cost import work
+from acn_bench.benchmarks.supervised.cost import training_work, work
 from acn_bench.benchmarks.supervised.evaluation import Evaluation
 from acn_bench.benchmarks.supervised.images import RunImages
 from acn_bench.benchmarks.supervised.measurement import Measurement
 from acn_bench.benchmarks.supervised.network import untrained
 from acn_bench.benchmarks.supervised.recipe import recipe
-from acn_bench.benchmarks.supervised.result import GradientNorms, SupervisedResult
+from acn_bench.benchmarks.supervised.result import CurvePoint, GradientNorms, SupervisedResult
 from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.benchmarks.supervised.split import split
 from acn_bench.benchmarks.supervised.task import ImageTask
@@ -27,6 +28,7 @@ from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.images import ImageData
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.result import RowCounts, Seconds
+from acn_bench.spec import Struct
 from acn_bench.training import distributed
 from acn_bench.training.step import Step
 from acn_bench.training.trainer import Batch, TrainOutput
@@ -41,6 +43,13 @@ def measure(run: Run[SupervisedSpec, Data]) -> RunOutput:
     """
     with preserved_generators():
         return SupervisedRun(run).measure()
+
+
+class _AfterEpoch(Struct, frozen=True, kw_only=True):
+    """What was measured after one epoch."""
+
+    point: CurvePoint | None = None
+    gradients: GradientNorms | None = None
 
 
 class SupervisedRun:
@@ -64,6 +73,7 @@ class SupervisedRun:
         image = torch.zeros(1, *self._image_shape(), device=self.device)
         parameters, flops = cost.by_depth(self.network, nn.Identity(), image)
         training = self._train()
+        measured = msgspec.convert(training.measured, list[_AfterEpoch])
 
         start = perf_counter()
         evaluation = Evaluation(self.network, self.device, self.progress, self.checks)
@@ -88,8 +98,9 @@ class SupervisedRun:
             noise=noise,
             exits=exits,
             skipped=measurement.skipped + self._skipped(),
+            curve=[m.point for m in measured if m.point is not None],
             gradients=(
-                msgspec.convert(training.observed, list[GradientNorms])
+                [m.gradients for m in measured if m.gradients is not None]
                 if self.protocol.gradients
                 else None
             ),
@@ -108,43 +119,59 @@ class SupervisedRun:
         rows = self.split.train[0]
         labels = self.split.position[self.data.train_labels[rows]]
         task = ImageTask(self.images, rows, labels, self.protocol, self.classes)
-        trained = self.protocol.epochs * task.rows
+        trained = training_work(self.config, self.split)
         if not self.protocol.compiled:  # its count would compile each step anew
             self.checks.count_passes(self.network)
-        training = trainer(
+        self.training = trainer(
             self.run,
             self.network,
             task,
             recipe(self.config, task.rows),
             share=trained / self.progress.total,
             on_step=self._on_step,
-            observe=partial(self._gradients, task) if self.protocol.gradients else None,
+            after_epoch=partial(self._after_epoch, task),
         )
-        output = training.fit()
+        output = self.training.fit()
         self._check_trained(output)
-        self.network = training.averaged.to(self.device)
-        self.progress.advance_to(float(trained))
+        self.network = self.training.averaged.to(self.device)
+        self.progress.advance_to(trained)
         return output
 
-    def _on_step(self, step: Step) -> None:
-        self.trained += step.rows
+    def _after_epoch(self, task: ImageTask, epoch: int, batch: Batch) -> Any:
+        """What is measured after so many epochs, in JSON; None where nothing is wanted."""
+        measured = epoch in self.protocol.evaluated_epochs
+        if not measured and not self.protocol.gradients:
+            return None
+        point = self._point(epoch) if measured else None
+        norms = self._gradients(task, epoch, batch) if self.protocol.gradients else None
+        return msgspec.to_builtins(_AfterEpoch(point=point, gradients=norms))
 
-    def _gradients(
-        self, task: ImageTask, batch: Batch, step: int, total_steps: int
-    ) -> dict[str, list[float]]:
-        """The norms of each block's gradient and of its parts, as `GradientNorms`."""
+    def _point(self, epoch: int) -> CurvePoint:
+        network = self.training.averaged.to(self.device)
+        aside = RunProgress(1.0, lambda _: None)  # the trainer reports that of the training
+        evaluation = Evaluation(network, self.device, aside, RunChecks())
+        made = Measurement(self.config, self.data, self.split, self.images, evaluation)
+        validation, test = made.clean("validation").scores, made.clean("test").scores
+        return CurvePoint(epoch=epoch, validation=validation.top1[-1], test=test.top1[-1])
+
+    def _gradients(self, task: ImageTask, epoch: int, batch: Batch) -> GradientNorms:
         assert isinstance(self.network, Backbone)
+        steps = epoch * self.training.steps - 1, self.training.total_steps
         counted = self.checks.passes.images
 
         def loss() -> Tensor:
-            return task.loss(self.network, batch, step, total_steps) / max(batch.weight, 1.0)
+            return task.loss(self.network, batch, *steps) / max(batch.weight, 1.0)
 
         layers = gradients.split(self.network, loss)
         self.checks.passes.images = counted  # these passes train nothing
-        return {
-            name: [getattr(layer, name) for layer in layers]
-            for name in GradientNorms.__struct_fields__
-        }
+        return GradientNorms(
+            full=[layer.full for layer in layers],
+            direct=[layer.direct for layer in layers],
+            mediated=[layer.mediated for layer in layers],
+        )
+
+    def _on_step(self, step: Step) -> None:
+        self.trained += step.rows
 
     def _skipped(self) -> int:
         """Damaged images among those that are trained on, found by any process."""

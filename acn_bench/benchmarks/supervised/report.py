@@ -13,7 +13,7 @@ from acn_bench.wording import each, plural
 UNLISTED = frozenset(
     {
         "name", "validation", "scheme", "branches", "branch_weights", "micro_batch", "compiled", "wrapping", "noise_clip",
-        "noise_quantise", "noise_per_value", "exit_thresholds", "momentum", "policy_operations", "policy_magnitude",
+        "noise_quantise", "noise_per_value", "exit_thresholds", "evaluate_every", "momentum", "policy_operations", "policy_magnitude",
         "cutmix_alpha", "mixup_alpha", "crop_scale", "per_class_draw", "decay_norms",
     }
 )  # fmt: skip

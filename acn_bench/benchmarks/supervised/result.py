@@ -54,6 +54,14 @@ class GradientNorms(Struct, frozen=True, kw_only=True):
     mediated: list[float]  # |FG − DG|: through later blocks
 
 
+class CurvePoint(Struct, frozen=True, kw_only=True):
+    """Clean examples that are right at full depth, while the network is trained."""
+
+    epoch: int  # from 1; after it
+    validation: int
+    test: int
+
+
 class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     """The network of the last step, or its moving average: nothing is selected."""
 
@@ -72,6 +80,7 @@ class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     exits: Exits | None = None
     skipped: int = 0  # damaged images that were left out
     gradients: list[GradientNorms] | None = None  # at the end of each epoch, of the first process
+    curve: list[CurvePoint] = []  # every `evaluate_every` epochs, and after the last
 
 
 def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
@@ -103,6 +112,7 @@ def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
         _scores(f"noise[{k}]", scores, depths, rows.test)
     _exits(result, spec)
     _gradients(result, spec)
+    _curve(result, spec)
 
 
 def _gradients(result: SupervisedResult, spec: SupervisedSpec) -> None:
@@ -118,6 +128,14 @@ def _gradients(result: SupervisedResult, spec: SupervisedSpec) -> None:
             wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
             if wrong is not None:
                 raise ValueError(f"{place} holds {wrong}: a norm is finite, 0 or more")
+
+
+def _curve(result: SupervisedResult, spec: SupervisedSpec) -> None:
+    if [point.epoch for point in result.curve] != spec.evaluated_epochs:
+        raise ValueError("result.curve does not hold the epochs of its settings, in order")
+    rows = result.rows
+    if any(not (0 <= p.validation <= rows.validation and 0 <= p.test <= rows.test) for p in result.curve):  # fmt: skip
+        raise ValueError("result.curve: of the examples of an epoch, more are right")
 
 
 def _scores(place: str, scores: Scores, depths: int, examples: int) -> None:

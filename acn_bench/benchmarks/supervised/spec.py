@@ -86,6 +86,7 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     mixup_alpha: Positive = 0.2
     erasing: Share = 0.0  # of the images
     # ------------------------------------------------------------ the measurements
+    evaluate_every: Count | None = None  # epochs; null: measure the trained network alone
     noise: dict[str, tuple[NotNegative, ...]] = {}  # gaussian, salt_and_pepper -> levels
     noise_clip: bool = True  # to [0, 1]; salt and pepper never leaves it
     noise_quantise: bool = False  # noisy images in steps of 1/255, truncated as np.uint8 does
@@ -140,6 +141,15 @@ class SupervisedSpec(Benchmark, frozen=True, kw_only=True, tag="supervised"):
     @property
     def held_out(self) -> float:
         return self.validation
+
+    @property
+    def evaluated_epochs(self) -> list[int]:
+        """After how many epochs the network is measured while it is trained."""
+        if self.evaluate_every is None:
+            return []
+        last = self.epochs - self.epochs % self.evaluate_every
+        every = range(self.evaluate_every, last + 1, self.evaluate_every)
+        return [*every, *([self.epochs] if last < self.epochs else [])]
 
     @property
     def clipped_at(self) -> float | None:

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from acn_bench.analysis.comparison import Comparison
-from acn_bench.benchmarks.supervised.figures import cost, depth, gradients, losses, noise, settings
+from acn_bench.benchmarks.supervised.figures import (
+    cost,
+    depth,
+    gradients,
+    learning,
+    losses,
+    noise,
+    settings,
+)
 from acn_bench.reports.figures import fronts, pairs, sweeps
 from acn_bench.reports.sections.figures import DrawFigure
 
@@ -19,6 +27,7 @@ def figures(comparison: Comparison) -> Iterator[DrawFigure]:
         yield partial(settings.draw, comparison, setting, "utilised_depth")
     yield partial(sweeps.draw, comparison, "accuracy")
     yield partial(losses.draw, comparison)
+    yield partial(learning.draw, comparison)
     yield partial(gradients.draw, comparison)
     yield partial(cost.draw, comparison)
     yield partial(fronts.draw, comparison, "accuracy", "truncated_accuracy")
