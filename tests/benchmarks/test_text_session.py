@@ -38,6 +38,19 @@ def test_several_tasks_are_one_plan_each_with_its_own_data(plan, tmp_path, monke
 
 
 @pytest.mark.parametrize(
+    ("name", "data"), [("mlm", "rules_text"), ("glue", "rules_sst2"), ("glue_stream", "rules_sst2")]
+)
+def test_a_quick_card_takes_about_a_minute_of_steps(plan, name, data, tmp_path, monkeypatch):
+    """A step of these networks takes 10 ms on a core, and two runs are made at a time."""
+    monkeypatch.setattr(estimate, "BUDGET", 0.0)
+    options = Options(out=tmp_path, data_root=None, device="cpu", jobs=1, again=False)
+    made = session.prepare(catalog.benchmark(name), Path("card"), plan(name=name, data=data), options)  # fmt: skip
+    costs = [estimate.cost_of(config, made.data_of(config)) for config in made.configs]
+    assert len(costs) >= 4
+    assert sum(cost.images / cost.batch_size for cost in costs) < 10_000
+
+
+@pytest.mark.parametrize(
     ("settings", "wrong"),
     [
         (("task=stt2",), r"unknown task 'stt2'. Did you mean 'sst2'"),
