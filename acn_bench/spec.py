@@ -255,6 +255,7 @@ class Benchmark(Struct, frozen=True, kw_only=True, tag_field="kind"):
     takes_trained: ClassVar[bool] = (
         False  # whether it can measure networks that were trained before
     )
+    trains_photographs: ClassVar[bool] = True  # whether it trains on images in class folders
     arm: ClassVar[tuple[str, ...]] = ()  # settings that tell arms apart, as the wiring does
     # settings that follow from others and from the seed: they part no groups
     derived: ClassVar[tuple[str, ...]] = ()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from acn_bench.analysis.image_outcomes import ByImage
 from acn_bench.record import Record
 
 Measure = Callable[[Record], float | None]
@@ -28,6 +29,8 @@ class Metric:
     # of the same network, or the residual arm
     against: Callable[[Record, Record], float | None] | None = None
     reference: Literal["joint", "residual"] = "joint"
+    # what the number is made of, so that one pair has an interval over images; None where a record does not hold it
+    by_image: Callable[[Record], ByImage | None] | None = None
 
     @property
     def origin(self) -> str:

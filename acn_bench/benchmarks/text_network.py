@@ -1,8 +1,10 @@
 """A run's config -> its text network, from scratch or from a checkpoint, as a classifier or for masked tokens."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ from acn_bench.backbones import Backbone, bert_folder
 from acn_bench.backbones.bert import MaskedHead, initialise
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.config import RunConfig
-from acn_bench.data.generators import seed_everything
+from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.tokens import vocabulary
 from acn_bench.families.bert import BertSpec
 
@@ -113,16 +115,35 @@ def started(config: RunConfig) -> tuple[Backbone, dict[str, Tensor]]:
         return network, {}
     folder = _folder(config)
     body, head = bert_folder.read(folder)
-    _load(network, body, folder)
+    network.load_state_dict(_fitting(network, body, folder))
     return network, head
 
 
-def _load(network: Backbone, weights: dict[str, Tensor], folder: Path) -> None:
-    """Set all weights but those of the head; a pooler that the checkpoint lacks and the wiring's own stay as they are."""
+def check_start(config: RunConfig) -> None:
+    """Read the checkpoint that a run starts from, once for all its runs.
+
+    Raises LookupError where it has no weights or no tokenizer, ValueError where they, its config and its vocabulary do
+    not belong together.
+    """
+    if config.benchmark.start != "scratch":
+        _check(_folder(config), config.benchmark.checkpoint_hash, cast(BertSpec, config.backbone))
+
+
+@lru_cache
+def _check(folder: Path, hashed: str, spec: BertSpec) -> None:  # noqa: ARG001 - other files are read anew
+    vocabulary.of_folder(folder, spec.vocab_size)
+    with preserved_generators(), torch.device("meta"):  # shapes alone
+        network = backbones.from_spec(spec, 1)
+    body, _ = bert_folder.read(folder)
+    _fitting(network, body, folder)
+
+
+def _fitting(network: Backbone, weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """All weights but those of the head; a pooler that the checkpoint lacks and the wiring's own stay as they are."""
     own = {k: v for k, v in network.state_dict().items() if k.startswith(("head.", "wiring."))}
     if not any(name.startswith("readout.") for name in weights):
         own |= {k: v for k, v in network.state_dict().items() if k.startswith("readout.")}
     whole = {k: v for k, v in weights.items() if not k.startswith("wiring.")} | own
     if wrong := state_dict_mismatch(network, whole):
         raise ValueError(f"{folder}: config and weights do not fit: {wrong}")
-    network.load_state_dict(whole)
+    return whole

@@ -64,7 +64,7 @@ class ImageFolderData:
     name: str
     train: FolderSplit
     test: FolderSplit
-    class_names: tuple[str, ...]  # the class folders of `train`, sorted; (K,)
+    class_names: tuple[str, ...]  # the class folders, of `train` where it is there; sorted; (K,)
     flips: bool  # whether a mirrored image keeps its class
     canonical: bool  # ImageNet by its numbers of files and classes and the mean size of a file
     fingerprint: str
@@ -92,16 +92,38 @@ def load(name: str, root: Path) -> ImageFolderData:
     Raises MissingData where a split is absent, ValueError for an empty class folder, a test class that is not
     trained, a file that is no image, and a link that leads back; OSError where a file cannot be read.
     """
+    listing = _listing(name, root, SPLITS)
+    return _data(name, root / name, listing, _classes(root / name, listing))
+
+
+@lru_cache
+def load_tests(name: str, root: Path) -> ImageFolderData:
+    """As `load`; without a folder `train` the test images alone, whose class folders are the classes."""
+    if (root / name / "train").is_dir():
+        return load(name, root)
+    listing = _listing(name, root, ("val",))
+    classes = tuple(one.name for one in listing.splits["val"])
+    return _data(name, root / name, listing, classes)
+
+
+def _listing(name: str, root: Path, splits: tuple[str, ...]) -> Listing:
+    """The files of the splits. Raises MissingData where one is absent, else as `load`."""
     folder = root / name
-    for split in SPLITS:
+    for split in splits:
         if not (folder / split).is_dir():
             raise _missing(name, folder / split)
     places = ManifestStore(f"{name}.images", root, folder).places
-    listing = list_images(places, folder, SPLITS)
-    if not all(_is_current(folder / split, listing.splits[split]) for split in SPLITS):
-        listing = list_images(places, folder, SPLITS, anew=True)
-    classes = _classes(folder, listing)
-    train, test = (_split(folder / split, listing.splits[split], classes) for split in SPLITS)
+    listing = list_images(places, folder, splits)
+    if not all(_is_current(folder / split, listing.splits[split]) for split in splits):
+        listing = list_images(places, folder, splits, anew=True)
+    return listing
+
+
+def _data(name: str, folder: Path, listing: Listing, classes: tuple[str, ...]) -> ImageFolderData:
+    """The data set of the files; no training rows where they were not listed."""
+    train, test = (
+        _split(folder / split, listing.splits.get(split, []), classes) for split in SPLITS
+    )
     return ImageFolderData(
         name=name,
         train=train,
@@ -131,9 +153,9 @@ def _split(
     """The rows of a split."""
     number = {name: label for label, name in enumerate(classes)}
     names = [f"{one.name}/{file}" for one in listed_classes for file in one.files]
-    sizes = np.concatenate([np.array(one.sizes, dtype=np.int64) for one in listed_classes])
-    labels = np.repeat(
-        [number[one.name] for one in listed_classes], [len(one.files) for one in listed_classes]
+    sizes = np.array([size for one in listed_classes for size in one.sizes], dtype=np.int64)
+    labels = np.array(
+        [number[one.name] for one in listed_classes for _ in one.files], dtype=np.int64
     )
     digest = hashlib.sha256()
     for name, size in zip(names, sizes.tolist(), strict=True):
@@ -176,12 +198,19 @@ def content_hash(path: Path) -> bytes:
 
 
 def _is_imagenet(train: FolderSplit, test: FolderSplit, classes: tuple[str, ...]) -> bool:
-    """Whether it has the numbers of ImageNet-1K, and files as large: nobody hashes 150 GB at each start."""
+    """Whether it has the numbers of ImageNet-1K, and files as large: nobody hashes 150 GB at each start.
+
+    Of test images alone, theirs count.
+    """
     sizes = torch.cat([train.sizes, test.sizes])
     wordnet = all(len(name) == 9 and name[0] == "n" and name[1:].isdecimal() for name in classes)
-    original, counts = IMAGENET.original, (len(train), len(test), len(classes))
+    original = IMAGENET.original
     assert original is not None
-    full = wordnet and counts == (original.train, original.test, original.classes)
+    full = (
+        wordnet
+        and len(train) in (0, original.train)
+        and (len(test), len(classes)) == (original.test, original.classes)
+    )
     return full and float(sizes.double().mean()) >= IMAGENET_MEAN_SIZE
 
 

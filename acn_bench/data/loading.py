@@ -10,10 +10,17 @@ from acn_bench.registry import DATA, OFFICIAL
 from acn_bench.spec import Benchmark
 
 
-def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None = None) -> DataSet:
+def load(
+    name: str,
+    root: Path | None = None,
+    arguments: dict[str, Any] | None = None,
+    *,
+    tests_alone: bool = False,
+) -> DataSet:
     """The data set of that name, read from `root` (default: `default_root()`) once in a process.
 
-    `pkg.module:function` makes an Avalanche benchmark, called with `arguments`.
+    `pkg.module:function` makes an Avalanche benchmark, called with `arguments`. With `tests_alone` photographs need no
+    training images.
 
     Raises LookupError where the name is unknown or the files are absent and cannot be downloaded
     (`errors.MissingData`), ValueError where a file is damaged.
@@ -22,7 +29,9 @@ def load(name: str, root: Path | None = None, arguments: dict[str, Any] | None =
     if ":" in name:
         stream: DataSet = registry.load(registry.USER_DATA.target)(name, folder, arguments or {})
         return stream
-    data: DataSet = registry.load(DATA.load(name).reader)(name, folder)
+    info = DATA.load(name)
+    reader = (tests_alone and info.tests_reader) or info.reader
+    data: DataSet = registry.load(reader)(name, folder)
     return data
 
 
@@ -34,7 +43,11 @@ def official(name: str, root: Path | None = None) -> DataSet:
 
 def load_all(protocol: Benchmark, root: Path | None = None) -> list[DataSet]:
     """All data sets of a protocol, in its order, then its official files. Raises as `load`."""
-    data = [load(name, root, protocol.data_arguments) for name in protocol.datasets]
+    tests_alone = not protocol.trains_photographs
+    data = [
+        load(name, root, protocol.data_arguments, tests_alone=tests_alone)
+        for name in protocol.datasets
+    ]
     return data + [official(name, root) for name in protocol.official_files]
 
 

@@ -88,12 +88,12 @@ def load(name: str, root: Path) -> OfficialFolders:
     """The set of that name, compared by its file names with the clean test images of the same root.
 
     Raises LookupError where it is absent or not complete, ValueError where an image lies in another class than its
-    clean one or has none; and as `image_folder.load`.
+    clean one or has none; and as `image_folder.load_tests`.
     """
     info, folder = OFFICIAL.load(name), root / FOLDERS[name]
     present = corruptions_in(folder)
     _refuse_absent(name, folder, present)
-    clean = image_folder.load(CLEAN, root)
+    clean = image_folder.load_tests(CLEAN, root)
     known = tuple(c for c in (*info.corruptions, *info.extra) if c in present)
     folders = CorruptionFolders(folder, known, clean.class_names, _names(clean))
     digest = hashlib.sha256(clean.test.digest.encode())

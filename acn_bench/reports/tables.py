@@ -17,11 +17,11 @@ def plain(comparison: Comparison) -> str:
     arms = [arm_title(arm) for arm in comparison.arms]
     header = ["Metric", *arms, *views.differences(comparison)]
     for group in comparison.groups:
-        rows = [
-            [row.metric, *row.cells, *views.different(row.against)]
-            for row in views.quality(comparison, group)
-        ]
+        quality = views.quality(comparison, group)
+        rows = [[row.metric, *row.cells, *views.different(row.against)] for row in quality]
         lines += ["", f"{group.label} (n = {views.runs(group)})", *_aligned([header, *rows])]
+        if any(row.over_images for row in quality):
+            lines.append("one pair: the intervals are over the test images, and decide no verdict")
     return "\n".join(map(one_line, lines)).strip() + "\n"
 
 

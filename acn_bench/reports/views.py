@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison, Verdict
 from acn_bench.analysis.groups import Cell, Difference, Group, arm_title
+from acn_bench.analysis.image_outcomes import RESAMPLES
 from acn_bench.analysis.metric import Metric
+from acn_bench.analysis.one_pair import interval_over_images
 from acn_bench.reports import model
 from acn_bench.reports.model import Column, Style
+
+Interval = tuple[float, float]
+
+ONE_PAIR = (
+    "There is one pair: its intervals are over the test images, which are the same for both arms (paired percentile "
+    f"bootstrap, {RESAMPLES:,} resamples). They say nothing about another training, and decide no "
+    "verdict. Records of older versions do not hold the outcome of each image."
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,7 @@ class QualityRow:
     cells: tuple[str, ...]
     # (difference, interval, pairs) of each arm that AC is compared with
     against: tuple[tuple[str, str, str], ...]
+    over_images: bool = False  # its interval is of one pair
 
 
 # ---------------------------------------------------------------- the arms of one metric
@@ -46,14 +57,21 @@ def row(comparison: Comparison, group: Group, metric: Metric) -> QualityRow | No
     cells = {arm: group.cell(arm, metric.name) for arm in comparison.arms}
     if not any(c.n for c in cells.values()):
         return None
+    intervals = {b: _over_images(metric, group, b) for b in comparison.baselines}
     return QualityRow(
         metric_title(metric) + chance_suffix(metric, group),
         tuple(cell(metric, c, runs(group)) for c in cells.values()),
         tuple(
-            against(metric.unit, group.difference(metric.name, baseline))
-            for baseline in comparison.baselines
+            against(metric.unit, group.difference(metric.name, baseline), interval)
+            for baseline, interval in intervals.items()
         ),
+        any(intervals.values()),
     )
+
+
+def _over_images(metric: Metric, group: Group, baseline: str) -> Interval | None:
+    """The interval of one pair; None for a metric that is no number of images."""
+    return interval_over_images(group, metric.by_image, baseline) if metric.by_image else None
 
 
 def row_cells(row: QualityRow, heading: str = "") -> tuple[model.Cell, ...]:
@@ -79,11 +97,13 @@ def arm_style(arm: str) -> Style:
     return "ac" if arm == "ac" else "residual" if arm == "residual" else ""
 
 
-def against(unit: str, difference: Difference | None) -> tuple[str, str, str]:
-    """A paired difference, its interval and how many pairs it is over."""
+def against(
+    unit: str, difference: Difference | None, over_images: Interval | None = None
+) -> tuple[str, str, str]:
+    """A paired difference, its interval, over images where it is of one pair, and how many pairs it is over."""
     if difference is None:
         return (wording.NONE,) * 3
-    interval = wording.bracket(unit, difference.mean, difference.interval)
+    interval = wording.bracket(unit, difference.mean, difference.interval or over_images)
     return change(unit, difference), interval, str(difference.n)
 
 

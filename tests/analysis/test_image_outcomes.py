@@ -4,7 +4,13 @@ from math import sqrt
 
 import pytest
 
-from acn_bench.analysis.image_outcomes import packed, paired_interval, unpacked
+from acn_bench.analysis.image_outcomes import (
+    ByImage,
+    interval_by_image,
+    packed,
+    paired_interval,
+    unpacked,
+)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 446])
@@ -46,3 +52,20 @@ def test_networks_without_any_difference_have_a_point():
 def test_an_image_that_only_one_network_was_measured_on_is_refused():
     with pytest.raises(ValueError, match=r"zip"):
         paired_interval([1, 0], [1])
+
+
+def test_a_number_of_several_columns_is_resampled_with_all_columns_of_an_image_together():
+    """Every image keeps half of its clean outcome in one network: that share is 0.5 in every resample."""
+    clean, other = [1.0] * 60 + [0.0] * 40, [1.0] * 50 + [0.0] * 50
+    share = ByImage((clean, [c / 2 for c in clean]), lambda whole, left: left / whole)
+    all_of_it = ByImage((other, other), lambda whole, left: left / whole)
+    assert interval_by_image(share, all_of_it) == (pytest.approx(-0.5), pytest.approx(-0.5))
+    half_of_them = ByImage((clean, [1.0] * 30 + [0.0] * 70), lambda whole, left: left / whole)
+    low, high = interval_by_image(half_of_them, all_of_it)
+    half = 1.96 * sqrt(0.25 / 60)  # a share of 60 images
+    assert (low, high) == (pytest.approx(-0.5 - half, abs=0.02), pytest.approx(-0.5 + half, abs=0.02))  # fmt: skip
+
+
+def test_a_mean_of_one_column_has_the_interval_of_its_outcomes():
+    ac, other = [1, 0, 1, 1, 0], [0, 0, 1, 0, 1]
+    assert interval_by_image(ByImage((ac,)), ByImage((other,))) == paired_interval(ac, other)

@@ -1,5 +1,6 @@
 """Official corrupted photographs in class folders: read by row, measured as they are, and called by their name."""
 
+import shutil
 import sys
 
 import msgspec
@@ -10,14 +11,15 @@ from PIL import Image
 
 from acn_bench import catalog
 from acn_bench.analysis.comparison import compare
-from acn_bench.benchmarks.robustness import conditions, measures, protocol, report
+from acn_bench.benchmarks.robustness import conditions, cost, measures, protocol, report
 from acn_bench.benchmarks.robustness.condition_table import CONDITION_TABLE
 from acn_bench.benchmarks.robustness.example import example_record
 from acn_bench.benchmarks.robustness.figures import clean
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.benchmarks.run import Run
+from acn_bench.benchmarks.supervised.spec import SupervisedSpec
 from acn_bench.config import RunConfig, Seeds
-from acn_bench.data import loading, official_folders
+from acn_bench.data import image_folder, loading, official_folders
 from acn_bench.execution import code_hash
 from acn_bench.families.trained import TrainedSpec
 from acn_bench.plan import Choices, unresolved
@@ -103,6 +105,22 @@ def test_a_run_measures_every_corruption_and_severity(root):
         [pytest.approx(2 / 3)],
     ]
     assert all(guard.passed for guard in output.guards)
+
+
+def test_the_training_images_may_be_absent(root):
+    whole = protocol.measure(Run(CONFIG, loading.load_all(SPEC, root), CPU)).result
+    shutil.rmtree(root / "imagenet" / "train")
+    for made in (image_folder.load, image_folder.load_tests, official_folders.load):
+        made.cache_clear()
+    data = loading.load_all(SPEC, root)
+    assert data[0].counts == (0, 3)
+    assert cost.check(CONFIG, data) is None
+    assert cost.work(CONFIG, data) > 0
+    alone = protocol.measure(Run(CONFIG, data, CPU)).result
+    assert (alone.clean, alone.corruptions) == (whole.clean, whole.corruptions)
+    spec = SupervisedSpec(name="trains", data="imagenet")
+    with pytest.raises(LookupError, match="'train' was expected there"):
+        loading.load_all(spec, root)
 
 
 def test_images_of_a_batch_alone_are_in_memory(root, monkeypatch):

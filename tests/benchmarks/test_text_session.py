@@ -1,14 +1,20 @@
 """Plans of text benchmarks: several tasks at once, and what is refused before anything runs."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from acn_bench import catalog
+from acn_bench import backbones, catalog
+from acn_bench.backbones import bert_folder
+from acn_bench.data import loading
+from acn_bench.data.tokens import vocabulary
 from acn_bench.execution import estimate, session
 from acn_bench.execution.session import Options
+from acn_bench.families.bert import BertSpec
 from acn_bench.overrides import Setting
 from acn_bench.plan import Choices, unresolved
+from acn_bench.run_folder import write_folder
 
 
 @pytest.fixture
@@ -35,6 +41,19 @@ def test_several_tasks_are_one_plan_each_with_its_own_data(plan, tmp_path, monke
         assert data.name == f"rules_{config.benchmark.task}"
         assert data.fingerprint == config.fingerprint
     assert len(made.seconds) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("mlm", "rules_text"), ("glue", "rules_sst2"), ("glue_stream", "rules_sst2")]
+)
+def test_a_quick_card_takes_about_a_minute_of_steps(plan, name, data, tmp_path, monkeypatch):
+    """A step of these networks takes 10 ms on a core, and two runs are made at a time."""
+    monkeypatch.setattr(estimate, "BUDGET", 0.0)
+    options = Options(out=tmp_path, data_root=None, device="cpu", jobs=1, again=False)
+    made = session.prepare(catalog.benchmark(name), Path("card"), plan(name=name, data=data), options)  # fmt: skip
+    costs = [estimate.cost_of(config, made.data_of(config)) for config in made.configs]
+    assert len(costs) >= 4
+    assert sum(cost.images / cost.batch_size for cost in costs) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -77,3 +96,57 @@ def test_a_checkpoint_that_is_missing_is_named(plan, tmp_path):
     start = plan("start=pretrained", f"checkpoint={tmp_path / 'none'}")
     with pytest.raises(LookupError, match=r"there is no checkpoint at .*none"):
         session.prepare(card, Path("card"), start, options)
+
+
+# ---------------------------------------------------------------- a checkpoint whose parts do not belong together
+
+
+@pytest.fixture(scope="module")
+def written():
+    """The files of a residual checkpoint in Transformers' format."""
+    spec = BertSpec(wiring="residual", depth=1, vocab_size=200, max_length=32, width=16, heads=2)
+    body = backbones.from_spec(spec, 2).state_dict()
+    head = {k.removeprefix("head."): body.pop(k) for k in list(body) if k.startswith("head.")}
+    tokenizer = vocabulary.trained(loading.load("rules_text").train, 200)
+    made = bert_folder.classifier_files(spec, spec.depth, body, head, ("no", "yes"))
+    return made | vocabulary.files(tokenizer, 32)
+
+
+def another_embedding(files):
+    config = json.loads(files["config.json"]) | {"vocab_size": 300}
+    return files | {"config.json": json.dumps(config).encode()}
+
+
+def larger_vocabulary(files):
+    tokenizer = json.loads(files["tokenizer.json"])
+    tokenizer["model"]["vocab"]["##new"] = 200
+    return files | {"tokenizer.json": json.dumps(tokenizer).encode()}
+
+
+def no_tokenizer(files):
+    return {name: content for name, content in files.items() if name != "tokenizer.json"}
+
+
+def cut_weights(files):
+    return files | {"model.safetensors": files["model.safetensors"][:-100]}
+
+
+@pytest.mark.parametrize("name", ["glue", "mlm", "glue_stream"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (another_embedding, r"config and weights do not fit: stem.word.weight is \(200, 16\), expected \(300, 16\)"),
+        (larger_vocabulary, r"tokenizer.json has ids up to 200, and the embedding of the checkpoint has 200 rows"),
+        (no_tokenizer, r"has no tokenizer: neither tokenizer.json nor vocab.txt is there"),
+        (cut_weights, r"model.safetensors is not a whole safetensors file"),
+    ],
+)  # fmt: skip
+def test_a_plan_refuses_a_checkpoint_whose_parts_do_not_fit(
+    plan, written, tmp_path, name, spoil, message
+):
+    write_folder(tmp_path / "checkpoint", spoil(written))
+    data = "rules_text" if name == "mlm" else "rules_sst2"
+    start = plan("start=rewired", f"checkpoint={tmp_path / 'checkpoint'}", name=name, data=data)
+    options = Options(out=tmp_path, data_root=None, device="cpu", jobs=1, again=False)
+    with pytest.raises((LookupError, ValueError), match=message):
+        session.prepare(catalog.benchmark(name), Path("card"), start, options)

@@ -126,6 +126,20 @@ def test_an_absent_split_names_what_stands_in_for_it(folder):
     assert caught.value.embedded == "digits10"
 
 
+def test_a_run_that_trains_nothing_needs_the_test_images_alone(folder):
+    whole = load(folder)
+    assert loading.load(NAME, folder.parent, tests_alone=True).fingerprint == whole.fingerprint
+    shutil.rmtree(folder / "train")
+    with pytest.raises(MissingData, match="'train' was expected"):
+        load(folder)
+    alone = image_folder.load_tests.__wrapped__(NAME, folder.parent)
+    assert alone.counts == Counts(0, 2)
+    assert alone.class_names == whole.class_names
+    assert alone.test.names == whole.test.names
+    assert alone.test_labels.tolist() == whole.test_labels.tolist()
+    assert alone.fingerprint != whole.fingerprint
+
+
 def empty_class(folder):
     (folder / "train/ant").mkdir()
 

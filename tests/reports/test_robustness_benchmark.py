@@ -17,6 +17,8 @@ from acn_bench.benchmarks.robustness.figures import clean, corruptions, examples
 from acn_bench.benchmarks.robustness.kind import KIND
 from acn_bench.benchmarks.robustness.result import validate
 from acn_bench.record import decode, encode
+from acn_bench.reports.sections.quality import QUALITY
+from acn_bench.reports.tables import plain
 from acn_bench.result import DataProvenance
 
 
@@ -250,6 +252,53 @@ def test_of_one_pair_the_interval_pairs_the_test_images_and_says_so(card):
     assert rows["pixelate"][3] == "–"  # its outcomes are not in the record
     assert "over the test images" in table.notes[0].text
     assert {v.outcome for v in one.verdicts} == {"no verdict"}
+
+
+def with_outcomes(record, clean, *correct):
+    """The record with these numbers of its 446 images correct, clean and under each condition: the first ones."""
+
+    def scores(s, n):
+        return msgspec.structs.replace(s, accuracy=[0.4, n / 446], outcomes=packed(k < n for k in range(446)))  # fmt: skip
+
+    result = record.result
+    return changed(record, result={
+        "clean": msgspec.structs.replace(result.clean, accuracy=[0.4, clean / 446], outcomes=packed(k < clean for k in range(446))),
+        "noise": [scores(s, n) for s, n in zip(result.noise, correct[:2], strict=True)],
+        "corruptions": [scores(s, n) for s, n in zip(result.corruptions, correct[2:], strict=True)],
+    })  # fmt: skip
+
+
+def test_of_one_pair_the_main_table_has_intervals_over_the_test_images_and_says_so(card):
+    ac = with_outcomes(example_record(), 400, 320, 310, 300, 290, 280, 270)
+    residual = with_outcomes(example_record("residual"), 400, 280, 300, 300, 250, 280, 270)
+    one = compare((ac, residual), card)
+    (table,) = QUALITY.build(one).tables
+    rows = {row[0].text.rpartition(",")[0]: [c.text for c in row[3:]] for _, row in table.rows}
+
+    def interval(name):
+        _, text, pairs = rows[name]
+        assert pairs == "1"
+        return [float(n.replace("−", "-")) for n in text.strip("[]").split(", ")]
+
+    # 40 of 446 images gained: 9.0 ± 1.96 · √(0.09 · 0.91 / 446) = ± 2.7 points
+    assert interval("Accuracy under Gaussian noise") == pytest.approx([6.3, 11.6], abs=0.5)
+    assert interval("Area under Gaussian noise") == pytest.approx([3.2, 5.8], abs=0.4)  # half of it
+    g = 1 / ac.result.classes
+    kept = 40 / 446 / (400 / 446 - g)
+    low, high = interval("Accuracy kept under Gaussian noise")
+    assert low < 100 * kept < high
+    assert high - low == pytest.approx(2 * 2.7 / (400 / 446 - g), abs=1)
+    assert interval("Clean accuracy") == [0, 0]
+    assert rows["NLL, clean"][1] == "–"
+    assert "over the test images" in table.notes[0].text
+    assert plain(one).rstrip().endswith("over the test images, and decide no verdict")
+    assert {v.outcome for v in one.verdicts} == {"no verdict"}
+
+
+def test_of_several_pairs_the_main_table_has_intervals_over_seeds_alone(comparison):
+    (table,) = QUALITY.build(comparison).tables
+    assert table.notes == ()
+    assert "over the test images" not in plain(comparison)
 
 
 def test_outcomes_of_images_that_contradict_an_accuracy_are_refused():

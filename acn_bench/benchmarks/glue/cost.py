@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from acn_bench.benchmarks.glue.spec import GlueConfig
 from acn_bench.benchmarks.glue.split import split
 from acn_bench.benchmarks.run import Cost
+from acn_bench.benchmarks.text_network import check_start
 from acn_bench.data.texts import TextData
 from acn_bench.evaluation.cost import EVALUATED
 
@@ -14,7 +15,8 @@ SAMPLE = 10_000  # texts whose words are counted
 
 
 def check(config: GlueConfig, data: Sequence[TextData]) -> None:
-    """Raise ValueError if a class has too few rows to hold some out."""
+    """Raise ValueError if a class has too few rows to hold some out, and as `check_start`."""
+    check_start(config)
     spec = config.benchmark
     split(data[0], spec.validation, config.seeds.data, spec.train_rows)
 

@@ -143,10 +143,9 @@ def chance_level(record: GlueRecord) -> str:
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
-    """Small tasks with few seeds, texts that were cut, and arms at the level of the most frequent class."""
-    return [
-        s for group in groups for s in (*_few_seeds(group), *_cut(group), *_nothing_learned(group))
-    ]
+    """Small tasks with few seeds, texts that were cut or left out, and arms at the level of the most frequent class."""
+    kinds = (_few_seeds, _cut, _left_out, _nothing_learned)
+    return [sentence for group in groups for kind in kinds for sentence in kind(group)]
 
 
 def _few_seeds(group: Group) -> Iterator[str]:
@@ -166,6 +165,12 @@ def _cut(group: Group) -> Iterator[str]:
         words = wording.listed([f"{count:,} of {name}" for name, count in cut.items()])
         longest = group.config.benchmark.length
         yield f"{group.label}: texts were cut to {longest} tokens: {words}."
+
+
+def _left_out(group: Group) -> Iterator[str]:
+    rows = group.records[0].result.left_out
+    if rows:
+        yield f"{group.label}: {plural(len(rows), 'incomplete row')} of the release left out: {wording.listed(rows)}."
 
 
 def _nothing_learned(group: Group) -> Iterator[str]:

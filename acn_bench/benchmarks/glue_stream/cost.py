@@ -9,6 +9,7 @@ from acn_bench.benchmarks.continual.split import split
 from acn_bench.benchmarks.glue_stream.spec import GlueStreamConfig
 from acn_bench.benchmarks.glue_stream.stream import TextStream
 from acn_bench.benchmarks.run import Cost
+from acn_bench.benchmarks.text_network import check_start
 from acn_bench.data.texts import TextData
 
 PIECES, SPECIAL = 1.3, 2  # tokens of a word, about, and of a text
@@ -16,7 +17,8 @@ SAMPLE = 2_000  # texts of a task whose words are counted
 
 
 def check(config: GlueStreamConfig, data: Sequence[TextData]) -> None:
-    """Raise ValueError if a class has too few rows to hold some out."""
+    """Raise ValueError if a class has too few rows to hold some out, and as `check_start`."""
+    check_start(config)
     split(TextStream(config, data), config.benchmark, config.seeds)
 
 

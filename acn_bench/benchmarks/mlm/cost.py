@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from acn_bench.benchmarks.mlm.spec import MlmConfig
 from acn_bench.benchmarks.run import Cost
+from acn_bench.benchmarks.text_network import check_start
 from acn_bench.data.corpus import Corpus
 from acn_bench.evaluation.cost import EVALUATED
 
 TOKENS = 60  # of a paragraph, about, while the text is not yet cut into tokens
 
 
-def check(config: MlmConfig, data: Sequence[Corpus]) -> None:
-    """Nothing is known of sequences before the text is cut into tokens."""
+def check(config: MlmConfig, data: Sequence[Corpus]) -> None:  # noqa: ARG001 - a kind has it
+    """As `check_start`; nothing is known of sequences before the text is cut into tokens."""
+    check_start(config)
 
 
 def cost(config: MlmConfig, data: Sequence[Corpus]) -> Cost:

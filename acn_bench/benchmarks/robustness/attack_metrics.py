@@ -1,5 +1,8 @@
 """Metrics of a robustness run under an attack in Linf, at full depth."""
 
+from collections.abc import Callable
+
+from acn_bench.analysis.image_outcomes import ByImage, unpacked
 from acn_bench.analysis.metric import Metric
 from acn_bench.benchmarks.robustness.measures import chance
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
@@ -19,6 +22,23 @@ def unattacked(record: RobustnessRecord) -> float | None:
     return None if attack is None else attack.clean / attack.images
 
 
+def outcomes(record: RobustnessRecord, step: int | None = None) -> list[float] | None:
+    """Correct or not of each attacked image, after a step or without the attack; None where a record has none."""
+    attack = record.result.attack
+    if attack is None:
+        return None
+    text = attack.clean_outcomes if step is None else attack.steps[step].outcomes
+    return [*map(float, unpacked(text, attack.images))] if text else None
+
+
+def _by_image(step: int | None) -> Callable[[RobustnessRecord], ByImage | None]:
+    def made(record: RobustnessRecord) -> ByImage | None:
+        found = outcomes(record, step)
+        return None if found is None else ByImage((found,))
+
+    return made
+
+
 ATTACKED = (
     Metric(
         "attacked_clean_accuracy",
@@ -30,6 +50,7 @@ ATTACKED = (
         unattacked,
         _NO_ATTACK,
         chance,
+        by_image=_by_image(None),
     ),
     Metric(
         "robust_accuracy",
@@ -43,5 +64,6 @@ ATTACKED = (
         robust,
         _NO_ATTACK,
         chance,
+        by_image=_by_image(-1),
     ),
 )

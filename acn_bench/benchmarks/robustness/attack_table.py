@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.depth_metrics import utilised_depth
 from acn_bench.analysis.groups import Group
-from acn_bench.analysis.image_outcomes import unpacked
 from acn_bench.benchmarks.robustness import attack_metrics
-from acn_bench.benchmarks.robustness.accuracy_row import ONE_PAIR, Accuracy, row
+from acn_bench.benchmarks.robustness.accuracy_row import Accuracy, row
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.spec import RobustnessSpec
 from acn_bench.reports import views
@@ -42,7 +41,7 @@ def _table(comparison: Comparison, group: Group) -> Table:
     columns = (Column("Attacked images"), *views.arm_columns(comparison))
     accuracies = _accuracies(group.config.benchmark)
     rows = tuple(row(comparison, group, accuracy) for accuracy in accuracies)
-    notes = (Note(_CUT), *((Note(ONE_PAIR),) if len(group.pairs) == 1 else ()))
+    notes = (Note(_CUT), *((Note(views.ONE_PAIR),) if len(group.pairs) == 1 else ()))
     aside = f"n = {views.runs(group)}"
     return Table(columns, (Rows(rows),), group.label, aside, notes=notes, look="quality")
 
@@ -53,7 +52,7 @@ def _accuracies(spec: RobustnessSpec) -> Iterator[Accuracy]:
     yield Accuracy(
         "without an attack",
         attack_metrics.unattacked,
-        lambda record: _outcomes(record, record.result.attack.clean_outcomes),
+        attack_metrics.outcomes,
     )
     for k, step in enumerate(spec.linf.steps):
         yield _after(k, step)
@@ -64,13 +63,8 @@ def _after(k: int, step: str) -> Accuracy:
     return Accuracy(
         f"after {step.upper()}",
         lambda record: record.result.attack.steps[k].correct / record.result.attack.images,
-        lambda record: _outcomes(record, record.result.attack.steps[k].outcomes),
+        lambda record: attack_metrics.outcomes(record, k),
     )
-
-
-def _outcomes(record: RobustnessRecord, text: str) -> list[float] | None:
-    attack = record.result.attack
-    return [*map(float, unpacked(text, attack.images))] if attack is not None and text else None
 
 
 def _at_utilised_depth(record: RobustnessRecord) -> float | None:

@@ -6,7 +6,7 @@ from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group
 from acn_bench.benchmarks.robustness import measures
-from acn_bench.benchmarks.robustness.accuracy_row import ONE_PAIR, Accuracy, row
+from acn_bench.benchmarks.robustness.accuracy_row import Accuracy, row
 from acn_bench.benchmarks.robustness.measures import Conditions
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.report import source
@@ -44,7 +44,7 @@ def _table(comparison: Comparison, group: Group) -> Table:
     ]
     aside = f"n = {views.runs(group)}"
     filled = tuple(part for part in parts if part.rows)
-    notes = (Note(ONE_PAIR),) if len(group.pairs) == 1 else ()
+    notes = (Note(views.ONE_PAIR),) if len(group.pairs) == 1 else ()
     return Table(columns, filled, group.label, aside, notes=notes, parts_are="Condition", look="quality")  # fmt: skip
 
 

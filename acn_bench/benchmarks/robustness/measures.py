@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Literal
 
 from acn_bench import metrics
-from acn_bench.analysis.image_outcomes import unpacked
+from acn_bench.analysis.image_outcomes import ByImage, unpacked
 from acn_bench.analysis.robustbench import leaderboard
 from acn_bench.benchmarks.robustness.record import RobustnessRecord
 from acn_bench.benchmarks.robustness.result import CorruptedScores, Scores
@@ -60,6 +60,34 @@ def outcomes(scores: Sequence[Scores], images: int) -> list[float] | None:
     return [sum(column) / len(scores) for column in columns]
 
 
+def accuracy_by_image(record: RobustnessRecord, scores: Sequence[Scores]) -> ByImage | None:
+    """The mean accuracy over conditions, image by image."""
+    shares = outcomes(scores, record.result.rows.test)
+    return None if shares is None else ByImage((shares,))
+
+
+def kept_by_image(record: RobustnessRecord, scores: Sequence[Scores]) -> ByImage | None:
+    """What `kept` is made of, image by image."""
+    images, g = record.result.rows.test, chance(record)
+    clean, left = outcomes([record.result.clean], images), outcomes(scores, images)
+    if clean is None or left is None:
+        return None
+    return ByImage((clean, left), lambda clean, left: (left - g) / (clean - g))
+
+
+def area_by_image(record: RobustnessRecord, scores: Sequence[CorruptedScores]) -> ByImage | None:
+    """The area of each image's own outcomes, whose mean is `area`."""
+    images = record.result.rows.test
+    conditions = sorted((s for s in scores if s.level > 0), key=lambda s: s.level)
+    if not conditions or not all(s.outcomes for s in (record.result.clean, *conditions)):
+        return None
+    levels = [0.0, *(s.level for s in conditions)]
+    curves = zip(
+        *(unpacked(s.outcomes, images) for s in (record.result.clean, *conditions)), strict=True
+    )
+    return ByImage(([_height(levels, curve) for curve in curves],))
+
+
 def by_depth(scores: Sequence[CorruptedScores]) -> list[float] | None:
     """Mean accuracy over conditions after 0 … L blocks, (L+1,); None without conditions."""
     if not scores:
@@ -82,11 +110,14 @@ def area(record: RobustnessRecord, scores: Sequence[CorruptedScores]) -> float |
     points = sorted({0.0: record.result.clean.accuracy[-1]}.items()) + sorted(
         (s.level, s.accuracy[-1]) for s in scores if s.level > 0
     )
-    width = points[-1][0]
-    if width == 0:
-        return None
-    pairs = pairwise(points)
-    return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in pairs) / width
+    levels, heights = zip(*points, strict=True)
+    return _height(levels, heights) if levels[-1] > 0 else None
+
+
+def _height(levels: Sequence[float], heights: Sequence[float]) -> float:
+    """The mean height over levels from 0 to the last."""
+    pairs = pairwise(zip(levels, heights, strict=True))
+    return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in pairs) / levels[-1]
 
 
 def leaderboard_of(record: RobustnessRecord) -> str | None:

@@ -40,6 +40,7 @@ CLEAN = Metric(
     "a count",
     lambda r: r.result.clean.accuracy[-1],
     chance=chance,
+    by_image=lambda r: measures.accuracy_by_image(r, [r.result.clean]),
 )
 HELD_OUT = Metric(
     "held_out_accuracy",
@@ -64,6 +65,7 @@ def _accuracy(name: str, title: str, what: str, source: str, conditions: Conditi
         lambda r: measures.mean(conditions(r)),
         _NOT_MEASURED,
         chance,
+        by_image=lambda r: measures.accuracy_by_image(r, conditions(r)),
     )
 
 
@@ -77,6 +79,7 @@ def _kept(name: str, title: str, source: str, conditions: Conditions) -> Metric:
         f"{source}; as a share: this project, since an arm with less above the chance level has less to lose",
         lambda r: measures.kept(r, conditions(r)),
         f"{_NOT_MEASURED}, or clean accuracy is not above the chance level",
+        by_image=lambda r: measures.kept_by_image(r, conditions(r)),
     )
 
 
@@ -91,6 +94,7 @@ def _area(name: str, title: str) -> Metric:
         lambda r: measures.area(r, noise(name)(r)),
         _NOT_MEASURED,
         chance,
+        by_image=lambda r: measures.area_by_image(r, noise(name)(r)),
     )
 
 

@@ -33,6 +33,7 @@ class RobustnessSpec(Benchmark, frozen=True, kw_only=True, tag="robustness"):
 
     arm: ClassVar[tuple[str, ...]] = ("scheme",)
     takes_trained: ClassVar[bool] = True
+    trains_photographs: ClassVar[bool] = False
 
     data: str = "cifar10"
     scheme: Scheme = "plain"

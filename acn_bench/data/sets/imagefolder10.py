@@ -7,6 +7,7 @@ IMAGEFOLDER10 = DataSetInfo(
     title="Caltech-101, 10 classes",
     description="ten classes of Caltech-101, image files in imagefolder10/{train,val}/<class>/; never downloaded",
     reader="acn_bench.data.image_folder:load",
+    tests_reader="acn_bench.data.image_folder:load_tests",
     flips=True,
     embedded="digits10",
 )

@@ -7,6 +7,7 @@ IMAGENET = DataSetInfo(
     title="ImageNet",
     description="ImageNet-1K, or any image files in imagenet/{train,val}/<class>/; never downloaded",
     reader="acn_bench.data.image_folder:load",
+    tests_reader="acn_bench.data.image_folder:load_tests",
     flips=True,
     embedded="digits100",
     original=Original(train=1_281_167, test=50_000, classes=1000, shape=None),

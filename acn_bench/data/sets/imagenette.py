@@ -7,6 +7,7 @@ IMAGENETTE = DataSetInfo(
     title="Imagenette",
     description="ten classes of ImageNet, image files in imagenette/{train,val}/<class>/; never downloaded",
     reader="acn_bench.data.image_folder:load",
+    tests_reader="acn_bench.data.image_folder:load_tests",
     flips=True,
     embedded="digits10",
 )

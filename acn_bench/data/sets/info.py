@@ -29,6 +29,8 @@ class DataSetInfo:
     corruptions: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     note: str = ""
+    # as `reader`, where it differs for runs that train nothing: training examples may be absent
+    tests_reader: str = ""
     original: Original | None = None  # plans on paper need no files where it is known
 
     @property

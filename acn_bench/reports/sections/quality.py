@@ -21,10 +21,14 @@ def build(comparison: Comparison) -> Section:
 
 
 def _table(comparison: Comparison, group: Group) -> Table:
-    rows = tuple(views.row_cells(row) for row in views.quality(comparison, group))
+    quality = views.quality(comparison, group)
+    rows = tuple(map(views.row_cells, quality))
+    notes = (Note(views.ONE_PAIR),) if any(row.over_images for row in quality) else ()
     columns = (Column("Metric"), *views.arm_columns(comparison))
     aside = f"n = {views.runs(group)}"
-    return Table(columns, (Rows(rows),), title=group.label, aside=aside, look="quality")
+    return Table(
+        columns, (Rows(rows),), title=group.label, aside=aside, notes=notes, look="quality"
+    )
 
 
 QUALITY = ReportSection("quality", 40, build)
