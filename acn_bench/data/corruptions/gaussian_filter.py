@@ -3,13 +3,12 @@
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 
 def gaussian_filter(x: Tensor, sigma: float) -> Tensor:
-    """(B, C, H, W) -> the same type; first along H, then along W."""
+    """(H, W, N), images last -> the same type; first along H, then along W."""
     weights = _weights(sigma, int(4 * sigma + 0.5))
-    return _correlated(_correlated(x, weights, 2), weights, 3)
+    return _correlated(_correlated(x, weights, 0), weights, 1)
 
 
 def _correlated(x: Tensor, weights: list[float], dim: int) -> Tensor:
@@ -17,13 +16,17 @@ def _correlated(x: Tensor, weights: list[float], dim: int) -> Tensor:
     size, radius = x.shape[dim], len(weights) - 1
     if not radius:
         return x
-    sides = (0, 0, radius, radius) if dim == 2 else (radius, radius, 0, 0)
     exact = x.to(torch.float64)
-    wide = pad(exact, sides, "replicate")
+    edges = [exact.narrow(dim, place, 1) for place in (0, size - 1)]
+    before, after = (
+        e.expand(radius, -1, -1) if dim == 0 else e.expand(-1, radius, -1) for e in edges
+    )
+    wide = torch.cat((before, exact, after), dim)
     total = exact * weights[0]
+    pair = torch.empty_like(total)
     for k in range(radius, 0, -1):
         left, right = wide.narrow(dim, radius - k, size), wide.narrow(dim, radius + k, size)
-        total += left.add(right).mul_(weights[k])
+        total += torch.add(left, right, out=pair).mul_(weights[k])
     return total.to(x.dtype)
 
 

@@ -7,6 +7,7 @@ from acn_bench.data.corruptions.corruption import common_corruption
 from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
+from acn_bench.data.corruptions.layout import images_first, images_last
 
 
 @common_corruption(  # sigma, largest distance, iterations
@@ -19,13 +20,13 @@ def glass_blur(pixels: Tensor, c: tuple[float, int, int], draws: Draws) -> Tenso
     The published code means to swap two pixels, and copies: both hold rows of one array.
     """
     sigma, reach, iterations = c
-    blurred = gaussian_filter(unit(pixels), sigma)
-    x = blurred.clamp_(0, 1).mul_(255).to(torch.uint8)
+    blurred = gaussian_filter(unit(images_last(pixels)), sigma)
+    x = images_first(blurred.clamp_(0, 1).mul_(255).to(torch.int16).to(torch.uint8)).contiguous()
     side = max(0, pixels.shape[-1] - 2 * reach)
     for iteration in range(iterations):
         drawn = draws.sixteen_bits(2, side, side, purpose=f"moves {iteration}")
         x = replaced(x, (drawn.mul_(2 * reach) >> 16).sub_(reach), reach)
-    return gaussian_filter(unit(x), sigma)
+    return images_first(gaussian_filter(unit(images_last(x)), sigma))
 
 
 def replaced(x: Tensor, moves: Tensor, reach: int) -> Tensor:

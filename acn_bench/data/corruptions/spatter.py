@@ -9,6 +9,7 @@ from acn_bench.data.corruptions.division import unit
 from acn_bench.data.corruptions.draws import Draws
 from acn_bench.data.corruptions.edges import UNIT, canny, distance
 from acn_bench.data.corruptions.gaussian_filter import gaussian_filter
+from acn_bench.data.corruptions.layout import images_first, images_last
 
 Spatter = tuple[float, float, float, float, float, bool]
 WATER, MUD = (175, 238, 238), (63, 42, 20)
@@ -39,11 +40,12 @@ def spatter(pixels: Tensor, c: Spatter, draws: Draws) -> Tensor:
 def spattered(pixels: Tensor, c: Spatter, noise: Tensor) -> Tensor:
     """Spatter from noise (B, S, S), standard normal."""
     mean, deviation, sigma, threshold, strength, mud = c
-    liquid = gaussian_filter(noise.mul(deviation).add_(mean).unsqueeze(1), sigma)
+    drawn = images_last(noise.mul(deviation).add_(mean).unsqueeze(1))
+    liquid = images_first(gaussian_filter(drawn, sigma), 1).contiguous()
     x = unit(pixels)
     if mud:
-        drops = (liquid > threshold).to(torch.float32)
-        cover = gaussian_filter(drops, strength).to(torch.float64)
+        drops = images_last((liquid > threshold).to(torch.float32))
+        cover = images_first(gaussian_filter(drops, strength), 1).to(torch.float64)
         cover = cover.masked_fill(cover < 0.8, 0)
         return x.mul_(1 - cover).add_(_colour(MUD, x) * cover)
     liquid = (
