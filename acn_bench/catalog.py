@@ -78,6 +78,7 @@ class BenchmarkCard(Struct, Generic[B], frozen=True, kw_only=True):
     protocol: B
     defaults: Defaults
     quick: dict[str, Any] = {}  # values of protocol or defaults for --quick
+    quick_if_embedded: bool = False  # `--data` with an embedded set takes them, too
     published_protocol: dict[str, Any] = {}  # settings of the published figures
     published_backbone: dict[str, Any] = {}  # likewise, of the network
     published_strategy: dict[str, dict[str, Any]] = {}  # likewise, of a strategy by its name

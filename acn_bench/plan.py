@@ -1,7 +1,7 @@
 """A benchmark card and choices -> planned runs and excluded strategies; with data and device, the RunConfigs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -13,7 +13,7 @@ from acn_bench.families import checkpoints
 from acn_bench.families.checkpoints import Trained
 from acn_bench.families.names import backbone_spec
 from acn_bench.overrides import PlannedRun, Setting, Shape, full_key, sweep
-from acn_bench.registry import KINDS, closest
+from acn_bench.registry import DATA, KINDS, closest
 from acn_bench.spec import Benchmark, Network, Precision, Strategy
 
 MAX_SEEDS, MAX_RUNS = 10_000, 200_000  # of a plan
@@ -101,6 +101,7 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     settings = [Setting.parse(text) for text in choices.settings]
     preset, settings = _preset_among(settings)
     card = _with_preset(card, preset) if preset else card
+    choices = replace(choices, quick=choices.quick or _is_substitute(card, choices.data))
     card = catalog.with_values(card, card.quick, "quick") if choices.quick else card
     runs = _swept(_base_runs(card, choices, preset), settings)
     if len(_unique(run.benchmark.data_arguments for run in runs)) > 1:
@@ -110,6 +111,13 @@ def unresolved(card: BenchmarkCard, choices: Choices) -> UnresolvedPlan:
     named = () if "all" in choices.strategies else choices.strategies
     supported, excluded = _supported(runs, named)
     return UnresolvedPlan(tuple(_pairs_together(supported)), excluded)
+
+
+def _is_substitute(card: BenchmarkCard, data: str | None) -> bool:
+    """Whether the data are embedded, and the card has no protocol for them but its quick one."""
+    if data is None or data not in DATA or not card.quick_if_embedded:
+        return False
+    return DATA.load(data).is_embedded
 
 
 def _base_runs(card: BenchmarkCard, choices: Choices, preset: str) -> list[PlannedRun]:

@@ -186,6 +186,20 @@ def test_a_seed_sets_all_four(runs):
     assert "-s7-" in config.run_id
 
 
+def test_embedded_data_make_a_card_quick_that_asks_for_it():
+    imagenet, cifar10 = catalog.benchmark("imagenet"), catalog.benchmark("cifar10")
+
+    def planned(card, data, quick=False, *settings):
+        return unresolved(card, Choices(data=data, quick=quick, settings=settings)).runs
+
+    assert planned(imagenet, "digits100") == planned(imagenet, "digits100", True)
+    (first, _) = planned(imagenet, "digits100", False, "epochs=7")
+    assert first.quick
+    assert (first.benchmark.epochs, first.benchmark.batch_size) == (7, imagenet.quick["batch_size"])
+    assert not any(run.quick for run in planned(imagenet, None) + planned(imagenet, "imagenet"))
+    assert not any(run.quick for run in planned(cifar10, "digits10"))
+
+
 def test_the_quick_table_stands_in_and_the_run_is_another(card, runs):
     quick, whole = runs(quick=True, seeds=(0,)), runs(seeds=(0,))
     assert all(c.quick for c in quick)
