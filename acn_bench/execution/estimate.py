@@ -118,7 +118,8 @@ def _timed(
         if start >= end:
             break
         share = (end - start) / (len(networks) - len(known))
-        largest = min(cost.batch_size, data.counts.train, LARGEST)
+        there = data.counts.train or data.counts.test  # test images alone suffice to measure
+        largest = min(cost.batch_size, there, LARGEST)
         with _named(config), torch.random.fork_rng():
             step = _training_step(config, cost, data, device)
             known[network] = _seconds_per_image(step, largest, start + share, end)

@@ -28,17 +28,21 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def config():
-    """RTE from the checkpoint, in the residual wiring."""
+def planned(**protocol):
+    """An epoch from the checkpoint, in the residual wiring."""
     spec = GlueSpec(
-        name="real", task="rte", epochs=1, learning_rate=5e-5, batch_size=32, length=48,
-        train_rows=320, validation=0.05,
-        start="pretrained", checkpoint=os.environ["ACN_BENCH_BERT"],
+        name="real", epochs=1, learning_rate=5e-5, batch_size=32,
+        start="pretrained", checkpoint=os.environ["ACN_BENCH_BERT"], **protocol,
     )  # fmt: skip
     spec, backbone = spec.resolved(BertSpec(wiring="residual"), 0)
     (data,) = loading.load_all(spec)
     return RunConfig(benchmark=spec, strategy=None, backbone=backbone, seeds=Seeds(), fingerprint=data.fingerprint)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config():
+    """Few rows of RTE."""
+    return planned(task="rte", length=48, train_rows=320, validation=0.05)
 
 
 def test_every_depth_equals_that_of_transformers_and_of_the_cut_network(config):
@@ -67,3 +71,11 @@ def test_it_is_fine_tuned_on_rte_and_measured_at_every_depth(config):
     assert result.train_loss[0] < 0.72
     assert result.lengths["train"].cut > 0
     assert all(guard.passed for guard in output.guards)
+
+
+def test_two_thousand_reviews_of_sst2_are_enough_to_learn_from():
+    config = planned(task="sst2", train_rows=2000, validation=0.01)
+    output = protocol.measure(Run(config, loading.load_all(config.benchmark), torch.device("cpu")))
+    accuracy = output.result.tests["dev"].scores["accuracy"]
+    assert accuracy[-1] > 0.7  # 0.78; the most frequent class has 0.51
+    assert max(accuracy[:-1]) < 0.6  # a residual network that is cut does not classify
