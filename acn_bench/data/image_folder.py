@@ -24,6 +24,7 @@ from acn_bench.data.sets.imagenet import IMAGENET
 from acn_bench.errors import MissingData, listed, shorten
 from acn_bench.registry import DATA, closest
 from acn_bench.spec import Inputs
+from acn_bench.wording import plural
 
 SPLITS = ("train", "val")
 SAMPLED = 256  # files of a split whose content is hashed
@@ -141,7 +142,7 @@ def _classes(folder: Path, listing: Listing) -> tuple[str, ...]:
     unknown = [one.name for one in listing.splits["val"] if one.name not in set(classes)]
     if unknown:
         raise ValueError(
-            f"{folder / 'val'} has {len(unknown)} class folders that {folder / 'train'} lacks: "
+            f"{folder / 'val'} has {plural(len(unknown), 'class folder')} that {folder / 'train'} lacks: "
             f"{listed(unknown, 5)}. {closest(unknown[0], classes)}"
         )
     return classes

@@ -17,6 +17,7 @@ import msgspec
 from acn_bench.data.image_decoding import SUFFIXES
 from acn_bench.data.manifest import UNSETTLED, locked_place, read_stored, write_stored
 from acn_bench.errors import listed
+from acn_bench.wording import plural
 
 VERSION = 1  # of the stored JSON
 
@@ -79,7 +80,7 @@ def _split(folder: Path, known: list[ClassFolder]) -> list[ClassFolder]:
     classes = [entry.name for entry in visible if entry.is_dir()]
     if not classes:
         raise ValueError(
-            f"{folder} holds {len(loose):,} files and no class folders: put each image into "
+            f"{folder} holds {plural(len(loose), 'file')} and no class folders: put each image into "
             f"{folder.name}/<class>/"
         )
     return [_class_folder(folder / name, stored.get(name)) for name in classes]

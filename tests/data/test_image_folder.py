@@ -186,7 +186,7 @@ def loose_files(folder):
     ("spoil", "message"),
     [
         (empty_class, r"train/ant is an empty class folder"),
-        (untrained_class, r"val has 1 class folders that .*train lacks: dogs. Did you mean 'dog'"),
+        (untrained_class, r"val has 1 class folder that .*train lacks: dogs. Did you mean 'dog'"),
         (foreign_name, r"train/cat/notes.txt is no image \(.bmp"),
         (foreign_content, r"val/cat/a.jpg is no image, whatever its name: it begins with b'hello'"),
         (empty_file, r"val/cat/a.jpg is empty"),
@@ -194,7 +194,7 @@ def loose_files(folder):
         (link_to_nothing, r"No such file or directory: '.*train/cat/d.jpg'"),
         (link_to_itself, r"symbolic links: '.*train/cat/d.jpg'"),
         (link_back, r"loop.* is a link to a folder that contains it"),
-        (loose_files, r"val holds 1 files and no class folders: put each image into val/<class>/"),
+        (loose_files, r"val holds 1 file and no class folders: put each image into val/<class>/"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_error_that_names_its_place(folder, spoil, message):

@@ -7,8 +7,8 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
-from torch.distributed.tensor import DTensor
 
+from acn_bench.backbones import load
 from acn_bench.training import shards
 
 # undisturbed, and stopped in the middle of the second of three epochs: the rest of it and the third are resumed
@@ -31,10 +31,25 @@ for wrapping in ("fsdp", "ddp"):
     results[wrapping, "gathered"] = len(gathered)
     results[wrapping, "whole"] = train(wrapping=wrapping, dropout=0.3)
     results[wrapping, "resumed"] = train(f"{folder}/{wrapping}", wrapping=wrapping, dropout=0.3, every=100)
+
+from acn_bench.backbones import build
+from acn_bench.weights_header import Header
+
+class Images(Task):
+    def loss(self, model, batch, step, total_steps):
+        return model(torch.rand(len(batch.inputs), 3, 32, 32)).square().sum()
+
+model = build("ac_mixer", 7, depth=2, patch_size=8, width=24, token_width=12, channel_width=32)
+header = Header(model.spec, model.depth).encoded()
+recipe = Recipe(epochs=1, batch_size=25, learning_rate=1e-3, wrapping="fsdp")
+made = Trainer(model, Images(), recipe, seed=0, device=torch.device("cpu"),
+               checkpoints=Checkpoints(Path(folder) / "backbone", header=header))
+made.fit()
+backbone = made.averaged.state_dict()
 for found in results.values():
     if isinstance(found, dict):
         del found["trained"]  # sharded
-torch.save(results, f"{folder}/{rank}")
+torch.save(results | {"backbone": backbone}, f"{folder}/{rank}")
 torch.distributed.destroy_process_group()
 """
 # rank `dying` is killed before its second change of a file whose path holds `where`, after the first checkpoint
@@ -113,6 +128,11 @@ def test_a_sharded_checkpoint_is_written_without_gathering_a_tensor(two):
     assert [results["fsdp", "gathered"] for results in two] == [0, 0]
 
 
+def test_a_sharded_checkpoint_of_a_backbone_is_a_weights_file(two, folder):
+    loaded = load(folder / "backbone" / "step-000000002" / "model.safetensors")
+    assert equal(loaded.state_dict(), two[0]["backbone"])
+
+
 def test_a_sharded_checkpoint_is_the_files_of_one_process_and_no_pickle(two, folder, small_training):  # fmt: skip
     small_training.train(folder / "one", every=100)
     (one,) = (folder / "one").iterdir()
@@ -169,8 +189,3 @@ def test_shards_that_are_not_all_there_are_refused(tmp_path):
     safetensors.torch.save_file(half, tmp_path / name, header)
     with pytest.raises(OSError, match="shards are missing"):
         shards.Shards(tmp_path).whole("w", torch.empty(2, 2))
-
-
-def test_only_tensors_of_several_processes_are_sharded():
-    assert shards.sharded({"w": torch.ones(2)}) == {}
-    assert issubclass(DTensor, torch.Tensor)
