@@ -51,6 +51,7 @@ def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
 def _groups(radius: float, sigma: float) -> tuple[int, list[tuple[float, list[list[Cell]]]]]:
     """The radius of what is not 0, and each weight with its cells, in parts of at most MOST pixels."""
     kernel = disk(radius, sigma)
+    kernel[kernel < 2.0**-60] = 0  # too small to change a sum in float64
     middle = kernel.shape[0] // 2
     reach = int(np.abs(np.argwhere(kernel) - middle).max())
     columns: dict[float, dict[int, list[int]]] = {}  # rows above the middle are those below it
