@@ -21,7 +21,7 @@ C = TypeVar("C")
 Formula = Callable[[Tensor, C, Draws], Tensor]
 
 SEVERITIES = 5
-PIXELS_AT_ONCE = {"cpu": 2**17, "cuda": 2**22}  # on a CPU at most, and what fits its cache
+PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}  # on a CPU at most, and what fits its cache
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class CommonCorruption(Generic[C]):
     cifar_c: tuple[C, ...]
     imagenet_c: tuple[C, ...]
     formula: Formula[C]
-    at_once: int = 2**16
+    at_once: int = 2**17
 
     def __call__(
         self,
@@ -77,7 +77,7 @@ class CommonCorruption(Generic[C]):
 
 
 def common_corruption(
-    cifar_c: tuple[C, ...], imagenet_c: tuple[C, ...], at_once: int = 2**16
+    cifar_c: tuple[C, ...], imagenet_c: tuple[C, ...], at_once: int = 2**17
 ) -> Callable[[Formula[C]], CommonCorruption[C]]:
     """Make a formula a corruption of the formula's name, with the constants of severities 1 … 5."""
     assert len(cifar_c) == len(imagenet_c) == SEVERITIES

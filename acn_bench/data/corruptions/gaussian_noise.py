@@ -8,7 +8,7 @@ from acn_bench.data.corruptions.draws import Draws
 
 
 @common_corruption(
-    cifar_c=(0.04, 0.06, 0.08, 0.09, 0.10), imagenet_c=(0.08, 0.12, 0.18, 0.26, 0.38), at_once=2**17
+    cifar_c=(0.04, 0.06, 0.08, 0.09, 0.10), imagenet_c=(0.08, 0.12, 0.18, 0.26, 0.38)
 )
 def gaussian_noise(pixels: Tensor, sigma: float, draws: Draws) -> Tensor:
     """Add sigma · z."""

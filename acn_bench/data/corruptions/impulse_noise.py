@@ -8,7 +8,7 @@ from acn_bench.data.corruptions.draws import Draws
 
 
 @common_corruption(
-    cifar_c=(0.01, 0.02, 0.03, 0.05, 0.07), imagenet_c=(0.03, 0.06, 0.09, 0.17, 0.27), at_once=2**17
+    cifar_c=(0.01, 0.02, 0.03, 0.05, 0.07), imagenet_c=(0.03, 0.06, 0.09, 0.17, 0.27)
 )
 def impulse_noise(pixels: Tensor, share: float, draws: Draws) -> Tensor:
     """Half of the share to 0, half to 255; scikit-image's "s&p"."""

@@ -13,7 +13,7 @@ from acn_bench.data.corruptions.draws import Draws
 BITS = 6  # of a quantile's 16, within a row of the table
 
 
-@common_corruption(cifar_c=(500, 250, 100, 75, 50), imagenet_c=(60, 25, 12, 5, 3), at_once=2**17)
+@common_corruption(cifar_c=(500, 250, 100, 75, 50), imagenet_c=(60, 25, 12, 5, 3))
 def shot_noise(pixels: Tensor, photons: int, draws: Draws) -> Tensor:
     """Poisson(photons · x) / photons."""
     place = pixels.to(torch.int32).mul_(2**16).add_(draws.sixteen_bits(*pixels.shape[1:])).flatten()
