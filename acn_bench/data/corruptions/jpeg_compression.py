@@ -64,14 +64,15 @@ def _halved(x: Tensor) -> Tensor:
 
 def _coded(plane: Tensor, table: tuple[int, ...], quality: int) -> Tensor:
     """(C, H, W, B) int32 -> the same after the transform, quantisation and the transform back."""
-    transform, steps = _transform(plane.device), _steps(table, quality, plane.device)
+    transform = _transform(plane.device)
+    steps, shares = _steps(table, quality, plane.device)
     channels, height, width, images = plane.shape
     blocks = plane.view(channels, height // 8, 8, width // 8, 8, images).permute(2, 4, 0, 1, 3, 5)
     x = blocks.to(torch.float64, memory_format=torch.contiguous_format).sub_(128).view(8, 8, -1)
     eight = transform.expand(8, 8, 8)
     x = _shifted(eight @ x, 11)
     x = _shifted(transform @ x.view(8, -1), 15).view(8, 8, -1)
-    x = (x * (NEARLY_ONE / (8 * steps))).add_(0.5).floor_().mul_(steps)
+    x = (x * shares).add_(0.5).floor_().mul_(steps)
     x = _shifted(transform.T @ x.view(8, -1), 11).view(8, 8, -1)
     x = _shifted(eight.mT @ x, 18).add_(128).clamp_(0, 255).view(blocks.shape)
     return x.to(torch.int32).permute(2, 3, 0, 4, 1, 5).reshape(plane.shape)
@@ -127,11 +128,13 @@ def _transform(device: torch.device) -> Tensor:
 
 
 @lru_cache
-def _steps(table: tuple[int, ...], quality: int, device: torch.device) -> Tensor:
-    """(8, 8, 1): the quantisation steps of a quality."""
+def _steps(table: tuple[int, ...], quality: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(8, 8, 1) each: the quantisation steps of a quality, and what the transform's values are multiplied by."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     steps = [min(255, max(1, (basic * scale + 50) // 100)) for basic in table]
-    return torch.tensor(steps, dtype=torch.float64, device=device).view(8, 8, 1)
+    both = torch.tensor([steps, [NEARLY_ONE / (8 * step) for step in steps]], dtype=torch.float64)
+    by_step, by_share = both.to(device).view(2, 8, 8, 1)
+    return by_step, by_share
 
 
 # the JPEG standard (ITU-T T.81), annex K.1
