@@ -11,4 +11,4 @@ from acn_bench.data.corruptions.draws import Draws
 def brightness(pixels: Tensor, c: float, _: Draws) -> Tensor:
     """Value + c, clipped."""
     hue, saturation, value = hsv.from_pixels(pixels)
-    return hsv.to_rgb(hue, saturation, value.add_(c).clamp_(0, 1))
+    return hsv.to_pixels(hue, saturation, value.add_(c).clamp_(0, 1))

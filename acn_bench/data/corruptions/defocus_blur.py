@@ -23,7 +23,7 @@ MOST = 2**15 // 255  # pixels whose sum 16 bits hold
 @common_corruption(  # radius of the disk, sigma of its smooth edge
     cifar_c=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
     imagenet_c=((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
-    at_once=2**15,
+    at_once=2**16,
 )
 def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """The sum of weight · (sum of the pixels of this weight), the inner sums of whole numbers."""
@@ -51,6 +51,7 @@ def defocus_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
 def _groups(radius: float, sigma: float) -> tuple[int, list[tuple[float, list[list[Cell]]]]]:
     """The radius of what is not 0, and each weight with its cells, in parts of at most MOST pixels."""
     kernel = disk(radius, sigma)
+    kernel[kernel < 2.0**-60] = 0  # too small to change a sum in float64
     middle = kernel.shape[0] // 2
     reach = int(np.abs(np.argwhere(kernel) - middle).max())
     columns: dict[float, dict[int, list[int]]] = {}  # rows above the middle are those below it

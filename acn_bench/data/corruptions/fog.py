@@ -11,6 +11,7 @@ from acn_bench.data.corruptions.draws import Draws
 @common_corruption(  # thickness, and by how much finer details are weaker
     cifar_c=((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
     imagenet_c=((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    at_once=2**18,
 )
 def fog(pixels: Tensor, c: tuple[float, float], draws: Draws) -> Tensor:
     """(x + thickness · fog) · brightest / (brightest + thickness)."""

@@ -1,5 +1,6 @@
 """A share of the values, each channel for itself: black or white."""
 
+import torch
 from torch import Tensor
 
 from acn_bench.data.corruptions.corruption import common_corruption
@@ -13,4 +14,8 @@ def impulse_noise(pixels: Tensor, share: float, draws: Draws) -> Tensor:
     """Half of the share to 0, half to 255; scikit-image's "s&p"."""
     drawn = draws.sixteen_bits(*pixels.shape[1:])
     half = round(share * 2**15)
-    return pixels.masked_fill(drawn < half, 0).masked_fill_(drawn >= 2**16 - half, 255)
+    white = (
+        (drawn - (2**16 - half - 1)).clamp_(0, 1).to(torch.uint8)
+    )  # much faster than a comparison
+    kept = drawn.sub_(half - 1).clamp_(0, 1).to(torch.uint8)
+    return torch.maximum(kept.mul_(pixels), white.mul_(255))

@@ -14,4 +14,4 @@ from acn_bench.data.corruptions.draws import Draws
 def saturate(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """Saturation · c₀ + c₁, clipped."""
     hue, saturation, value = hsv.from_pixels(pixels)
-    return hsv.to_rgb(hue, saturation.mul_(c[0]).add_(c[1]).clamp_(0, 1), value)
+    return hsv.to_pixels(hue, saturation.mul_(c[0]).add_(c[1]).clamp_(0, 1), value)

@@ -27,6 +27,7 @@ Snow = tuple[float, float, float, float, int, float, float]
         (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
         (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
     ),
+    at_once=2**18,
 )
 def snow(pixels: Tensor, c: Snow, draws: Draws) -> Tensor:
     """The flakes are 8-bit before and after their fall, as ImageMagick takes and gives them."""

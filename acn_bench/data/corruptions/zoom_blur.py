@@ -16,6 +16,7 @@ from acn_bench.data.corruptions.layout import images_first, images_last
 @common_corruption(  # NumPy's arange from 1 on: its end and its step
     cifar_c=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
     imagenet_c=((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    at_once=2**16,
 )
 def zoom_blur(pixels: Tensor, c: tuple[float, float], _: Draws) -> Tensor:
     """The mean of the image and of its centre, enlarged by each factor; added in float32, as published."""
