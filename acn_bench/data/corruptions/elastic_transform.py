@@ -41,6 +41,8 @@ def _scaled(unit: int, *constants: Elastic) -> tuple[Elastic, ...]:
 def elastic_transform(pixels: Tensor, c: Elastic, draws: Draws) -> Tensor:
     """In float32 after each of the two, as published; the affine map is exact, where OpenCV's is to 1/32 px."""
     size = pixels.shape[-1]
+    if size < 3:
+        raise ValueError(f"elastic_transform takes images of 3 pixels a side or more, not {size}")
     points = draws.uniform(-c[2], c[2], 3, 2, purpose="points")
     field = draws.uniform(-1, 1, 2, size, size, purpose="field") if c[0] else None
     return deformed(pixels, c, points, field)

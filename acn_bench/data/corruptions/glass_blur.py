@@ -23,7 +23,7 @@ def glass_blur(pixels: Tensor, c: tuple[float, int, int], draws: Draws) -> Tenso
     blurred = gaussian_filter(unit(images_last(pixels)), sigma)
     x = images_first(blurred.clamp_(0, 1).mul_(255).to(torch.int16).to(torch.uint8)).contiguous()
     side = max(0, pixels.shape[-1] - 2 * reach)
-    for iteration in range(iterations):
+    for iteration in range(iterations if side else 0):  # in a small image no pixel has its turn
         drawn = draws.sixteen_bits(2, side, side, purpose=f"moves {iteration}")
         x = replaced(x, (drawn.mul_(2 * reach) >> 16).sub_(reach), reach)
     return images_first(gaussian_filter(unit(images_last(x)), sigma))

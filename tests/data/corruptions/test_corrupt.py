@@ -224,3 +224,17 @@ def test_a_gpu_gives_the_same_bytes(name: str, images: Tensor) -> None:
         for severity in range(1, 6):
             expected = corrupt(images, name, severity, constants)
             assert torch.equal(corrupt(images.cuda(), name, severity, constants).cpu(), expected)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 8])
+@pytest.mark.parametrize("name", sorted({*COMMON, *EXTRA} - {"elastic_transform"}))
+def test_small_images_are_corrupted(name: str, side: int) -> None:
+    images = torch.linspace(0, 1, 2 * 3 * side * side).mul(255).round().div(255)
+    images = images.view(2, 3, side, side)
+    for constants in ("cifar_c", "imagenet_c"):
+        assert corrupt(images, name, 5, constants).shape == images.shape  # type: ignore[arg-type]
+
+
+def test_an_image_without_room_for_three_points_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes images of 3 pixels a side or more, not 2"):
+        corrupt(torch.zeros(1, 3, 2, 2), "elastic_transform", 1)
