@@ -15,9 +15,6 @@ from typing import Any
 import safetensors
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
-from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor
 
 from acn_bench.errors import sentence
@@ -30,6 +27,10 @@ def write(folder: Path, tensors: Mapping[str, Tensor]) -> None:
 
     Raises OSError in all of them where one cannot write.
     """
+    from torch.distributed.checkpoint.api import CheckpointException  # for FSDP alone
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+    from torch.distributed.checkpoint.state_dict_saver import save
+
     writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
     writer.sync_files = False  # they are read at once, and removed
     try:

@@ -76,8 +76,8 @@ torch.distributed.destroy_process_group()
 FULL = """
 import builtins, errno, os
 join(rank, 2, port)
-from acn_bench.training import shards
-save = shards.save
+from torch.distributed.checkpoint import state_dict_saver
+save = state_dict_saver.save
 def full(*args, **options):
     writer = options["storage_writer"]
     if rank == 1:
@@ -85,7 +85,7 @@ def full(*args, **options):
             raise OSError(errno.ENOSPC, "No space left on device", "a disk")
         writer.write_data = fail
     return save(*args, **options)
-shards.save = full
+state_dict_saver.save = full
 notes = []
 output = train(folder, wrapping="fsdp", events=notes.append)["output"]
 wanted = ["wrote no checkpoint after step 5: a disk: No space left on device"] if rank == 0 else []
