@@ -62,10 +62,18 @@ def test_what_cannot_be_pickled_is_made_here():
     assert [result() for result in results] == [0, 1, 2, 3]
 
 
-def test_a_second_process_that_is_not_needed_any_more_is_gone():
+def test_a_second_process_that_is_not_needed_any_more_is_gone(monkeypatch):
+    forked = []
+
+    def fork():
+        forked.append(os.fork())
+        return forked[-1]
+
+    monkeypatch.setattr(two_processes, "_fork", fork)
     mapped(lambda _: wait_for_the_other(0.01), range(4))
+    (child,) = forked
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
 
 
 def test_one_process_makes_all_where_two_are_not_worthwhile():

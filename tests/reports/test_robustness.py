@@ -4,7 +4,7 @@ from acn_bench import reports
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import metrics
-from acn_bench.benchmarks.continual.figures import draw
+from acn_bench.benchmarks.continual.figures import figures
 from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.benchmarks.continual.result import NoiseResult
 
@@ -20,9 +20,15 @@ def noisy(record, *matrices, **more):
     return record(experiences=3, result={"noise": noise}, **more)
 
 
+def drawn(made):
+    """The figures of these records, by name."""
+    made_of = (draw() for draw in figures(compare(made)))
+    return {figure.name: figure for figure in made_of if figure}
+
+
 def names(made):
-    """The figures that are drawn of these records."""
-    return {figure.name for figure in draw(compare(made)) if figure}
+    """The names of the figures that are drawn of these records."""
+    return set(drawn(made))
 
 
 def test_robust_forgetting_is_forgetting_of_the_noisy_matrices(record):
@@ -85,7 +91,7 @@ def test_forgetting_cut_to_utilised_depth_is_that_of_its_depth(record):
 
 
 def test_depths_over_the_stream_are_drawn_for_what_learns_in_turn(record):
-    result = {f.name: f for f in draw(compare([record(), record("joint")])) if f}
+    result = drawn([record(), record("joint")])
 
     assert len(result["depth-stream"].parts) == 1
     assert result["depth-stream"].parts[0].heading == "naive · plain"
