@@ -11,12 +11,13 @@ from acn_bench.reports.model import Block, Cell, Column, Figure, Note, Report, R
 from acn_bench.reports.sections import answers
 
 SHOWN = 3  # benchmarks that a title names
+WIDE = 5  # benchmarks that a page has columns for
 _HOW = (
     "AC is an auto-compressing network: each block reads the block before it alone, and the head reads the sum of all "
-    "blocks; in a residual network each block reads the sum of all before it. A cell is the verdict on a claim, and below "
-    "it the difference of AC less the other network; a group is one setting with several seeds. A claim holds where the "
-    "whole 95\N{NO-BREAK SPACE}% interval lies on its side of zero, is reversed where it lies on the other side, and is "
-    "undecided where it includes zero. An empty cell: the benchmark does not make this claim."
+    "blocks; in a residual network each block reads the sum of all before it. Beside a verdict stands the difference of AC "
+    "less the other network; a group is one setting with several seeds. A claim holds where the whole "
+    "95\N{NO-BREAK SPACE}% interval lies on its side of zero, is reversed where it lies on the other side, and is undecided "
+    "where it includes zero. A benchmark without a verdict on a claim does not make it."
 )
 
 
@@ -36,13 +37,45 @@ def combined(
     names = [part.name for part in parts]
     listed = wording.listed(names) if len(names) <= SHOWN else f"{len(names)} benchmarks"
     made = [s for part in parts for s in _part(part, sections(part.comparison))]
-    summary = Section("summary", "", (Note(_HOW, "how"), _matrix(parts)))
+    table = _matrix(parts) if len(parts) <= WIDE else _by_claim(parts)
+    summary = Section("summary", "", (Note(_in_short(parts)), Note(_HOW, "how"), table))
     return Report(listed, title or f"AC compared with residual on {listed}", (summary, *made))
+
+
+def _in_short(parts: Sequence[Part]) -> str:
+    """How many claims stand, over all benchmarks that make them."""
+    made = [
+        [v for part in parts for v in _verdicts(part.comparison, statement)]
+        for statement in _statements(parts)
+    ]
+    several = answers.counted([verdicts for verdicts in made if verdicts], corrected=True)
+    return several.replace("after Holm's correction", "after Holm's correction in their benchmark")
+
+
+def _by_claim(parts: Sequence[Part]) -> Table:
+    """For each claim a row for each benchmark that makes it, as the benchmark's own first screen has it."""
+    columns = (Column("Benchmark", "text"), *answers.COLUMNS[1:])
+    of_claims = []
+    for statement in _statements(parts):
+        made = [
+            (part, row)
+            for part in parts
+            for claim in _claims(part.comparison)
+            if claim.statement == statement and (row := answers.row_of(part.comparison, claim))
+        ]
+        rows = tuple((Cell(part.name, _data(part)), *row[1:]) for part, row in made)
+        if rows:
+            of_claims.append(Rows(rows, statement))
+    return Table(columns, tuple(of_claims), parts_are="Claim", look="answer")
+
+
+def _statements(parts: Sequence[Part]) -> Sequence[str]:
+    return list(dict.fromkeys(c.statement for part in parts for c in _claims(part.comparison)))
 
 
 def _matrix(parts: Sequence[Part]) -> Table:
     """Claims × benchmarks: the verdict and the difference."""
-    statements = dict.fromkeys(c.statement for part in parts for c in _claims(part.comparison))
+    statements = _statements(parts)
     columns = (Column("Claim", "text"), *(Column(_heading(part), "text") for part in parts))
     rows = tuple(
         (Cell(statement), *(_verdict(part.comparison, statement) for part in parts))
@@ -53,20 +86,24 @@ def _matrix(parts: Sequence[Part]) -> Table:
 
 def _heading(part: Part) -> str:
     """The name of a part, and its data below."""
-    return f"{part.name}\n{wording.each(map(caveats.data_titles, part.comparison.records))}"
+    return f"{part.name}\n{_data(part)}"
+
+
+def _data(part: Part) -> str:
+    return wording.each(map(caveats.data_titles, part.comparison.records))
 
 
 def _claims(comparison: Comparison) -> Sequence[Claim]:
     return comparison.card.claim if comparison.card else ()
 
 
+def _verdicts(comparison: Comparison, statement: str) -> list[Verdict]:
+    claims = (c for c in _claims(comparison) if c.statement == statement)
+    return [v for c in claims for v in comparison.of_claim(c.name)]
+
+
 def _verdict(comparison: Comparison, statement: str) -> Cell:
-    verdicts: list[Verdict] = [
-        v
-        for c in _claims(comparison)
-        if c.statement == statement
-        for v in comparison.of_claim(c.name)
-    ]
+    verdicts = _verdicts(comparison, statement)
     if not verdicts:
         return Cell("")
     judged = [v for v in verdicts if v.outcome != "no verdict"]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 
 import pytest
 from msgspec.structs import replace
@@ -73,6 +74,24 @@ def test_the_summary_has_each_claim_once_and_a_verdict_where_a_benchmark_makes_i
     assert len(rows) == table.count == len(card.claim) + len(other_card.claim)
     assert all(cell.text for cell in rows[CLAIM])
     assert [bool(cell.text) for cell in rows[card.claim[1].statement]] == [True, False]
+
+
+def test_many_benchmarks_stand_in_rows_below_each_claim(benchmarks, monkeypatch):
+    monkeypatch.setattr(sys.modules["acn_bench.reports.combined"], "WIDE", 1)
+    comparisons = [reports.compare(*benchmark) for benchmark in benchmarks]
+    parts = [reports.Part(c.benchmark, c) for c in comparisons]
+    summary = reports.combined(parts, lambda c: reports.report(c, False)).sections[0]
+    (table,) = summary.tables
+
+    claims = [claim for c in comparisons for claim in c.card.claim]
+    assert [part.title for part in table.parts] == [claim.statement for claim in claims]
+    for part, row in table.rows:
+        (verdict,) = {c.benchmark: c for c in comparisons}[row[0].text].of_claim(
+            next(claim.name for claim in claims if claim.statement == part.title)
+        )
+        assert row[1].text == verdict.outcome
+    assert summary.blocks[0].text.startswith(f"Of {len(claims)} claims, ")
+    assert "Holm's correction in their benchmark" in summary.blocks[0].text
 
 
 def test_the_index_of_published_records_is_that_of_the_records(root):

@@ -18,7 +18,7 @@ from acn_bench.wording import plural
 SHOWN = 3  # strategies that are explained
 FEW = 3  # seeds: up to so many, an interval rests on next to nothing
 
-_COLUMNS = (
+COLUMNS = (
     Column("Claim", "text"),
     Column("Verdict", "text"),
     Column("AC less the other", "text"),
@@ -39,14 +39,14 @@ _VARIANTS = " Two kinds of block: plain is the textbook's, released that of the 
 def build(comparison: Comparison) -> Section:
     """One row a claim; without a card what was compared, alone."""
     claims = comparison.card.claim if comparison.card else ()
-    rows = tuple(row for claim in claims if (row := _row(comparison, claim)))
+    rows = tuple(row for claim in claims if (row := row_of(comparison, claim)))
     warnings = (Note(s, "warning") for s in caveats.not_comparable(comparison))
     compared = Note(_compared(comparison))
     if not rows:
         return Section("answers", "", (compared, *warnings))
     several = {"plain", "released"} <= {g.variant for g in comparison.groups}
     how = Note(f"{_HOW}{_VARIANTS if several else ''}", "how")
-    table = Table(_COLUMNS, (Rows(rows),), look="answer")
+    table = Table(COLUMNS, (Rows(rows),), look="answer")
     return Section("answers", "", (compared, Note(in_short(comparison)), table, how, *warnings))
 
 
@@ -54,13 +54,19 @@ def in_short(comparison: Comparison) -> str:
     """How many claims stand, and how many verdicts the correction leaves; in one or two sentences."""
     claims = comparison.card.claim if comparison.card else ()
     made = [verdicts for claim in claims if (verdicts := comparison.of_claim(claim.name))]
+    return counted(made, corrected=bool(views.family(comparison)))
+
+
+def counted(made: Sequence[Sequence[Verdict]], *, corrected: bool) -> str:
+    """The same of the verdicts of each claim; `corrected`: Holm's correction is over several."""
     counts = Counter(_standing([v.outcome for v in verdicts]) for verdicts in made)
     parts = [_claims_are(n, *words) for words in _STANDINGS if (n := counts[words])]
     sentence = f"Of {plural(len(made), 'claim')}, {wording.listed(parts)}."
-    decided = [v for v in comparison.verdicts if v.outcome in ("holds", "reversed")]
-    if not decided or not views.family(comparison):
+    every = [v for verdicts in made for v in verdicts]
+    decided = [v for v in every if v.outcome in ("holds", "reversed")]
+    if not decided or not corrected:
         return sentence
-    judged = sum(v.outcome != "no verdict" for v in comparison.verdicts)
+    judged = sum(v.outcome != "no verdict" for v in every)
     left = sum(v.survives for v in decided) or "none"
     of = f"Of {judged} verdicts, {len(decided)} {'is' if len(decided) == 1 else 'are'} decided"
     return f"{sentence} {of}, {left} also after Holm's correction."
@@ -120,7 +126,7 @@ def _few(words: Sequence[str], what: str) -> str:
     return wording.listed(list(words)) if len(words) <= 5 else f"{len(words)} {what}"
 
 
-def _row(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
+def row_of(comparison: Comparison, claim: Claim) -> tuple[Cell, ...] | None:
     """A claim over all its groups; None where no group was run for it."""
     verdicts = comparison.of_claim(claim.name)
     if not verdicts:
