@@ -108,7 +108,8 @@ def _compared(comparison: Comparison) -> str:
     learned = f", {_few(strategies, 'strategies')}" if strategies else ""
     groups = plural(len(comparison.groups), "group")
     runs = plural(len(comparison.records), "run")
-    return f"{wording.listed([arm_title(a) for a in comparison.arms])} on {data}: {runs} in {groups}{learned}."
+    arms = ["AC (auto-compressing)" if a == "ac" else arm_title(a) for a in comparison.arms]
+    return f"{wording.listed(arms)} on {data}: {runs} in {groups}{learned}."
 
 
 def _explained(strategy: str) -> str:
