@@ -3,6 +3,7 @@
 Notation in the definitions: L blocks, a[k] an accuracy with the head after k blocks.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from acn_bench import metrics, noninferiority
@@ -33,6 +34,12 @@ def curve_above_chance(record: Record) -> list[float] | None:
     curve = model.validation
     above = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
     return curve if above else None
+
+
+def at_chance(records: Sequence[Record]) -> bool:
+    """Whether held-out rows show no network of an arm to be above chance; False where none was measured by depth."""
+    measured = [r for r in records if depth_curve(r, "validation")]
+    return bool(measured) and not any(curve_above_chance(r) for r in measured)
 
 
 def sufficient_depth(record: Record, epsilon: float = TOLERANCE) -> int | None:

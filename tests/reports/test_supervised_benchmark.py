@@ -23,6 +23,7 @@ from acn_bench.benchmarks.supervised.result import CurvePoint, GradientNorms
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import decode, encode
 from acn_bench.registry import KINDS
+from acn_bench.reports.sections import answers
 from acn_bench.reports.sections.published import PUBLISHED as PUBLISHED_TABLE
 
 METRICS = KINDS.load("supervised").metrics
@@ -163,6 +164,32 @@ def test_gradients_that_cannot_be_are_refused(norms, message):
     both = [good, msgspec.structs.replace(good, **norms)]
     with pytest.raises(ValueError, match=message):
         changed(example_record(), result={"gradients": both}, gradients=True)
+
+
+def at_chance(record):
+    """The same with a tenth of the held-out rows right."""
+    held_out = msgspec.structs.replace(record.result.validation, top1=[13, 13, 13])
+    return changed(record, result={"validation": held_out, "changes": [[0, 0]] * 3})
+
+
+@pytest.mark.parametrize(
+    ("low", "words"),
+    [
+        ((), ""),
+        (("ac",), "AC is not above the chance level"),
+        (("ac", "residual"), "neither network is above the chance level"),
+    ],
+)
+def test_an_arm_that_learned_nothing_speaks_against_a_verdict(records, low, words):
+    made = [at_chance(r) if r.config.backbone.wiring in low else r for r in records]
+    card = catalog.benchmark("cifar10")
+    spec = made[0].config.benchmark
+    card = msgspec.structs.replace(card, name=spec.name, protocol=spec)
+    comparison = compare(made, card)
+    (claim,) = (c for c in card.claim if c.metric == "accuracy" and c.against == "residual")
+    reasons = answers.against(comparison, comparison.of_claim(claim.name))
+    assert reasons.startswith(words)
+    assert ("above the chance level" in reasons) == bool(words)
 
 
 def test_accuracy_and_depth_stand_against_the_number_of_classes(records):

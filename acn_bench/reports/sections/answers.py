@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from acn_bench import catalog, wording
-from acn_bench.analysis import caveats
+from acn_bench.analysis import caveats, depth_metrics
 from acn_bench.analysis.comparison import Comparison, Outcome, Verdict
 from acn_bench.analysis.groups import Difference, arm_title
 from acn_bench.catalog import Claim
@@ -195,8 +195,23 @@ def _range(counts: Sequence[int]) -> str:
 
 def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     """What speaks against a claim, the gravest first, in one line."""
-    reasons = [*_undistinguished(verdicts), *list(_reasons(comparison, verdicts))[:2]]
+    chance, acting = _at_chance(verdicts), _undistinguished(verdicts)
+    reasons = [*chance, *acting, *list(_reasons(comparison, verdicts))[:2]]
     return f"{'; '.join(reasons)}" if reasons else "nothing in these records"
+
+
+def _at_chance(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The arms that learned nothing: a difference from them says little."""
+    judged = [v for v in verdicts if v.outcome != "no verdict"]
+    low: Counter[str] = Counter()
+    for v in judged:
+        arms = [v.group.arms[name] for name in ("ac", v.claim.against) if name in v.group.arms]
+        at_chance = [arm.title for arm in arms if depth_metrics.at_chance(arm.records)]
+        if at_chance:
+            low["neither network is" if len(at_chance) > 1 else f"{at_chance[0]} is not"] += 1
+    for words, count in low.items():
+        groups = "" if len(judged) == 1 else f" in {_of(count, len(judged))} groups"
+        yield f"{words} above the chance level{groups}"
 
 
 def _undistinguished(verdicts: Sequence[Verdict]) -> Iterator[str]:
