@@ -79,6 +79,11 @@ class Comparison:
         """The kind of the benchmark."""
         return self.groups[0].kind
 
+    @property
+    def claims(self) -> Sequence[Claim]:
+        """Of its card; none without one."""
+        return self.card.claim if self.card else ()
+
     @cached_property
     def records(self) -> list[Record]:
         """Of all groups, in their order."""

@@ -31,7 +31,7 @@ Network = Backbone | MultiHead
 Build = Callable[..., Backbone]  # from_spec
 
 TENSORS = 20_000  # of a file, at most
-DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+DTYPES = {name: dtype for dtype, name in tensor_file.DTYPES.items() if dtype.is_floating_point}
 BLOCK = re.compile(r"backbone\.blocks\.(0|[1-9][0-9]{0,5})\.")
 
 

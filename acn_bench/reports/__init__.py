@@ -13,7 +13,7 @@ from acn_bench.errors import shorten
 from acn_bench.record import Record
 from acn_bench.registry import closest
 from acn_bench.reports.combined import Part, combined
-from acn_bench.reports.model import Report
+from acn_bench.reports.model import Report, Section
 from acn_bench.reports.printed import printed
 from acn_bench.reports.sections import changes as changed
 from acn_bench.reports.sections.section import ReportSection, joined
@@ -160,10 +160,10 @@ def report(comparison: Comparison, drawings: bool = True, progress: Progress = _
         worthwhile=len(comparison.records) >= MANY,
         progress=lambda w: progress(w[0].name),
     )
-    parts = {
-        s.name: [b for (of, _), b in zip(work, built, strict=True) if of is s] for s in sections
-    }
-    made = [joined(parts[s.name]) for s in sections]
+    parts: dict[str, list[Section | None]] = {s.name: [] for s in sections}
+    for (section, _), part in zip(work, built, strict=True):
+        parts[section.name].append(part)
+    made = map(joined, parts.values())
     card = comparison.card
     title = card.intent if card else f"AC compared with residual on {comparison.benchmark}"
     return Report(comparison.benchmark, title, tuple(s for s in made if s is not None))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from acn_bench import wording
 from acn_bench.analysis import caveats
 from acn_bench.analysis.comparison import Comparison, Verdict
-from acn_bench.catalog import Claim
 from acn_bench.reports.model import Block, Cell, Column, Figure, Note, Report, Rows, Section, Table
 from acn_bench.reports.sections import answers
 
@@ -48,8 +47,7 @@ def _in_short(parts: Sequence[Part]) -> str:
         [v for part in parts for v in _verdicts(part.comparison, statement)]
         for statement in _statements(parts)
     ]
-    several = answers.counted([verdicts for verdicts in made if verdicts], corrected=True)
-    return several.replace("after Holm's correction", "after Holm's correction in their benchmark")
+    return answers.counted(list(filter(None, made)), "Holm's correction in their benchmark")
 
 
 def _by_claim(parts: Sequence[Part]) -> Table:
@@ -60,7 +58,7 @@ def _by_claim(parts: Sequence[Part]) -> Table:
         made = [
             (part, row)
             for part in parts
-            for claim in _claims(part.comparison)
+            for claim in part.comparison.claims
             if claim.statement == statement and (row := answers.row_of(part.comparison, claim))
         ]
         rows = tuple((Cell(part.name, _data(part)), *row[1:]) for part, row in made)
@@ -70,7 +68,7 @@ def _by_claim(parts: Sequence[Part]) -> Table:
 
 
 def _statements(parts: Sequence[Part]) -> Sequence[str]:
-    return list(dict.fromkeys(c.statement for part in parts for c in _claims(part.comparison)))
+    return list(dict.fromkeys(c.statement for part in parts for c in part.comparison.claims))
 
 
 def _matrix(parts: Sequence[Part]) -> Table:
@@ -93,12 +91,8 @@ def _data(part: Part) -> str:
     return wording.each(map(caveats.data_titles, part.comparison.records))
 
 
-def _claims(comparison: Comparison) -> Sequence[Claim]:
-    return comparison.card.claim if comparison.card else ()
-
-
 def _verdicts(comparison: Comparison, statement: str) -> list[Verdict]:
-    claims = (c for c in _claims(comparison) if c.statement == statement)
+    claims = (c for c in comparison.claims if c.statement == statement)
     return [v for c in claims for v in comparison.of_claim(c.name)]
 
 

@@ -26,7 +26,7 @@ def plain(comparison: Comparison) -> str:
 
 
 def _claims(comparison: Comparison) -> Iterator[tuple[str, list[Verdict]]]:
-    for claim in comparison.card.claim if comparison.card else ():
+    for claim in comparison.claims:
         yield claim.statement, comparison.of_claim(claim.name)
 
 

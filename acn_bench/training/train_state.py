@@ -36,7 +36,6 @@ class Counts:
     weight_sum: float = 0.0
     losses: list[float] = field(default_factory=list)  # mean of each epoch
     learning_rates: list[float] = field(default_factory=list)  # of the last step of each epoch
-    observed: list[Any] = field(default_factory=list)  # JSON, of each epoch
     share: float = 0.0  # of the training that is done
     measured: list[Any] = field(default_factory=list)  # after epochs, in JSON
 

@@ -38,8 +38,7 @@ _VARIANTS = " Two kinds of block: plain is the textbook's, released that of the 
 
 def build(comparison: Comparison) -> Section:
     """One row a claim; without a card what was compared, alone."""
-    claims = comparison.card.claim if comparison.card else ()
-    rows = tuple(row for claim in claims if (row := row_of(comparison, claim)))
+    rows = tuple(row for claim in comparison.claims if (row := row_of(comparison, claim)))
     warnings = (Note(s, "warning") for s in caveats.not_comparable(comparison))
     compared = Note(_compared(comparison))
     if not rows:
@@ -52,24 +51,23 @@ def build(comparison: Comparison) -> Section:
 
 def in_short(comparison: Comparison) -> str:
     """How many claims stand, and how many verdicts the correction leaves; in one or two sentences."""
-    claims = comparison.card.claim if comparison.card else ()
-    made = [verdicts for claim in claims if (verdicts := comparison.of_claim(claim.name))]
-    return counted(made, corrected=bool(views.family(comparison)))
+    made = [v for claim in comparison.claims if (v := comparison.of_claim(claim.name))]
+    return counted(made, "Holm's correction" if views.family(comparison) else "")
 
 
-def counted(made: Sequence[Sequence[Verdict]], *, corrected: bool) -> str:
-    """The same of the verdicts of each claim; `corrected`: Holm's correction is over several."""
+def counted(made: Sequence[Sequence[Verdict]], correction: str) -> str:
+    """The same of the verdicts of each claim; `correction` names it, and is empty where it is over no two verdicts."""
     counts = Counter(_standing([v.outcome for v in verdicts]) for verdicts in made)
     parts = [_claims_are(n, *words) for words in _STANDINGS if (n := counts[words])]
     sentence = f"Of {plural(len(made), 'claim')}, {wording.listed(parts)}."
     every = [v for verdicts in made for v in verdicts]
     decided = [v for v in every if v.outcome in ("holds", "reversed")]
-    if not decided or not corrected:
+    if not decided or not correction:
         return sentence
     judged = sum(v.outcome != "no verdict" for v in every)
     left = sum(v.survives for v in decided) or "none"
     of = f"Of {judged} verdicts, {len(decided)} {'is' if len(decided) == 1 else 'are'} decided"
-    return f"{sentence} {of}, {left} also after Holm's correction."
+    return f"{sentence} {of}, {left} also after {correction}."
 
 
 _STANDINGS = (  # of one claim, of several

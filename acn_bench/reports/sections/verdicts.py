@@ -16,7 +16,7 @@ OUTCOMES: tuple[Outcome, ...] = ("holds", "reversed", "undecided", "no verdict")
 
 def build(comparison: Comparison) -> Section | None:
     """One table a claim; None without a card or claims."""
-    claims = comparison.card.claim if comparison.card else ()
+    claims = comparison.claims
     if not claims:
         return None
     how = Note(_how(comparison), "how")
