@@ -201,7 +201,7 @@ def content_hash(path: Path) -> bytes:
 def _is_imagenet(train: FolderSplit, test: FolderSplit, classes: tuple[str, ...]) -> bool:
     """Whether it has the numbers of ImageNet-1K, and files as large: nobody hashes 150 GB at each start.
 
-    Of test images alone, theirs count.
+    Without training images it counts the test images alone.
     """
     sizes = torch.cat([train.sizes, test.sizes])
     wordnet = all(len(name) == 9 and name[0] == "n" and name[1:].isdecimal() for name in classes)
