@@ -23,8 +23,11 @@ class Heads(nn.ModuleList):
         if isinstance(task_labels, int):
             return self._padded(self._head(task_labels)(features))
         self._check(features, task_labels)
+        tasks = task_labels.unique().tolist()
+        if len(tasks) == 1:
+            return self._padded(self._head(tasks[0])(features))
         logits = features.new_full((len(features), self.width), MASKED)
-        for task in task_labels.unique().tolist():
+        for task in tasks:
             rows = task_labels == task
             logits[rows] = self._padded(self._head(task)(features[rows]))
         return logits

@@ -10,7 +10,7 @@ from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
 
 from acn_bench.backbones import Heads
-from acn_bench.training.row_model import RowInputs, RowModel, view
+from acn_bench.training.row_model import RowInputs, RowModel, view, without_head
 
 
 class RowFeatures(nn.Module):
@@ -39,8 +39,7 @@ class MultiHeadRowModel(MultiTaskModule):  # type: ignore[misc]  # Avalanche is 
 
     def __init__(self, backbone: nn.Module, head: Heads, rows: RowInputs) -> None:
         super().__init__()
-        backbone.head = nn.Identity()
-        self.backbone = backbone
+        self.backbone = without_head(backbone)
         self.head = head
         self.rows = rows
         self.max_class_label = head.width

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from acn_bench.backbones import Heads
+from acn_bench.backbones import Backbone, Heads
 from acn_bench.data.generators import seed_everything
 
 
@@ -33,13 +33,20 @@ def view(model: Any, rows: Tensor) -> Tensor:
     return images
 
 
+def without_head(backbone: nn.Module) -> nn.Module:
+    """The backbone, which from now on returns features; on a GPU its training passes are recorded."""
+    backbone.head = nn.Identity()
+    if isinstance(backbone, Backbone):
+        backbone.graphed = True
+    return backbone
+
+
 class RowModel(nn.Module):
     """Row numbers (B,) -> logits (B, K) through one head."""
 
     def __init__(self, backbone: nn.Module, head: nn.Module, rows: RowInputs) -> None:
         super().__init__()
-        backbone.head = nn.Identity()  # the backbone returns features
-        self.backbone = backbone
+        self.backbone = without_head(backbone)
         self.head = head
         self.rows = rows
 

@@ -52,11 +52,12 @@ class SynapticIntelligence(SynapticIntelligencePlugin):  # type: ignore[misc]
         if not self._unclipped:
             self._unclipped = [torch.zeros_like(p) for p in self.params]
             self.importance = [torch.zeros_like(p) for p in self.params]
-        self.anchor = self._copies()
+        self.anchor, self._before = self._copies(), self._copies()
         self._path = [torch.zeros_like(p) for p in self.params]
 
+    @torch.no_grad()
     def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        self._before = self._copies()
+        torch._foreach_copy_(self._before, self.params)
 
     def before_backward(self, strategy: Any, **kwargs: Any) -> None:
         if strategy.clock.train_exp_counter == 0:
