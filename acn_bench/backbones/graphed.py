@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from acn_bench.backbones.wiring import Wiring, last
 
@@ -28,7 +29,7 @@ class Recorder:
     def __init__(self) -> None:
         self._shape: torch.Size | None = None  # of x_0 in the last training pass
         self._passes = 0  # of this shape, in a row
-        self._record: nn.Module | None = None
+        self._record: Callable[..., Tensor] | None = None
         self._recorded: Any = None  # the shape of the record, and where its weights lie
         self._replays = 0
         self._waiting = False  # for the backward pass of the last replay
@@ -43,17 +44,18 @@ class Recorder:
             return None
         usual = self._is_usual(x.shape)
         passes = _Blocks(blocks, wiring, _autocast_dtype(x.device))
-        weights = list(passes.parameters())
-        described = x.shape, passes.dtype, [(p.data_ptr(), p.requires_grad) for p in weights]
+        weights = dict(passes.named_parameters())
+        places = [(p.data_ptr(), p.requires_grad) for p in weights.values()]
+        described = x.shape, passes.dtype, places
         if described != self._recorded:
             if not usual:
                 return None
-            self._record, self._recorded = _record(passes, x), described
+            self._record, self._recorded = _record(passes, weights, x), described
         assert self._record is not None
         self._replays += 1
         self._waiting = True
-        out: Tensor = self._record(x)
-        out.register_hook(self._before_backward(self._replays, weights))
+        out = self._record(x, *weights.values())
+        out.register_hook(self._before_backward(self._replays, list(weights.values())))
         return out
 
     def _is_usual(self, shape: torch.Size) -> bool:
@@ -117,9 +119,21 @@ def _autocast_dtype(device: torch.device) -> torch.dtype | None:
     return torch.get_autocast_dtype(device.type) if on else None
 
 
-def _record(passes: nn.Module, x: Tensor) -> nn.Module:
-    """`passes`, with its forward and its backward pass on inputs like x recorded."""
+def _record(
+    passes: nn.Module, weights: dict[str, nn.Parameter], x: Tensor
+) -> Callable[..., Tensor]:
+    """A function of x and the weights that replays a forward pass; its gradient replays a backward pass.
+
+    The weights are recorded as new leaves that share their memory: the old ones may still belong to the graph of
+    an earlier step, on another stream.
+    """
+    leaves = [p.detach().requires_grad_(p.requires_grad) for p in weights.values()]
+
+    def run(x: Tensor, *weights_now: Tensor) -> Tensor:
+        named = dict(zip(weights, weights_now, strict=True))
+        return cast(Tensor, functional_call(passes, named, (x,)))
+
     sample = x.detach().clone().requires_grad_()
     with torch.autocast(x.device.type, enabled=False, cache_enabled=False):
-        recorded = torch.cuda.make_graphed_callables(passes, (sample,), allow_unused_input=True)
-    return cast(nn.Module, recorded)
+        made = torch.cuda.make_graphed_callables(run, (sample, *leaves), allow_unused_input=True)
+    return cast(Callable[..., Tensor], made)
