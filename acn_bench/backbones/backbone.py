@@ -18,7 +18,7 @@ from acn_bench.backbones import dropping, images, texts
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.checkpointed import checkpointed
 from acn_bench.backbones.direct_gradients import direct_gradients
-from acn_bench.backbones.graphed import Recorder
+from acn_bench.backbones.graphed import Passes, Recorder
 from acn_bench.backbones.readouts import Readout
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.backbones.wiring import Block, Wiring, last
@@ -99,16 +99,18 @@ class Backbone(nn.Module):
     def hidden_state(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> the hidden state at full depth, (B, T, D)."""
         with self.autocast():
-            x0, block_arguments = self.embed(*inputs, **named)
-            if self._can_be_graphed() and not block_arguments:
-                recorded = self._recorder.hidden_state(to_stream(x0), self.blocks, self.wiring)
-                if recorded is not None:
-                    return recorded
-            return last(self._run_blocks(x0, block_arguments))
+            return last(self._hidden_states(*inputs, **named))
 
     def features(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> the head's input at full depth, (B, D), in float32."""
-        features: Tensor = self.readout(self.hidden_state(*inputs, **named))
+        with self.autocast():
+            x0, block_arguments = self.embed(*inputs, **named)
+            if self._can_be_graphed() and not block_arguments:
+                replayed = self._replayed(to_stream(x0))
+                if replayed is not None:
+                    return replayed
+            hidden_state = last(self._run_blocks(x0, block_arguments))
+        features: Tensor = self.readout(hidden_state)
         return features
 
     def hidden_states(self, *inputs: Tensor | None, **named: Tensor | None) -> list[Tensor]:
@@ -190,6 +192,12 @@ class Backbone(nn.Module):
         """Whether nothing is switched on that a recorded pass does not have."""
         switched = self.dg_only or self.checkpointing or self.dropping is not None
         return self.graphed and self.training and not switched
+
+    def _replayed(self, x0: Tensor) -> Tensor | None:
+        """x_0 (B, T, D) -> the head's input (B, D), by a recorded pass if one fits."""
+        dtype = None if self.precision == "fp32" else torch.bfloat16
+        passes = Passes(self.blocks, self.wiring, self.readout)
+        return self._recorder.features(x0, passes, dtype)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision of stem and blocks; readout, head and branches run outside it."""

@@ -20,20 +20,25 @@ def quadratic(
     params: Sequence[Tensor], anchor: Sequence[Tensor], importance: Sequence[Tensor]
 ) -> Tensor:
     """Σ_w Ω (θ - θ*)² over all tensors, a scalar; its gradient is 2 Ω (θ - θ*)."""
-    total: Tensor = _Quadratic.apply(len(params), *anchor, *importance, *params)
+    total: Tensor = _Quadratic.apply(list(anchor), list(importance), *params)
     return total
 
 
 class _Quadratic(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, n: int, *tensors: Tensor) -> Tensor:
-        anchor, importance, params = tensors[:n], tensors[n : 2 * n], tensors[2 * n :]
+    def forward(
+        ctx: Any, anchor: list[Tensor], importance: list[Tensor], *params: Tensor
+    ) -> Tensor:
         drift = differences(params, anchor)
         ctx.pull = torch._foreach_mul(importance, drift)
-        terms = torch._foreach_mul(ctx.pull, drift)
-        return torch.stack([t.sum() for t in terms]).sum()
+        return torch.dot(_flat(ctx.pull), _flat(drift))
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         pull = torch._foreach_mul(ctx.pull, 2 * outer[0])
-        return (None,) * (1 + 2 * len(pull)) + tuple(pull)
+        return None, None, *pull
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All their values in one row: one sum instead of one of each tensor."""
+    return torch.cat([t.flatten() for t in tensors])
