@@ -103,14 +103,9 @@ class Backbone(nn.Module):
 
     def features(self, *inputs: Tensor | None, **named: Tensor | None) -> Tensor:
         """Inputs -> the head's input at full depth, (B, D), in float32."""
-        with self.autocast():
-            x0, block_arguments = self.embed(*inputs, **named)
-            if self._can_be_graphed() and not block_arguments:
-                replayed = self._replayed(to_stream(x0))
-                if replayed is not None:
-                    return replayed
-            hidden_state = last(self._run_blocks(x0, block_arguments))
-        features: Tensor = self.readout(hidden_state)
+        if self._can_be_graphed():
+            return self._graphed_features(*inputs, **named)
+        features: Tensor = self.readout(self.hidden_state(*inputs, **named))
         return features
 
     def hidden_states(self, *inputs: Tensor | None, **named: Tensor | None) -> list[Tensor]:
@@ -193,11 +188,19 @@ class Backbone(nn.Module):
         switched = self.dg_only or self.checkpointing or self.dropping is not None
         return self.graphed and self.training and not switched
 
-    def _replayed(self, x0: Tensor) -> Tensor | None:
-        """x_0 (B, T, D) -> the head's input (B, D), by a recorded pass if one fits."""
-        dtype = None if self.precision == "fp32" else torch.bfloat16
-        passes = Passes(self.blocks, self.wiring, self.readout)
-        return self._recorder.features(x0, passes, dtype)
+    def _graphed_features(self, *inputs: Any, **named: Any) -> Tensor:
+        """As `features`, by a recorded pass where one fits."""
+        with self.autocast():
+            x0, block_arguments = self.embed(*inputs, **named)
+            if not block_arguments:
+                dtype = None if self.precision == "fp32" else torch.bfloat16
+                passes = Passes(self.blocks, self.wiring, self.readout)
+                replayed = self._recorder.features(to_stream(x0), passes, dtype)
+                if replayed is not None:
+                    return replayed
+            hidden_state = last(self._run_blocks(x0, block_arguments))
+        features: Tensor = self.readout(hidden_state)
+        return features
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision of stem and blocks; readout, head and branches run outside it."""
