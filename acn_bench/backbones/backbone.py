@@ -166,14 +166,17 @@ class Backbone(nn.Module):
     def _hidden_states(self, *inputs: Any, **named: Any) -> Iterator[Tensor]:
         """Inputs -> the hidden states after 0, 1, …, L blocks, (B, T, D) each."""
         x0, block_arguments = self.embed(*inputs, **named)
-        return self._run_blocks(x0, block_arguments)
+        return self._run_blocks(x0, self._with(block_arguments))
 
-    def _run_blocks(self, x0: Tensor, block_arguments: dict[str, Any]) -> Iterator[Tensor]:
+    def _with(self, block_arguments: dict[str, Any]) -> Iterable[Block]:
+        """The blocks, each with these keyword arguments."""
+        if not block_arguments:
+            return self.blocks
+        return [partial(block, **block_arguments) for block in self.blocks]
+
+    def _run_blocks(self, x0: Tensor, blocks: Iterable[Block]) -> Iterator[Tensor]:
         """x_0 (B, T, D) -> the hidden states, with what training switches on."""
         x0 = to_stream(x0)
-        blocks: Iterable[Block] = self.blocks
-        if block_arguments:
-            blocks = [partial(block, **block_arguments) for block in self.blocks]
         if self.dg_only and torch.is_grad_enabled():
             blocks = map(direct_gradients, blocks)
         if self.checkpointing:
@@ -198,7 +201,7 @@ class Backbone(nn.Module):
                 replayed = self._recorder.features(to_stream(x0), passes, dtype)
                 if replayed is not None:
                     return replayed
-            hidden_state = last(self._run_blocks(x0, block_arguments))
+            hidden_state = last(self._run_blocks(x0, self._with(block_arguments)))
         features: Tensor = self.readout(hidden_state)
         return features
 
