@@ -40,6 +40,7 @@ check: setup ## format, lint, types, and who imports whom
 bench: setup ## speed, side by side, whether accuracies agree with stock Avalanche's, and the cost of reports; 45 minutes
 	$(PY) tools/bench_line.py
 	$(PY) tools/bench_backbones.py
+	$(PY) tools/bench_graphs.py
 	$(PY) tools/bench_trainer.py
 	$(PY) tools/bench_corruptions.py
 	$(PY) tools/bench_images.py

@@ -16,9 +16,7 @@ from torch.func import functional_call
 from acn_bench.backbones.readouts import Readout
 from acn_bench.backbones.wiring import Wiring, last
 
-AFTER = (
-    3  # passes of one shape before it is recorded: an epoch ends with one batch of another shape
-)
+AFTER = 3  # passes of one shape before it is recorded: the last batch of an epoch is a smaller one
 WARM_UP = 3  # passes before the recording, in which libraries choose their kernels
 
 
@@ -50,7 +48,9 @@ class Recorder:
         self._shape: torch.Size | None = None  # of x_0 in the last training pass
         self._passes = 0  # of this shape, in a row
         self._record: _Record | None = None
-        self._recorded: Any = None  # the shape and dtype of the record, and where its weights lie
+        self._recorded: Any = (
+            None  # the shape and dtype of the record, its weights, and where they lie
+        )
 
     def __reduce__(self) -> tuple[type["Recorder"], tuple[()]]:
         """A copy of a backbone has its own weights, and needs its own record."""
@@ -62,7 +62,7 @@ class Recorder:
         if not _can_record(x, weights) or (self._record and self._record.is_waiting):
             return None
         usual = self._is_usual(x.shape)
-        places = [(p.data_ptr(), p.requires_grad) for p in weights]
+        places = [(id(p), p.data_ptr(), p.requires_grad) for p in weights]
         described = x.shape, autocast, places
         if described != self._recorded:
             if not usual:
