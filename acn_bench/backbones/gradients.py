@@ -52,14 +52,16 @@ def split(
     """
     blocks = [_weights(model, i, parameter) for i in range(model.depth)]
     flat = [weight for weights in blocks for weight in weights]
-    dg_only = model.dg_only
+    dg_only, graphed = model.dg_only, model.graphed
     try:
-        model.dg_only = False
+        model.dg_only = model.graphed = (
+            False  # a replayed pass has no gradients in autograd's graph
+        )
         full = _gradients(model, loss, flat)
         model.dg_only = True
         direct = _gradients(model, loss, flat)
     finally:
-        model.dg_only = dg_only
+        model.dg_only, model.graphed = dg_only, graphed
     return [
         _layer([next(full) for _ in weights], [next(direct) for _ in weights]) for weights in blocks
     ]

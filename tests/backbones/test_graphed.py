@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from acn_bench.backbones import from_spec, graphed
+from acn_bench.backbones import from_spec, gradients, graphed
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.families.vit import ViTSpec
 
@@ -208,6 +208,18 @@ def test_what_changes_a_pass_is_not_replayed(device, switch):
     setattr(model, switch, True)
     trained(model, steps=6)
     assert replays(model) == 0
+
+
+def test_gradients_are_split_without_the_record(device):
+    model, without = network(device), network(device, on=False)
+    parts = []
+    for one in (model, without):
+        trained(one)
+        parts.append(gradients.split(one, lambda one=one: one(images(device)).square().mean()))
+    assert model.graphed
+    for layer, other in zip(*parts, strict=True):
+        assert layer.full == pytest.approx(other.full, rel=1e-4)
+        assert layer.direct == pytest.approx(other.direct, rel=1e-4)
 
 
 def test_evaluation_and_every_depth_are_not_replayed(device):
