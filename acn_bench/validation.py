@@ -7,6 +7,7 @@ the record, for the message.
 from collections.abc import Sequence, Sized
 from functools import lru_cache
 from itertools import chain
+from math import isfinite
 
 from acn_bench.errors import shorten
 
@@ -35,6 +36,14 @@ def count(place: str, values: Sequence[int], length: int, least: int = 1) -> Non
     for k, value in enumerate(values):
         if not least <= value <= MOST:  # a record has hundreds: no words for those that are right
             at_least(f"{place}[{k}]", value, least)
+
+
+def not_negative(place: str, values: Sequence[float], length: int) -> None:
+    """Finite numbers of 0 or more, (length,)."""
+    long(place, values, length)
+    wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
+    if wrong is not None:
+        raise ValueError(f"{place} holds {wrong}: it must be finite, 0 or more")
 
 
 def same(place: str, value: object, expected: object) -> None:

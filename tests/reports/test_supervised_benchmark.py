@@ -156,7 +156,7 @@ def test_gradients_are_drawn_where_they_were_recorded(records):
     ("norms", "message"),
     [
         ({"full": [1.0]}, "full has 1 entries, not 2"),
-        ({"direct": [-1.0, 0.0]}, "direct holds -1.0: a norm is finite"),
+        ({"direct": [-1.0, 0.0]}, "direct holds -1.0: it must be finite"),
     ],
 )
 def test_gradients_that_cannot_be_are_refused(norms, message):

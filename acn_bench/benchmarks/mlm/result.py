@@ -1,7 +1,5 @@
 """Raw measurements of a masked-language pre-training. L blocks."""
 
-from math import isfinite
-
 from acn_bench import validation
 from acn_bench.benchmarks.mlm.spec import MlmSpec
 from acn_bench.result import Result, RowCounts
@@ -48,10 +46,7 @@ def validate(result: MlmResult, _: MlmSpec) -> None:
 def _scores(place: str, scores: MaskedScores, depths: int) -> None:
     validation.at_least(f"{place}.tokens", scores.tokens, 1)
     validation.long(f"{place}.correct", scores.correct, depths)
-    validation.long(f"{place}.loss", scores.loss, depths)
+    validation.not_negative(f"{place}.loss", scores.loss, depths)
     for count in (*scores.correct, scores.most_frequent):
         if not 0 <= count <= scores.tokens:
             raise ValueError(f"{place} has {count} tokens right, of {scores.tokens}")
-    wrong = next((v for v in scores.loss if not (isfinite(v) and v >= 0)), None)
-    if wrong is not None:
-        raise ValueError(f"{place}.loss holds {wrong}: it must be finite, 0 or more")

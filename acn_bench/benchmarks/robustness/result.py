@@ -3,7 +3,6 @@
 import struct
 from base64 import b64decode
 from collections.abc import Sequence
-from math import isfinite
 
 from acn_bench import validation
 from acn_bench.analysis.image_outcomes import unpacked
@@ -189,11 +188,7 @@ def _scores(place: str, scores: Scores, depths: int, images: int) -> None:
     validation.shares(f"result.{place}.accuracy", scores.accuracy, depths)
     _outcomes(f"result.{place}.outcomes", scores.outcomes, images, scores.accuracy[-1] * images)
     for name in ("nll", "ece", "brier"):
-        values: list[float] = getattr(scores, name)
-        validation.long(f"result.{place}.{name}", values, depths)
-        wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
-        if wrong is not None:
-            raise ValueError(f"result.{place}.{name} holds {wrong}: it must be finite, 0 or more")
+        validation.not_negative(f"result.{place}.{name}", getattr(scores, name), depths)
 
 
 def _outcomes(place: str, text: str, images: int, correct: float) -> None:

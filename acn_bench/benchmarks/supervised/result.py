@@ -1,6 +1,5 @@
 """Raw measurements of supervised training."""
 
-from math import isfinite
 from typing import Literal
 
 from acn_bench import validation
@@ -124,10 +123,7 @@ def _gradients(result: SupervisedResult, spec: SupervisedSpec) -> None:
     for k, norms in enumerate(result.gradients):
         for name in norms.__struct_fields__:
             place, values = f"result.gradients[{k}].{name}", getattr(norms, name)
-            validation.long(place, values, len(result.test.top1) - 1)
-            wrong = next((v for v in values if not (isfinite(v) and v >= 0)), None)
-            if wrong is not None:
-                raise ValueError(f"{place} holds {wrong}: a norm is finite, 0 or more")
+            validation.not_negative(place, values, len(result.test.top1) - 1)
 
 
 def _curve(result: SupervisedResult, spec: SupervisedSpec) -> None:
@@ -139,17 +135,15 @@ def _curve(result: SupervisedResult, spec: SupervisedSpec) -> None:
 
 
 def _scores(place: str, scores: Scores, depths: int, examples: int) -> None:
-    for name in ("top1", "top5", "loss"):
+    for name in ("top1", "top5"):
         validation.long(f"result.{place}.{name}", getattr(scores, name), depths)
+    validation.not_negative(f"result.{place}.loss", scores.loss, depths)
     for k, (one, five) in enumerate(zip(scores.top1, scores.top5, strict=True)):
         if not 0 <= one <= five <= examples:
             raise ValueError(
                 f"result.{place}: after {k} blocks {shorten(one)} and {shorten(five)} of {examples:,} examples are "
                 "top-1 and top-5"
             )
-    wrong = next((v for v in scores.loss if not (isfinite(v) and v >= 0)), None)
-    if wrong is not None:
-        raise ValueError(f"result.{place}.loss holds {wrong}: it must be finite, 0 or more")
 
 
 def _exits(result: SupervisedResult, spec: SupervisedSpec) -> None:
