@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from acn_bench import records
+from acn_bench.analysis.groups import kind_of
+from acn_bench.analysis.statistics import t_interval
+
 ROOT = Path(__file__).parent.parent
 PIPELINES, MANUAL, README = (
     ROOT / name for name in ("docs/pipelines.md", "docs/python.md", "README.md")
@@ -182,6 +186,33 @@ def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
     held = sum(v["outcome"] == "holds" for v in naive)
     sentence = f"*forgets less* holds in {held} of {len(naive)} groups, in {survivors(naive)} after"
     assert sentence in README.read_text(encoding="utf-8")
+
+
+PRECISIONS = {  # the words of the table -> the metric
+    "forgetting": "forgetting",
+    "accuracy at the end": "average_accuracy",
+    "accuracy just after learning": "learning_accuracy",
+}
+
+
+@pytest.mark.parametrize("words", PRECISIONS)
+def test_the_differences_between_precisions_are_those_of_the_records(words):
+    folder = ROOT / "reports" / "2026-11-27-bf16-cifar100-subset"
+    published = records.load_all([folder])
+    metric = kind_of(published[0]).metrics[PRECISIONS[words]]
+    values = {
+        (r.config.backbone.wiring, r.config.precision, r.config.seeds.init): metric.value(r)
+        for r in published
+    }
+    cells = [words]
+    for arm in ("ac", "residual"):
+        seeds = [seed for wiring, precision, seed in values if (wiring, precision) == (arm, "bf16")]
+        paired = [values[arm, "bf16", seed] - values[arm, "fp32", seed] for seed in seeds]
+        low, high = t_interval(paired)
+        mean = sum(paired) / len(paired)
+        cells.append(effect({"mean": mean, "low": low, "high": high}, 100))
+    rows = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    assert f"| {' | '.join(cells)} |" in rows
 
 
 def survivors(groups):
