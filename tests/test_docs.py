@@ -188,29 +188,33 @@ def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
     assert sentence in README.read_text(encoding="utf-8")
 
 
-PRECISIONS = {  # the words of the table -> the metric
+PAIRED = {  # the words of a table -> the metric
     "forgetting": "forgetting",
     "accuracy at the end": "average_accuracy",
     "accuracy just after learning": "learning_accuracy",
 }
+SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
+    "2026-11-27-bf16-cifar100-subset": (lambda config: config.precision, "bf16", "fp32"),
+    "2026-11-27-si-path-small": (lambda config: config.strategy.path, "loss", "penalised"),
+}
 
 
-@pytest.mark.parametrize("words", PRECISIONS)
-def test_the_differences_between_precisions_are_those_of_the_records(words):
-    folder = ROOT / "reports" / "2026-11-27-bf16-cifar100-subset"
+@pytest.mark.parametrize("words", PAIRED)
+@pytest.mark.parametrize("name", SIDES)
+def test_differences_paired_by_seed_are_those_of_the_records(name, words):
+    folder, (side, one, other) = ROOT / "reports" / name, SIDES[name]
     published = records.load_all([folder])
-    metric = kind_of(published[0]).metrics[PRECISIONS[words]]
+    metric = kind_of(published[0]).metrics[PAIRED[words]]
     values = {
-        (r.config.backbone.wiring, r.config.precision, r.config.seeds.init): metric.value(r)
+        (r.config.backbone.wiring, side(r.config), r.config.seeds.init): metric.value(r)
         for r in published
     }
     cells = [words]
     for arm in ("ac", "residual"):
-        seeds = [seed for wiring, precision, seed in values if (wiring, precision) == (arm, "bf16")]
-        paired = [values[arm, "bf16", seed] - values[arm, "fp32", seed] for seed in seeds]
+        seeds = [seed for wiring, value, seed in values if (wiring, value) == (arm, one)]
+        paired = [values[arm, one, seed] - values[arm, other, seed] for seed in seeds]
         low, high = t_interval(paired)
-        mean = sum(paired) / len(paired)
-        cells.append(effect({"mean": mean, "low": low, "high": high}, 100))
+        cells.append(effect({"mean": sum(paired) / len(paired), "low": low, "high": high}, 100))
     rows = (folder / "README.md").read_text(encoding="utf-8").splitlines()
     assert f"| {' | '.join(cells)} |" in rows
 
