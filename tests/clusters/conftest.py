@@ -106,6 +106,10 @@ class Plan:
         beats = [run.heartbeat for run in self.runs() if run.state == "running"]
         return len([beat for beat in beats if beat.activity.share])
 
+    def checkpoints(self):
+        """The number of runs that have a checkpoint."""
+        return len(list((self.out / "tiny" / "checkpoints").glob("*.safetensors")))
+
 
 def make_plan(folder, variables):
     """Write the card and the brake; set the environment that makes processes find them."""

@@ -137,7 +137,7 @@ def test_a_plan_that_slurm_interrupts_in_every_way_ends_like_an_undisturbed_one(
     def log(task):
         return (plan.out / "tiny" / "slurm" / f"{task}.log").read_text()
 
-    wait_for(lambda: plan.training() == 2, "training of two runs")
+    wait_for(lambda: plan.training() == 2 == plan.checkpoints(), "a checkpoint of two runs")
     answer("scontrol", "requeue", first)  # as a preemption does: SIGTERM
     limit = minutes(facts(second)["RunTime"]) + 2  # one to two minutes from now: SIGUSR1
     answer("scontrol", "update", f"JobId={second}", f"TimeLimit={limit}")
