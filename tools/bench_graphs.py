@@ -21,8 +21,7 @@ BATCH, CLASSES, STEPS = 64, 5, 50  # as in split_cifar100; steps of one measurem
 def network(precision: Precision, depth: int, *, graphed: bool) -> nn.Module:
     """The released residual Mixer at the paper's sizes, on the GPU, in training mode."""
     torch.manual_seed(0)
-    name = "residual_mixer"
-    model = build(name, CLASSES, variant="released", depth=depth, precision=precision)
+    model = build("residual_mixer", CLASSES, variant="released", depth=depth, precision=precision)
     model.graphed = graphed
     return model.cuda().train()
 

@@ -18,7 +18,7 @@ from acn_bench.backbones import dropping, images, texts
 from acn_bench.backbones.branches import Branches
 from acn_bench.backbones.checkpointed import checkpointed
 from acn_bench.backbones.direct_gradients import direct_gradients
-from acn_bench.backbones.graphed import Passes, Recorder
+from acn_bench.backbones.graphed import Recorder
 from acn_bench.backbones.readouts import Readout
 from acn_bench.backbones.state_dict_mismatch import state_dict_mismatch
 from acn_bench.backbones.wiring import Block, Wiring, last
@@ -197,8 +197,8 @@ class Backbone(nn.Module):
             x0, block_arguments = self.embed(*inputs, **named)
             if not block_arguments:
                 dtype = None if self.precision == "fp32" else torch.bfloat16
-                passes = Passes(self.blocks, self.wiring, self.readout)
-                replayed = self._recorder.features(to_stream(x0), passes, dtype)
+                parts = self.blocks, self.wiring, self.readout
+                replayed = self._recorder.features(to_stream(x0), *parts, dtype)
                 if replayed is not None:
                     return replayed
             hidden_state = last(self._run_blocks(x0, self._with(block_arguments)))

@@ -54,9 +54,8 @@ def split(
     flat = [weight for weights in blocks for weight in weights]
     dg_only, graphed = model.dg_only, model.graphed
     try:
-        model.dg_only = model.graphed = (
-            False  # a replayed pass has no gradients in autograd's graph
-        )
+        # a replayed pass has no gradients in autograd's graph
+        model.dg_only = model.graphed = False
         full = _gradients(model, loss, flat)
         model.dg_only = True
         direct = _gradients(model, loss, flat)

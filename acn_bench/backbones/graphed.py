@@ -20,8 +20,8 @@ AFTER = 3  # passes of one shape before it is recorded: the last batch of an epo
 WARM_UP = 3  # passes before the recording, in which libraries choose their kernels
 
 
-class Passes(nn.Module):
-    """x_0 (B, T, D) -> the head's input (B, D), in the autocast that is on where it is made."""
+class _Passes(nn.Module):
+    """x_0 (B, T, D) -> the head's input (B, D); the blocks run under autocast to a dtype, if one is given."""
 
     def __init__(self, blocks: nn.ModuleList, wiring: Wiring, readout: Readout) -> None:
         super().__init__()
@@ -48,19 +48,28 @@ class Recorder:
         self._shape: torch.Size | None = None  # of x_0 in the last training pass
         self._passes = 0  # of this shape, in a row
         self._record: _Record | None = None
-        self._recorded: Any = (
-            None  # the shape and dtype of the record, its weights, and where they lie
-        )
+        # the shape and dtype of the record, its weights, and where they lie
+        self._recorded: Any = None
 
     def __reduce__(self) -> tuple[type["Recorder"], tuple[()]]:
         """A copy of a backbone has its own weights, and needs its own record."""
         return Recorder, ()
 
-    def features(self, x: Tensor, passes: Passes, autocast: torch.dtype | None) -> Tensor | None:
+    def features(
+        self,
+        x: Tensor,
+        blocks: nn.ModuleList,
+        wiring: Wiring,
+        readout: Readout,
+        autocast: torch.dtype | None,
+    ) -> Tensor | None:
         """x_0 (B, T, D) -> the head's input (B, D); None where the pass is to run without a record."""
-        weights = list(passes.parameters())
-        if not _can_record(x, weights) or (self._record and self._record.is_waiting):
+        if not _can_record(x) or (self._record and self._record.is_waiting):
             return None
+        passes = _Passes(blocks, wiring, readout)
+        weights = list(passes.parameters())
+        if any(p._backward_hooks or p._post_accumulate_grad_hooks for p in weights):
+            return None  # a replay passes these hooks by
         usual = self._is_usual(x.shape)
         places = [(id(p), p.data_ptr(), p.requires_grad) for p in weights]
         described = x.shape, autocast, places
@@ -82,7 +91,7 @@ class Recorder:
 class _Record:
     """One forward and one backward pass on inputs like x."""
 
-    def __init__(self, passes: Passes, autocast: torch.dtype | None, x: Tensor) -> None:
+    def __init__(self, passes: _Passes, autocast: torch.dtype | None, x: Tensor) -> None:
         self.replays = 0
         self._last: ReferenceType[_Pass] | None = None
         # new leaves in the memory of the weights: those of the weights may belong to an earlier step, on another stream
@@ -102,7 +111,7 @@ class _Record:
             return list(torch.autograd.grad(output, inputs, gradient, allow_unused=True))
 
         stream = torch.cuda.Stream(x.device)
-        with _outside_autocast(x.device):
+        with torch.autocast(x.device.type, enabled=False):
             stream.wait_stream(torch.cuda.current_stream(x.device))
             with torch.cuda.stream(stream):
                 for _ in range(WARM_UP):
@@ -179,8 +188,8 @@ class _Replay(torch.autograd.Function):
         return None, ctx.record.replay_backward(ctx.this, gradients[0])
 
 
-def _can_record(x: Tensor, weights: list[nn.Parameter]) -> bool:
-    """Whether this is a training pass on a GPU, of one process, that nothing watches at the weights."""
+def _can_record(x: Tensor) -> bool:
+    """Whether this is a training pass on a GPU, of one process, outside a compiler and another record."""
     return (
         x.is_cuda
         and x.requires_grad
@@ -188,7 +197,6 @@ def _can_record(x: Tensor, weights: list[nn.Parameter]) -> bool:
         and not torch.compiler.is_compiling()
         and not torch.cuda.is_current_stream_capturing()
         and not (torch.distributed.is_available() and torch.distributed.is_initialized())
-        and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in weights)
     )
 
 
@@ -197,7 +205,3 @@ def _autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContex
     if dtype is None:
         return nullcontext()
     return torch.autocast(device.type, dtype=dtype, cache_enabled=False)
-
-
-def _outside_autocast(device: torch.device) -> AbstractContextManager[Any]:
-    return torch.autocast(device.type, enabled=False)

@@ -320,9 +320,8 @@ BACKBONES = {
 def test_every_strategy_serves_every_backbone(small, spec, heads, backbone):
     run = small(spec, heads=heads, epochs=1, experiences=2, network=BACKBONES[backbone])
     failed = {g.name for g in run.measure().guards if not g.passed}
-    assert failed <= set(
-        WEAK.get(spec.name, [])
-    )  # in a tiny network some weights are below the limit
+    # in a tiny network some weights are below the limit
+    assert failed <= set(WEAK.get(spec.name, []))
 
 
 def test_a_run_of_what_is_not_supported_never_starts(small):
