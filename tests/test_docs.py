@@ -24,7 +24,10 @@ PIPELINES, MANUAL, README = (
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))] + [
     ROOT / folder / "README.md" for folder in ("benchmarks", "strategies", "reports")
 ]
-EVIDENCE = "2026-11-26-split-cifar100-table3-full"
+FULL = {  # blocks -> the folder on CIFAR-100 in full
+    5: "2026-11-26-split-cifar100-table3-full",
+    15: "2026-11-27-split-cifar100-table3-deep-full",
+}
 ON_A_PART = "2026-11-24-split-cifar100-table3-subset"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -141,41 +144,81 @@ def verdicts(folder):
     return [dict(zip(names, row, strict=True)) for row in figures(folder)["verdicts"]]
 
 
+PAIRED = {  # the words of a table -> the metric
+    "forgetting": "forgetting",
+    "accuracy at the end": "average_accuracy",
+    "accuracy just after learning": "learning_accuracy",
+}
 CLAIMS = {  # the words of the README -> the claim in the card
-    "forgets less": "forgets_less",
-    "is more accurate at the end of the stream": "ends_higher",
-    "keeps more of its accuracy under noise": "resists_noise",
-    "uses fewer of its layers": "needs_fewer_layers",
+    "forgets less, points": "forgets_less",
+    "is more accurate at the end of the stream, points": "ends_higher",
+    "keeps more of its accuracy under noise, %": "resists_noise",
+    "uses fewer of its layers, blocks": "needs_fewer_layers",
 }
 
 
 @pytest.mark.parametrize("words", CLAIMS)
 def test_the_readmes_result_is_that_of_the_published_records(words):
-    unit, scale = ("blocks", 1) if words.endswith("layers") else ("points", 100)
-    groups = [v for v in verdicts(EVIDENCE) if v["claim"] == CLAIMS[words]]
-    assert [v["group"].split()[0] for v in groups] == ["naive", "si"]
-    cells = [words] + [f"{effect(v, scale)} {unit}, {v['outcome']}" for v in groups]
-    rows = README.read_text(encoding="utf-8").replace("**", "").splitlines()
-    assert any(row.startswith(f"| {' | '.join(cells)} |") for row in rows)
-
-
-def test_the_verdict_that_survives_holm_is_the_one_the_readme_names():
-    survive = [v for v in verdicts(EVIDENCE) if v["holm"] == "survives Holm"]
-    assert [(v["claim"], v["group"]) for v in survive] == [
-        ("needs_fewer_layers", "naive mixer released 5")
+    scale = 1 if words.endswith("blocks") else 100
+    found = {
+        v["group"]: v
+        for folder in FULL.values()
+        for v in verdicts(folder)
+        if v["claim"] == CLAIMS[words]
+    }
+    groups = [
+        found[f"{strategy} mixer released {depth}"]
+        for strategy in ("naive", "si")
+        for depth in FULL
     ]
-    text = README.read_text(encoding="utf-8")
-    assert f"over all {len(verdicts(EVIDENCE))} verdicts, *uses fewer of its layers* under" in text
+    cells = [words] + [
+        f"{effect(v, scale)}, " + ("**holds**" if v["holm"] == "survives Holm" else v["outcome"])
+        for v in groups
+    ]
+    assert f"| {' | '.join(cells)} |" in README.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("strategy", ["naive", "si"])
-def test_the_readmes_means_of_forgetting_are_those_of_the_records(strategy):
-    cells = figures(EVIDENCE)["cells"]
-    ac, residual = (
-        f"{100 * cells[f'{strategy} mixer released 5 {arm} forgetting'][0]:.1f}"
-        for arm in ("ac", "residual")
+@pytest.mark.parametrize("depth", FULL)
+def test_eight_verdicts_of_each_depth_are_corrected_together(depth):
+    decided = [v for v in verdicts(FULL[depth]) if v["outcome"] != "no verdict"]
+    assert f"over the {len(decided)} verdicts of each depth" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", PAIRED)
+def test_what_changes_with_depth_is_that_of_the_records(words):
+    values = {}
+    for folder in FULL.values():
+        for r in records.load_all([ROOT / "reports" / folder]):
+            wiring, seed = r.config.backbone.wiring, r.config.seeds.init
+            value = kind_of(r).metrics[PAIRED[words]].value(r)
+            values[r.config.strategy.name, r.config.backbone.depth, wiring, seed] = value
+    cells = [words]
+    for strategy in ("naive", "si"):
+        less, more = (
+            [
+                values[strategy, depth, "ac", k] - values[strategy, depth, "residual", k]
+                for k in range(5)
+            ]
+            for depth in FULL
+        )
+        rises = [b - a for a, b in zip(less, more, strict=True)]
+        low, high = t_interval(rises)
+        cells.append(effect({"mean": sum(rises) / len(rises), "low": low, "high": high}, 100))
+    page = ROOT / "reports" / FULL[15] / "README.md"
+    assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("network", ["residual", "ac"])
+def test_the_readmes_accuracies_at_the_end_are_those_of_the_records(network):
+    five, fifteen = (
+        f"{100 * figures(folder)['cells'][f'si mixer released {depth} {network} average_accuracy'][0]:.1f}"
+        for depth, folder in FULL.items()
     )
-    assert f"{ac} and {residual} points" in README.read_text(encoding="utf-8")
+    sentence = {
+        "residual": f"residual ends at {five} % with 5 blocks and at {fifteen} % with 15",
+        "ac": f"AC at {five} and {fifteen} %",
+    }
+    assert sentence[network] in README.read_text(encoding="utf-8")
 
 
 def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
@@ -186,11 +229,6 @@ def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
     assert sentence in README.read_text(encoding="utf-8")
 
 
-PAIRED = {  # the words of a table -> the metric
-    "forgetting": "forgetting",
-    "accuracy at the end": "average_accuracy",
-    "accuracy just after learning": "learning_accuracy",
-}
 SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
     "2026-11-27-bf16-cifar100-subset": (lambda config: config.precision, "bf16", "fp32"),
     "2026-11-27-si-path-small": (lambda config: config.strategy.path, "loss", "penalised"),
