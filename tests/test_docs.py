@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from acn_bench import records
+from acn_bench.analysis import statistics
 from acn_bench.analysis.groups import kind_of
 from acn_bench.analysis.statistics import t_interval
 
@@ -184,6 +185,14 @@ def test_eight_verdicts_of_each_depth_are_corrected_together(depth):
     assert f"over the {len(decided)} verdicts of each depth" in README.read_text(encoding="utf-8")
 
 
+def test_over_both_depths_the_correction_leaves_the_same_verdicts():
+    judged = [v for f in FULL.values() for v in verdicts(f) if v["outcome"] != "no verdict"]
+    adjusted = statistics.holm([v["p"] for v in judged])
+    left = [v for v, p in zip(judged, adjusted, strict=True) if p < 0.05]
+    assert left == [v for v in judged if v["holm"] == "survives Holm"]
+    assert f"over all {len(judged)}, too" in README.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("words", PAIRED)
 def test_what_changes_with_depth_is_that_of_the_records(words):
     values = {}
@@ -215,8 +224,8 @@ def test_the_readmes_accuracies_at_the_end_are_those_of_the_records(network):
         for depth, folder in FULL.items()
     )
     sentence = {
-        "residual": f"residual ends at {five} % with 5 blocks and at {fifteen} % with 15",
-        "ac": f"AC at {five} and {fifteen} %",
+        "residual": f"Residual falls\n  from {five} to {fifteen} %",
+        "ac": f"AC does not ({five}, {fifteen} %)",
     }
     assert sentence[network] in README.read_text(encoding="utf-8")
 

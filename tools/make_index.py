@@ -20,9 +20,14 @@ TITLE = "What do the published records say about auto-compressing networks?"
 
 
 def parts(folder: Path) -> list[Part]:
-    """One part for each published folder with records, the newest first."""
+    """One part for each published folder with records: those on a data set in full first, then the newest."""
     found = sorted((p.parent for p in folder.glob("*/records.jsonl")), reverse=True)
-    return [part for published in found for part in _parts(published)]
+    made = [part for published in found for part in _parts(published)]
+    return sorted(made, key=lambda part: not _in_full(part.comparison))
+
+
+def _in_full(comparison: Comparison) -> bool:
+    return all(d.canonical for r in comparison.records for d in r.provenance.datasets)
 
 
 def _parts(published: Path) -> list[Part]:
@@ -45,7 +50,7 @@ def brief(comparison: Comparison) -> Report:
 
 def page(folder: Path) -> str:
     """The index over the published folders below `folder`."""
-    return reports.as_text(combined(parts(folder), brief, TITLE), "html")
+    return reports.as_text(combined(parts(folder), brief, TITLE, "published folder"), "html")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ _HOW = (
     "blocks; in a residual network each block reads the sum of all before it. Beside a verdict stands the difference of AC "
     "less the other network; a group is one setting with several seeds. A claim holds where the whole "
     "95\N{NO-BREAK SPACE}% interval lies on its side of zero, is reversed where it lies on the other side, and is undecided "
-    "where it includes zero. A benchmark without a verdict on a claim does not make it."
+    "where it includes zero."
 )
 
 
@@ -30,29 +30,36 @@ class Part:
 
 
 def combined(
-    parts: Sequence[Part], sections: Callable[[Comparison], Report], title: str = ""
+    parts: Sequence[Part],
+    sections: Callable[[Comparison], Report],
+    title: str = "",
+    noun: str = "benchmark",
 ) -> Report:
-    """The summary, then what `sections` makes of each part; each name and anchor is that of one part."""
+    """The summary, then what `sections` makes of each part; `noun` is what a part is called.
+
+    Each name and anchor is that of one part.
+    """
     names = [part.name for part in parts]
-    listed = wording.listed(names) if len(names) <= SHOWN else f"{len(names)} benchmarks"
+    listed = wording.listed(names) if len(names) <= SHOWN else wording.plural(len(names), noun)
     made = [s for part in parts for s in _part(part, sections(part.comparison))]
-    table = _matrix(parts) if len(parts) <= WIDE else _by_claim(parts)
-    summary = Section("summary", "", (Note(_in_short(parts)), Note(_HOW, "how"), table))
+    table = _matrix(parts) if len(parts) <= WIDE else _by_claim(parts, noun)
+    how = Note(f"{_HOW} A {noun} without a verdict on a claim does not make it.", "how")
+    summary = Section("summary", "", (Note(_in_short(parts, noun)), how, table))
     return Report(listed, title or f"AC compared with residual on {listed}", (summary, *made))
 
 
-def _in_short(parts: Sequence[Part]) -> str:
-    """How many claims stand, over all benchmarks that make them."""
+def _in_short(parts: Sequence[Part], noun: str) -> str:
+    """How many claims stand, over all parts that make them."""
     made = [
         [v for part in parts for v in _verdicts(part.comparison, statement)]
         for statement in _statements(parts)
     ]
-    return answers.counted(list(filter(None, made)), "Holm's correction in their benchmark")
+    return answers.counted(list(filter(None, made)), f"Holm's correction in their {noun}")
 
 
-def _by_claim(parts: Sequence[Part]) -> Table:
-    """For each claim a row for each benchmark that makes it, as the benchmark's own first screen has it."""
-    columns = (Column("Benchmark", "text"), *answers.COLUMNS[1:])
+def _by_claim(parts: Sequence[Part], noun: str) -> Table:
+    """For each claim a row for each part that makes it, as the part's own first screen has it."""
+    columns = (Column(noun.capitalize(), "text"), *answers.COLUMNS[1:])
     of_claims = []
     for statement in _statements(parts):
         made = [

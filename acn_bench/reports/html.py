@@ -31,7 +31,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _SCRIPT = Path(__file__).with_name("page.js")
 BREAK = "<br>"
 SHORT = 16  # characters of a badge's detail that stay on one line
-_BADGES = ("holds", "reversed", "undecided", "no verdict")
+_BADGES = ("holds", "reversed", "weakly holds", "weakly reversed", "undecided", "no verdict")
 _CLASSES = {
     "head": {"label": "text", "text": "text", "strip": "middle"},
     "row": {"label": "label"},

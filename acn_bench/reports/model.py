@@ -10,7 +10,9 @@ from typing import Literal
 # number: right-aligned; label: short words that stay on one line; strip: drawings, in HTML alone
 ColumnKind = Literal["number", "label", "text", "strip"]
 # an arm's colour, a verdict's badge, or a name that is code
-Style = Literal["", "ac", "residual", "holds", "reversed", "undecided", "no verdict", "code"]
+Style = Literal[
+    "", "ac", "residual", "holds", "reversed", "weakly holds", "weakly reversed", "undecided", "no verdict", "code"
+]  # fmt: skip
 Look = Literal["", "answer", "matrix", "claim", "quality", "narrow", "small"]  # of a table
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acn_bench import wording
-from acn_bench.analysis.comparison import Comparison, Verdict
+from acn_bench.analysis import depth_metrics
+from acn_bench.analysis.comparison import Comparison, Outcome, Verdict
 from acn_bench.analysis.groups import Cell, Difference, Group, arm_title
 from acn_bench.analysis.image_outcomes import RESAMPLES
 from acn_bench.analysis.metric import Metric
@@ -166,6 +167,18 @@ def p_value(p: float | None) -> str:
     if p < 0.0005:
         return "< 0.001"
     return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def badge(verdicts: Sequence[Verdict], outcome: Outcome) -> Style:
+    """Of verdicts with one outcome: weak where Holm's correction takes all back, or no network is above chance."""
+    if outcome not in ("holds", "reversed") or any(map(_is_firm, verdicts)):
+        return outcome
+    return "weakly holds" if outcome == "holds" else "weakly reversed"
+
+
+def _is_firm(verdict: Verdict) -> bool:
+    arms = (verdict.group.arms[name] for name in ("ac", verdict.claim.against))
+    return verdict.survives and not all(depth_metrics.at_chance(arm.records) for arm in arms)
 
 
 def beside(verdict: Verdict, *words: str) -> str:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from acn_bench import reports
-from acn_bench.analysis import power, statistics
+from acn_bench import catalog, reports
+from acn_bench.analysis import depth_metrics, power, statistics
 from acn_bench.analysis.comparison import compare
+from acn_bench.records import load_all
 from acn_bench.reports.sections.answers import in_short
 
 
@@ -62,11 +63,12 @@ def test_an_answer_counts_the_groups_of_each_outcome(records, card):
     for claim in card.claim:
         _, verdict, _, seeds, _ = answers(comparison)[claim.statement]
         outcomes = [v.outcome for v in comparison.of_claim(claim.name)]
-        assert verdict.style in ("mixed", *outcomes)
+        outcome = verdict.style.removeprefix("weakly ")
+        assert outcome in ("mixed", *outcomes)
         if len(set(outcomes)) == 1:
             assert verdict.text == outcomes[0]
         else:
-            assert f"{outcomes.count(verdict.style)} of 2" in verdict.text
+            assert f"{outcomes.count(outcome)} of 2" in verdict.text
         assert seeds.text == "3"
 
 
@@ -79,6 +81,49 @@ def test_what_speaks_against_a_claim_names_uncertainty_first(records, card):
         apart = "includes zero" in against.text or "sign test" in against.text
         assert apart == (verdict.outcome == "undecided")
         assert "few" in against.text or "Holm" in against.text
+
+
+@pytest.fixture(scope="module")
+def published(root):
+    """Of two groups with verdicts, on CIFAR-100 in full."""
+    made = load_all([root / "reports" / "2026-11-27-split-cifar100-table3-deep-full"])
+    return compare(made, catalog.benchmark("split_cifar100"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "style"),
+    [
+        ("AC forgets less than residual", "undecided"),
+        ("AC is more accurate than residual at the end of the stream", "holds"),
+        ("AC keeps more of its accuracy under noise than residual", "weakly reversed"),
+        ("AC uses fewer of its layers than residual", "holds"),
+    ],
+)
+def test_a_badge_is_weak_where_the_correction_takes_back_every_verdict(published, claim, style):
+    assert answers(published)[claim][1].style == style
+
+
+def test_a_badge_is_weak_where_no_network_is_above_the_chance_level(published, monkeypatch):
+    monkeypatch.setattr(depth_metrics, "at_chance", lambda _: True)
+
+    assert (
+        answers(published)["AC uses fewer of its layers than residual"][1].style == "weakly holds"
+    )
+
+
+def test_two_groups_stand_with_a_difference_and_an_interval_each(published):
+    effect = answers(published)["AC forgets less than residual"][2]
+
+    assert effect.text == "+0.4 and −1.5 points"
+    assert effect.detail.replace("\N{NO-BREAK SPACE}", " ") == (
+        "95 % intervals [−0.9, +1.8] and [−4.6, +1.7]"
+    )
+
+
+def test_what_speaks_against_fewer_layers_names_a_paired_test_that_does_not_decide(published):
+    against = answers(published)["AC uses fewer of its layers than residual"][4]
+
+    assert against.text == "by a paired test of held-out examples the depth is undecided in 1 of 2"
 
 
 def test_a_claim_without_a_pair_says_why(records, card):

@@ -102,6 +102,8 @@ def test_the_index_of_published_records_is_that_of_the_records(root):
     page = make_index.page(root / "reports")
 
     assert page == (root / "reports" / "index.html").read_text(encoding="utf-8")
+    in_full = [make_index._in_full(part.comparison) for part in make_index.parts(root / "reports")]
+    assert in_full == sorted(in_full, reverse=True)
     links = re.findall(r'<a href="([^"#]+)"', page)
     assert links
     assert all((root / "reports" / link).is_file() for link in links)

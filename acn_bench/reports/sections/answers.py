@@ -17,11 +17,12 @@ from acn_bench.wording import plural
 
 SHOWN = 3  # strategies that are explained
 FEW = 3  # seeds: up to so many, an interval rests on next to nothing
+FEW_GROUPS = 2  # up to so many stand for themselves; more have a median
 
 COLUMNS = (
     Column("Claim", "text"),
     Column("Verdict", "text"),
-    Column("AC less the other", "text"),
+    Column("AC − other", "text"),
     Column("Seeds", "text"),
     Column("What speaks against it", "text"),
 )
@@ -153,34 +154,39 @@ def outcome(verdicts: Sequence[Verdict]) -> Cell:
     if count["holds"] and count["reversed"]:
         words = f"holds in {count['holds']}, reversed in {count['reversed']} of {len(verdicts)}"
         return Cell("mixed", words, "undecided")
-    style = next(outcome for outcome in OUTCOMES if count[outcome])
-    if count[style] == len(verdicts):
-        return Cell(
-            style,
-            f"in {_of(len(verdicts), len(verdicts))} groups" if len(verdicts) > 1 else "",
-            style,
-        )
-    others = [f"{o} in {n}" for o, n in count.items() if o != style]
-    return Cell(f"{style} in {count[style]} of {len(verdicts)}", ", ".join(others), style)
+    found = next(outcome for outcome in OUTCOMES if count[outcome])
+    badge = views.badge([v for v in verdicts if v.outcome == found], found)
+    if count[found] == len(verdicts):
+        groups = f"in {_of(len(verdicts), len(verdicts))} groups" if len(verdicts) > 1 else ""
+        return Cell(found, groups, badge)
+    others = [f"{o} in {n}" for o, n in count.items() if o != found]
+    return Cell(f"{found} in {count[found]} of {len(verdicts)}", ", ".join(others), badge)
 
 
 def effect(verdicts: Sequence[Verdict]) -> Cell:
-    """AC less the other arm: the difference and its interval; of several groups the median, and all that they span."""
+    """The difference and its interval, of one group or of two; of more the median, and all that they span."""
     known = [d for v in verdicts if (d := v.difference)]
     if not known:
         return Cell(wording.NONE)
     unit, word = verdicts[0].metric.unit, wording.UNITS[verdicts[0].metric.unit].difference
-    if len(known) == 1:
-        interval = wording.bracket(unit, known[0].mean, known[0].interval)
-        shown = "" if interval == wording.NONE else f"95\N{NO-BREAK SPACE}% interval {interval}"
-        return Cell(f"{views.change(unit, known[0])} {word}", shown)
+    if len(known) <= FEW_GROUPS:
+        intervals = [wording.bracket(unit, d.mean, d.interval) for d in known]
+        shown = [_unbroken(i) for i in intervals if i != wording.NONE]
+        name = f"95\N{NO-BREAK SPACE}% interval{'s' if len(shown) > 1 else ''}"
+        changes = wording.listed([views.change(unit, d) for d in known])
+        return Cell(f"{changes} {word}", f"{name} {wording.listed(shown)}" if shown else "")
     means = sorted(d.mean for d in known)
     ends = [end for d in known for end in d.interval or (d.mean,)]
     reach = (min(ends), max(ends))
     span = " to ".join(wording.change(unit, m, reach) for m in (means[0], means[-1]))
     middle = wording.change(unit, median(means), (means[0], means[-1]))
-    within = f"95\N{NO-BREAK SPACE}% intervals within {wording.bracket(unit, means[0], reach)}"
+    within = f"95\N{NO-BREAK SPACE}% intervals within {_unbroken(wording.bracket(unit, means[0], reach))}"
     return Cell(f"median {middle} {word}", f"{span} in {len(known)} groups; {within}")
+
+
+def _unbroken(interval: str) -> str:
+    """Both ends on one line."""
+    return interval.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _range(counts: Sequence[int]) -> str:
@@ -194,7 +200,12 @@ def _range(counts: Sequence[int]) -> str:
 def against(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     """What speaks against a claim, the gravest first, in one line."""
     chance, acting = _at_chance(verdicts), _undistinguished(verdicts)
-    reasons = [*chance, *acting, *list(_reasons(comparison, verdicts))[:2]]
+    reasons = [
+        *chance,
+        *acting,
+        *_of_the_tested_depth(verdicts),
+        *list(_reasons(comparison, verdicts))[:2],
+    ]
     return f"{'; '.join(reasons)}" if reasons else "nothing in these records"
 
 
@@ -220,6 +231,18 @@ def _undistinguished(verdicts: Sequence[Verdict]) -> Iterator[str]:
         which = list(dict.fromkeys(v.group.strategy for v in undistinguished))
         words = _few(which, "strategies")
         yield f"{words} not distinguished from naive in {_of(len(undistinguished), len(judged))}"
+
+
+def _of_the_tested_depth(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The groups in which depth by tolerance decides, and depth by a paired test of each example does not."""
+    by_tolerance, by_test = depth_metrics.UTILISED[0].name, depth_metrics.SUFFICIENT.name
+    decided = [v for v in verdicts if v.outcome in ("holds", "reversed")]
+    of_depth = [v for v in decided if v.claim.metric == by_tolerance]
+    tested = [v.group.difference(by_test, v.claim.against) for v in of_depth]
+    intervals = [d for d in tested if d and d.interval]
+    if undecided := sum(not _misses_zero(d) for d in intervals):
+        groups = "" if len(verdicts) == 1 else f" in {_of(undecided, len(intervals))}"
+        yield f"by a paired test of held-out examples the depth is undecided{groups}"
 
 
 def _reasons(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[str]:

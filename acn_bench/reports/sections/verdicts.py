@@ -85,7 +85,11 @@ def _row(verdict: Verdict, reach: float, corrected: bool) -> tuple[Cell, ...]:
     would = f"{seeds:,} seeds would decide" if seeds else ""
     return (
         Cell(verdict.group.label),
-        Cell(verdict.outcome, views.beside(verdict, reason or after or would), verdict.outcome),
+        Cell(
+            verdict.outcome,
+            views.beside(verdict, reason or after or would),
+            views.badge([verdict], verdict.outcome),
+        ),
         *(Cell(views.cell(metric, cell, d.n)) for cell in cells),
         Cell(views.change(metric.unit, d)),
         _interval(verdict, d, corrected),
