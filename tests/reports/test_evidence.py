@@ -6,6 +6,7 @@ package was reshaped (commit 8838d80). A definition that is changed on purpose i
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def figures(folder: Path) -> dict:
     """All that a report computes from a folder's records, by the names of metrics and groups."""
     result = records.load_all([folder])
     comparison = compare(result, catalog.benchmark(result[0].config.benchmark.name))
+    names = keys(comparison.groups)
     return {
         "run_ids": sorted(r.config.run_id for r in result),
         "runs": {
@@ -36,7 +38,7 @@ def figures(folder: Path) -> dict:
             for r in result
         },
         "cells": {
-            f"{key(group)} {arm.name} {name}": [
+            f"{names[id(group)]} {arm.name} {name}": [
                 rounded((cell := group.cell(arm.name, name)).mean), rounded(cell.spread), cell.n
             ]
             for group in comparison.groups
@@ -46,13 +48,13 @@ def figures(folder: Path) -> dict:
         },
         "verdicts": [
             [
-                verdict.claim.name, key(verdict.group), verdict.outcome, *difference(verdict.difference),
+                verdict.claim.name, names[id(verdict.group)], verdict.outcome, *difference(verdict.difference),
                 rounded(verdict.adjusted), views.after_correction(verdict),
             ]
             for verdict in comparison.verdicts
         ],
         "published": [
-            [key(entry.group), row.published.metric, row.published.wiring, row.published.mean,
+            [names[id(entry.group)], row.published.metric, row.published.wiring, row.published.mean,
              rounded(row.measured.mean), entry.same_stream]
             for entry in published.published_comparisons(comparison)
             for row in entry.rows
@@ -60,9 +62,14 @@ def figures(folder: Path) -> dict:
     }  # fmt: skip
 
 
-def key(group) -> str:
-    """What tells the groups of these folders apart."""
-    return f"{group.strategy} {group.family} {group.variant} {group.depth}"
+def keys(groups) -> dict[int, str]:
+    """The id of a group -> a name; with its label, too, where sizes and strategy are those of another."""
+    short = {id(g): f"{g.strategy} {g.family} {g.variant} {g.depth}" for g in groups}
+    count = Counter(short.values())
+    return {
+        id(g): short[id(g)] if count[short[id(g)]] == 1 else f"{short[id(g)]}: {g.label}"
+        for g in groups
+    }
 
 
 def difference(result) -> list:
