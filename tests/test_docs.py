@@ -238,6 +238,43 @@ def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
     assert sentence in README.read_text(encoding="utf-8")
 
 
+SMALL = "2026-11-27-split-cifar100-table3-small"
+STRATEGIES = {  # the card -> the words of the table
+    "naive": "naive",
+    "si": "SI, no bound",
+    "si_limited": "SI at Avalanche's bound",
+    "joint": "joint",
+}
+
+
+@pytest.mark.parametrize("claim", ["forgets_less", "ends_higher"])
+def test_the_table_of_small_mixers_is_that_of_the_records(claim):
+    lines = (ROOT / "reports" / SMALL / "README.md").read_text(encoding="utf-8").splitlines()
+    judged = [v for v in verdicts(SMALL) if v["claim"] == claim and v["outcome"] != "no verdict"]
+    assert len(judged) == (18 if claim == "forgets_less" else 24)
+    for v in judged:
+        strategy, _, variant, depth = v["group"].split()
+        outcome = f"**{v['outcome']}**" if v["holm"] == "survives Holm" else v["outcome"]
+        start = f"| {variant} · {STRATEGIES[strategy]} · {depth} |"
+        (row, _) = (line for line in lines if line.startswith(start))  # the other has the means
+        assert f"| {effect(v, 100)}, {outcome} |" in row
+
+
+def test_the_readme_quotes_the_small_mixers_as_they_are():
+    found = {v["group"]: v for v in verdicts(SMALL) if v["claim"] == "ends_higher"}
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    ten, fifteen = (found[f"si mixer released {depth}"] for depth in (10, 15))
+    assert (ten["holm"], fifteen["holm"]) == ("survives Holm", "not after Holm")
+    assert f"AC ends {effect(ten, 100)[1:]} (10 blocks" in text
+    assert f"and {effect(fifteen, 100)[1:]} points higher (15 blocks, not after it)" in text
+    plain = [found[f"si mixer plain {depth}"] for depth in (5, 10, 15)]
+    low, high = (f"{-100 * f(v['mean'] for v in plain):.1f}" for f in (max, min))
+    assert (
+        f"plain block {low} to {high} points lower (reversed at each depth, not after it)" in text
+    )
+    assert {(v["outcome"], v["holm"]) for v in plain} == {("reversed", "not after Holm")}
+
+
 SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
     "2026-11-27-bf16-cifar100-subset": (lambda config: config.precision, "bf16", "fp32"),
     "2026-11-27-si-path-small": (lambda config: config.strategy.path, "loss", "penalised"),
