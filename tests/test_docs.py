@@ -275,6 +275,24 @@ def test_the_readme_quotes_the_small_mixers_as_they_are():
     assert {(v["outcome"], v["holm"]) for v in plain} == {("reversed", "not after Holm")}
 
 
+@pytest.mark.parametrize("words", PAIRED)
+def test_what_a_selected_strength_changes_is_that_of_the_records(words):
+    selected, values = "2026-11-27-si-strength-small", {}
+    for folder in (SMALL, selected):
+        for r in records.load_all([ROOT / "reports" / folder]):
+            group = (r.config.strategy.name, r.config.backbone.variant, r.config.backbone.depth)
+            if group == ("si", "released", 15):
+                value = kind_of(r).metrics[PAIRED[words]].value(r)
+                values[folder, r.config.backbone.wiring, r.config.seeds.init] = value
+    cells = [words]
+    for arm in ("ac", "residual"):
+        paired = [values[selected, arm, k] - values[SMALL, arm, k] for k in range(5)]
+        low, high = t_interval(paired)
+        cells.append(effect({"mean": sum(paired) / 5, "low": low, "high": high}, 100))
+    page = ROOT / "reports" / selected / "README.md"
+    assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8")
+
+
 SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
     "2026-11-27-bf16-cifar100-subset": (lambda config: config.precision, "bf16", "fp32"),
     "2026-11-27-si-path-small": (lambda config: config.strategy.path, "loss", "penalised"),
