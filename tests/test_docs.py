@@ -172,10 +172,7 @@ def test_the_readmes_result_is_that_of_the_published_records(words):
         for strategy in ("naive", "si")
         for depth in FULL
     ]
-    cells = [words] + [
-        f"{effect(v, scale)}, " + ("**holds**" if v["holm"] == "survives Holm" else v["outcome"])
-        for v in groups
-    ]
+    cells = [words] + [f"{effect(v, scale)}, {outcome(v)}" for v in groups]
     assert f"| {' | '.join(cells)} |" in README.read_text(encoding="utf-8").splitlines()
 
 
@@ -197,10 +194,8 @@ def test_over_both_depths_the_correction_leaves_the_same_verdicts():
 def test_what_changes_with_depth_is_that_of_the_records(words):
     values = {}
     for folder in FULL.values():
-        for r in records.load_all([ROOT / "reports" / folder]):
-            wiring, seed = r.config.backbone.wiring, r.config.seeds.init
-            value = kind_of(r).metrics[PAIRED[words]].value(r)
-            values[r.config.strategy.name, r.config.backbone.depth, wiring, seed] = value
+        for r, value in measured(folder, words):
+            values[r.strategy.name, r.backbone.depth, r.backbone.wiring, r.seeds.init] = value
     cells = [words]
     for strategy in ("naive", "si"):
         less, more = (
@@ -210,9 +205,7 @@ def test_what_changes_with_depth_is_that_of_the_records(words):
             ]
             for depth in FULL
         )
-        rises = [b - a for a, b in zip(less, more, strict=True)]
-        low, high = t_interval(rises)
-        cells.append(effect({"mean": sum(rises) / len(rises), "low": low, "high": high}, 100))
+        cells.append(mean_and_interval([b - a for a, b in zip(less, more, strict=True)]))
     page = ROOT / "reports" / FULL[15] / "README.md"
     assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8")
 
@@ -228,6 +221,31 @@ def test_the_readmes_accuracies_at_the_end_are_those_of_the_records(network):
         "ac": f"AC does not ({five}, {fifteen} %)",
     }
     assert sentence[network] in README.read_text(encoding="utf-8")
+
+
+def test_the_readmes_learning_and_forgetting_are_those_of_the_records():
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    cells = {depth: figures(folder)["cells"] for depth, folder in FULL.items()}
+
+    def mean(strategy, depth, arm, metric):
+        return 100 * cells[depth][f"{strategy} mixer released {depth} {arm} {metric}"][0]
+
+    (a, b), (c, d) = (
+        [
+            signed(
+                mean(strategy, depth, "ac", "learning_accuracy")
+                - mean(strategy, depth, "residual", "learning_accuracy"),
+                1,
+            )
+            for depth in FULL
+        ]
+        for strategy in ("naive", "si")
+    )
+    assert f"AC − residual is {a} and {b} points under naive, {c} and {d} under SI" in text
+    forgotten = [
+        mean("si", depth, arm, "forgetting") for depth in FULL for arm in ("ac", "residual")
+    ]
+    assert f"({min(forgotten):.1f} to {max(forgotten):.1f} points; the paper" in text
 
 
 def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
@@ -254,10 +272,9 @@ def test_the_table_of_small_mixers_is_that_of_the_records(claim):
     assert len(judged) == (18 if claim == "forgets_less" else 24)
     for v in judged:
         strategy, _, variant, depth = v["group"].split()
-        outcome = f"**{v['outcome']}**" if v["holm"] == "survives Holm" else v["outcome"]
         start = f"| {variant} · {STRATEGIES[strategy]} · {depth} |"
         (row, _) = (line for line in lines if line.startswith(start))  # the other has the means
-        assert f"| {effect(v, 100)}, {outcome} |" in row
+        assert f"| {effect(v, 100)}, {outcome(v)} |" in row
 
 
 def test_the_readme_quotes_the_small_mixers_as_they_are():
@@ -279,18 +296,15 @@ def test_the_readme_quotes_the_small_mixers_as_they_are():
 def test_what_a_selected_strength_changes_is_that_of_the_records(words):
     selected, values = "2026-11-27-si-strength-small", {}
     for folder in (SMALL, selected):
-        for r in records.load_all([ROOT / "reports" / folder]):
-            group = (r.config.strategy.name, r.config.backbone.variant, r.config.backbone.depth)
-            if group == ("si", "released", 15):
-                value = kind_of(r).metrics[PAIRED[words]].value(r)
-                values[folder, r.config.backbone.wiring, r.config.seeds.init] = value
-    cells = [words]
-    for arm in ("ac", "residual"):
-        paired = [values[selected, arm, k] - values[SMALL, arm, k] for k in range(5)]
-        low, high = t_interval(paired)
-        cells.append(effect({"mean": sum(paired) / 5, "low": low, "high": high}, 100))
+        for r, value in measured(folder, words):
+            if (r.strategy.name, r.backbone.variant, r.backbone.depth) == ("si", "released", 15):
+                values[folder, r.backbone.wiring, r.seeds.init] = value
+    changes = [
+        mean_and_interval([values[selected, arm, k] - values[SMALL, arm, k] for k in range(5)])
+        for arm in ("ac", "residual")
+    ]
     page = ROOT / "reports" / selected / "README.md"
-    assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8")
+    assert f"| {' | '.join([words, *changes])} |" in page.read_text(encoding="utf-8")
 
 
 SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
@@ -302,25 +316,41 @@ SIDES = {  # a folder -> what tells its two sides apart, and the values: the fir
 @pytest.mark.parametrize("words", PAIRED)
 @pytest.mark.parametrize("name", SIDES)
 def test_differences_paired_by_seed_are_those_of_the_records(name, words):
-    folder, (side, one, other) = ROOT / "reports" / name, SIDES[name]
-    published = records.load_all([folder])
-    metric = kind_of(published[0]).metrics[PAIRED[words]]
+    side, one, other = SIDES[name]
     values = {
-        (r.config.backbone.wiring, side(r.config), r.config.seeds.init): metric.value(r)
-        for r in published
+        (r.backbone.wiring, side(r), r.seeds.init): value for r, value in measured(name, words)
     }
     cells = [words]
     for arm in ("ac", "residual"):
         seeds = [seed for wiring, value, seed in values if (wiring, value) == (arm, one)]
-        paired = [values[arm, one, seed] - values[arm, other, seed] for seed in seeds]
-        low, high = t_interval(paired)
-        cells.append(effect({"mean": sum(paired) / len(paired), "low": low, "high": high}, 100))
-    rows = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+        cells.append(
+            mean_and_interval([values[arm, one, seed] - values[arm, other, seed] for seed in seeds])
+        )
+    rows = (ROOT / "reports" / name / "README.md").read_text(encoding="utf-8").splitlines()
     assert f"| {' | '.join(cells)} |" in rows
 
 
 def survivors(groups):
     return sum(v["holm"] == "survives Holm" for v in groups)
+
+
+def measured(folder, words):
+    """The config of each published run, and its value of the metric of a table's words."""
+    for r in records.load_all([ROOT / "reports" / folder]):
+        yield r.config, kind_of(r).metrics[PAIRED[words]].value(r)
+
+
+def outcome(verdict):
+    """Bold where Holm's correction leaves it."""
+    bold = "**" if verdict["holm"] == "survives Holm" else ""
+    return f"{bold}{verdict['outcome']}{bold}"
+
+
+def mean_and_interval(differences):
+    """Of paired differences of shares, in points."""
+    low, high = t_interval(differences)
+    mean = sum(differences) / len(differences)
+    return effect({"mean": mean, "low": low, "high": high}, 100)
 
 
 def effect(verdict, scale):
