@@ -248,12 +248,34 @@ def test_the_readmes_learning_and_forgetting_are_those_of_the_records():
     assert f"({min(forgotten):.1f} to {max(forgotten):.1f} points; the paper" in text
 
 
-def test_what_the_readme_says_of_the_naive_groups_on_a_part_is_so():
+def test_what_the_readme_says_of_the_groups_on_a_part_is_so():
     claimed = [v for v in verdicts(ON_A_PART) if v["claim"] == "forgets_less"]
     naive = [v for v in claimed if v["group"].startswith("naive")]
-    held = sum(v["outcome"] == "holds" for v in naive)
-    sentence = f"*forgets less* holds in {held} of {len(naive)} groups, in {survivors(naive)} after"
+    (held, n, left), few = counts(claimed), counts(naive)
+    sentence = (
+        f"*forgets less* holds in {held} of {n} groups, in {left} after correction "
+        f"({few[0]} of {few[1]} and {few[2]} under naive)"
+    )
     assert sentence in README.read_text(encoding="utf-8")
+
+
+QUOTED = [  # folder, claim -> words of reports/README.md: groups that hold, all, after correction
+    (ON_A_PART, "forgets_less", "forgetting holds in {} of {} groups ({} after correction)"),
+    ("2026-11-23-split-cifar100-subset", "forgets_less", "with three seeds, in {} of {} ({})"),
+    (ON_A_PART, "resists_noise", "in {} of {} at the paper's sizes ({}), in"),
+    (ON_A_PART, "needs_fewer_layers", "in {} of {} groups at the paper's sizes ({} after"),
+    ("2026-11-27-split-cifar100-table3-small", "resists_noise", "in {} of {} groups of small Mixers ({} after correction, reversed in 1)"),
+    ("2026-11-27-split-cifar100-table3-small", "needs_fewer_layers", "in {} of {} of small Mixers ({})"),
+    ("2026-11-27-split-cifar100-class-small", "resists_noise", "in {} of {} class-incremental ones ({}) |"),
+    ("2026-11-27-split-cifar100-class-small", "needs_fewer_layers", "in {} of {} class-incremental ones ({});"),
+    ("2026-11-26-cifar10-depth-subset", "needs_fewer_layers", "in {} of {} ({}), fewer in all 12 pairs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("folder", "claim", "words"), QUOTED)
+def test_how_often_a_claim_holds_is_that_of_the_records(folder, claim, words):
+    text = (ROOT / "reports" / "README.md").read_text(encoding="utf-8")
+    assert words.format(*counts([v for v in verdicts(folder) if v["claim"] == claim])) in text
 
 
 SMALL = "2026-11-27-split-cifar100-table3-small"
@@ -290,6 +312,27 @@ def test_the_readme_quotes_the_small_mixers_as_they_are():
         f"plain block {low} to {high} points lower (reversed at each depth, not after it)" in text
     )
     assert {(v["outcome"], v["holm"]) for v in plain} == {("reversed", "not after Holm")}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_the_kind_of_block_changes_is_that_of_the_records(strategy):
+    values = {}
+    for r, value in measured(SMALL, "accuracy at the end"):
+        b = r.backbone
+        values[r.strategy.name, b.variant, b.depth, b.wiring, r.seeds.init] = value
+    cells = [STRATEGIES[strategy]]
+    for depth in (5, 10, 15):
+        released, plain = (
+            [
+                values[strategy, block, depth, "ac", k]
+                - values[strategy, block, depth, "residual", k]
+                for k in range(5)
+            ]
+            for block in ("released", "plain")
+        )
+        cells.append(mean_and_interval([a - b for a, b in zip(released, plain, strict=True)]))
+    page = ROOT / "reports" / SMALL / "README.md"
+    assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("words", PAIRED)
@@ -330,8 +373,11 @@ def test_differences_paired_by_seed_are_those_of_the_records(name, words):
     assert f"| {' | '.join(cells)} |" in rows
 
 
-def survivors(groups):
-    return sum(v["holm"] == "survives Holm" for v in groups)
+def counts(groups):
+    """Of a claim's groups: those in which it holds, those with a verdict, those that the correction leaves."""
+    judged = [v for v in groups if v["outcome"] != "no verdict"]
+    left = [v for v in judged if v["holm"] == "survives Holm"]
+    return sum(v["outcome"] == "holds" for v in judged), len(judged), len(left)
 
 
 def measured(folder, words):
@@ -357,8 +403,9 @@ def effect(verdict, scale):
     """A group's mean difference and its interval, as reports show them."""
     mean, low, high = (scale * verdict[name] for name in ("mean", "low", "high"))
     places = 0 if (high - low) / 2 >= 10 else 1
-    mean, low, high = (signed(value, places) for value in (mean, low, high))
-    return f"{mean} [{low}, {high}]"
+    hidden = any(end and not round(end, places) for end in (low, high))  # its side of zero
+    low, high = (signed(end, places + hidden) for end in (low, high))
+    return f"{signed(mean, places)} [{low}, {high}]"
 
 
 def signed(value, places):
