@@ -145,6 +145,11 @@ class Group:
         return kind_of(self.records[0])
 
     @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All that its records share, flattened: `benchmark.epochs` -> 10."""
+        return labels.settings(self.records[0])
+
+    @cached_property
     def but_code(self) -> bytes:
         """All that its records share, other than the code that made them."""
         return _identity(self.records[0], but="code")

@@ -16,13 +16,14 @@ from acn_bench.benchmarks.supervised.figures import (
     learning,
     losses,
     noise,
-    settings,
 )
+from acn_bench.benchmarks.supervised.figures.settings import CLASSES, PER_CLASS
 from acn_bench.benchmarks.supervised.noise_table import NOISE_TABLE
 from acn_bench.benchmarks.supervised.result import CurvePoint, GradientNorms
 from acn_bench.families.mixer import MixerSpec
 from acn_bench.record import decode, encode
 from acn_bench.registry import KINDS
+from acn_bench.reports.figures import sweeps
 from acn_bench.reports.sections import answers
 from acn_bench.reports.sections.published import PUBLISHED as PUBLISHED_TABLE
 
@@ -117,7 +118,7 @@ def test_every_figure_is_drawn_of_what_was_measured(records):
     for draw in (depth.draw, losses.draw, cost.draw, noise.draw):
         figure = draw(comparison)
         assert figure.parts[0].svg.startswith("<svg"), figure.name
-    assert settings.draw(comparison, "classes", "accuracy") is None
+    assert sweeps.draw(comparison, "accuracy", CLASSES) is None
 
 
 def test_accuracy_by_epoch_is_drawn_of_both_arms_where_it_was_measured(records):
@@ -196,12 +197,11 @@ def test_accuracy_and_depth_stand_against_the_number_of_classes(records):
     swept = records + [few_classes(r, n) for r in records for n in (2, 5)]
     comparison = compare(swept)
     for metric in ("accuracy", "utilised_depth"):
-        figure = settings.draw(comparison, "classes", metric)
+        figure = sweeps.draw(comparison, metric, CLASSES)
         (part,) = figure.parts
         for words in (">2<", ">5<", ">10<"):  # all ten where the setting is null
             assert words in part.svg
-    caption = settings.draw(comparison, "per_class", "accuracy")
-    assert caption is None
+    assert sweeps.draw(comparison, "accuracy", PER_CLASS) is None
 
 
 def test_noise_and_exits_have_tables_with_a_row_for_each_level(records):

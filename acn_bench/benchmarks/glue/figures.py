@@ -17,7 +17,7 @@ LEAD = ("score",)  # metrics of the first figure, in order of preference
 
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
-    yield partial(sweeps.draw, comparison, "score")
+    yield from sweeps.figures(comparison, "score")
     yield partial(depth, comparison)
     yield partial(pairs.draw, comparison, "utilised_depth")
     yield partial(pairs.draw, comparison, "truncated_score")

@@ -16,7 +16,7 @@ LEAD = ("loss",)  # metrics of the first figure, in order of preference
 
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
-    yield partial(sweeps.draw, comparison, "loss")
+    yield from sweeps.figures(comparison, "loss")
     yield partial(depth, comparison)
     yield partial(pairs.draw, comparison, "utilised_depth")
     yield partial(fronts.draw, comparison, "accuracy", "truncated_accuracy")

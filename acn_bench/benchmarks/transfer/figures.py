@@ -28,7 +28,7 @@ LEAD = ("finetuned_accuracy",)  # metrics of the first figure, in order of prefe
 
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
-    yield partial(sweeps.draw, comparison, "finetuned_accuracy")
+    yield from sweeps.figures(comparison, "finetuned_accuracy")
     yield partial(pairs.draw, comparison, "finetuned_cut_accuracy")
     yield partial(pairs.draw, comparison, "probe_accuracy")
     yield partial(pairs.draw, comparison, "source_accuracy")

@@ -1,7 +1,10 @@
-"""Comparison -> a metric against the number of blocks, or another setting, where a sweep over it was run."""
+"""Comparison -> a metric against the number of blocks, or another number, where a sweep over it was run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import log10
+from typing import Any
 
 import msgspec
 
@@ -13,70 +16,110 @@ from acn_bench.reports.figures import grid, style
 from acn_bench.reports.figures.axes import Axes
 from acn_bench.reports.model import Drawing, Figure
 
-Sweep = Sequence[Group]  # by depth
+Sweep = Sequence[Group]  # in the order of the setting's values; None last
+Value = float | None  # None: no limit, or no such number
+Positions = dict[Value, float]  # where a value stands on the horizontal axis
 
-PANELS = 18  # of a drawing: what fits on one page
+PANELS = 12  # of a drawing: what fits on one page
+_WIDE = 10  # largest ÷ smallest: from here on the scale is logarithmic
 _CAPTION = (
-    "One dot a seed, one line an arm through the means; every depth is a network of its own, trained from its own "
+    "One dot a seed, one line an arm through the means; every value is a network of its own, trained from its own "
     "initial weights."
 )
 
 
-def draw(comparison: Comparison, metric_name: str) -> Figure | None:
-    """One panel for all groups that differ in depth alone; None where depth was not swept."""
-    metric = comparison.kind.metric(metric_name)
-    parted: dict[tuple[bytes, str], list[Group]] = {}
-    for group in comparison.groups:
-        if group.depth is not None and any(group.cell(a, metric.name).n for a in group.arms):
-            parted.setdefault(_but_depth(group), []).append(group)
-    sweeps = [sorted(s, key=lambda g: g.depth or 0) for s in parted.values() if len(s) > 1]
-    if not sweeps:
-        return None
-    title = f"{metric.title} by depth"
-    return Figure(
-        f"{metric.name}-sweep", title, _CAPTION, tuple(drawings(metric, _DEPTH, sweeps, title))
-    )
-
-
-def _but_depth(group: Group) -> tuple[bytes, str]:
-    raw = msgspec.to_builtins(group.config)
-    del raw["seeds"], raw["backbone"]["depth"]
-    for name in group.config.backbone.of_arm:
-        del raw["backbone"][name]
-    return msgspec.json.encode(raw, order="deterministic"), group.code[:8]
-
-
-def _but_depth_label(sweep: Sweep) -> str:
-    words = [w for w in sweep[0].label.split(" · ") if not w.startswith("depth ")]
-    return " · ".join(words)
-
-
-# ---------------------------------------------------------------- any setting
-
-
 @dataclass(frozen=True)
 class Setting:
-    """What the groups of a panel differ in."""
+    """A number that the groups of a panel differ in."""
 
+    word: str  # the last one of its name: "depth" of `backbone.mixer.depth`
     label: str  # of the horizontal axis
-    value: Callable[[Group], int]
-    title: Callable[[Sweep], str]  # of a panel
-    panels: int  # of a drawing, at most
+    value: Callable[[Group], Value]
 
 
-_DEPTH = Setting("blocks", lambda group: group.depth or 0, _but_depth_label, PANELS)
+def setting(word: str) -> Setting:
+    """The setting as the configs have it."""
+    return Setting(word, wording.key(word), lambda group: _named(group, word)[0])
 
 
-def drawings(
+_DEPTH = Setting("depth", "blocks", lambda group: group.depth)
+
+
+def figures(
+    comparison: Comparison, *metrics: str, but: tuple[str, ...] = ()
+) -> Iterator[Callable[[], Figure | None]]:
+    """What draws each metric by depth, then by every other number that was swept, except `but`."""
+    for each in (_DEPTH, *(setting(word) for word in _swept(comparison) if word not in but)):
+        for metric in metrics:
+            yield partial(draw, comparison, metric, each)
+
+
+def draw(comparison: Comparison, metric_name: str, setting: Setting) -> Figure | None:
+    """One panel for all groups that differ in the setting alone; None where it was not swept."""
+    metric = comparison.kind.metric(metric_name)
+    shown = [g for g in comparison.groups if any(g.cell(a, metric.name).n for a in g.arms)]
+    sweeps = _sweeps(shown, setting)
+    if not sweeps:
+        return None
+    title = f"{metric.title} by {'depth' if setting is _DEPTH else setting.label}"
+    name = f"{metric.name}-{'sweep' if setting is _DEPTH else setting.word}"
+    return Figure(name, title, _CAPTION, tuple(_drawings(metric, setting, sweeps, title)))
+
+
+# ---------------------------------------------------------------- what was swept
+
+
+def _swept(comparison: Comparison) -> list[str]:
+    """The words of the settings with several numbers among groups that are alike in all else; depth aside."""
+    words = {_word(name): None for group in comparison.groups for name in group.settings}
+    return [w for w in words if w != _DEPTH.word and _sweeps(comparison.groups, setting(w))]
+
+
+def _sweeps(groups: Sequence[Group], setting: Setting) -> list[Sweep]:
+    parted: dict[bytes, list[Group]] = {}
+    for group in groups:
+        if len(values := _named(group, setting.word)) == 1 and _is_number(values[0]):
+            parted.setdefault(_but(group, setting.word), []).append(group)
+    sweeps = [sorted(s, key=lambda g: _order(setting.value(g))) for s in parted.values()]
+    return [s for s in sweeps if len({setting.value(g) for g in s}) > 1]
+
+
+def _named(group: Group, word: str) -> list[Any]:
+    return [value for name, value in group.settings.items() if _word(name) == word]
+
+
+def _but(group: Group, word: str) -> bytes:
+    """All that the groups of a panel share."""
+    shared = {name: value for name, value in group.settings.items() if _word(name) != word}
+    return msgspec.json.encode(shared, order="deterministic")
+
+
+def _word(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _order(value: Value) -> tuple[bool, float]:
+    return (value is None, value or 0.0)
+
+
+# ---------------------------------------------------------------- the drawing
+
+
+def _drawings(
     metric: Metric, setting: Setting, sweeps: Sequence[Sweep], title: str
 ) -> Iterator[Drawing]:
     """A panel for each sweep, its groups in the order of the setting; all panels on one scale."""
-    axes = [_panel(metric, setting, sweep) for sweep in sweeps]
+    at = positions([setting.value(group) for sweep in sweeps for group in sweep])
+    axes = [_panel(metric, setting, sweep, at) for sweep in sweeps]
     grid.share_scales(axes)
     for ax in axes:
         ax.y.low = min(0.0, ax.y.limits[0])
-    for start in range(0, len(sweeps), setting.panels):
-        end = start + setting.panels
+    for start in range(0, len(sweeps), PANELS):
+        end = start + PANELS
         shown, panels = sweeps[start:end], axes[start:end]
         columns = style.columns_for(len(shown))
         arms = sorted({a for s in shown for g in s for a in g.arms}, key=arm_order)
@@ -87,18 +130,49 @@ def drawings(
             legend=grid.arm_entries(arms),
             ylabel=f"{metric.title.lower()}, {wording.UNITS[metric.unit].word}",
         )
-        yield Drawing("", svg, f"{title}: {'; '.join(setting.title(s) for s in shown)}.")
+        yield Drawing("", svg, f"{title}: {'; '.join(_title(s) for s in shown)}.")
 
 
-def _panel(metric: Metric, setting: Setting, sweep: Sweep) -> Axes:
-    scale, ax = wording.UNITS[metric.unit].scale, Axes(setting.title(sweep))
+def positions(values: Sequence[Value]) -> Positions:
+    """Where values stand: by their size, or by its logarithm where they span a factor of ten or more.
+
+    A zero among logarithms stands one step before the others, and None one step behind.
+    """
+    numbers = sorted({v for v in values if v is not None})
+    positive = [v for v in numbers if v > 0]
+    wide = len(positive) > 1 and numbers[0] >= 0 and positive[-1] >= _WIDE * positive[0]
+    at: Positions = {v: log10(v) for v in positive} if wide else {v: v for v in numbers}
+    ends = (min(at.values(), default=0.0), max(at.values(), default=0.0))
+    step = (ends[1] - ends[0]) / (len(at) - 1) if len(at) > 1 else 1.0
+    if wide and len(positive) < len(numbers):
+        at[0] = ends[0] - step
+    if None in values:
+        at[None] = ends[1] + step
+    return at
+
+
+def _panel(metric: Metric, setting: Setting, sweep: Sweep, at: Positions) -> Axes:
+    scale, ax = wording.UNITS[metric.unit].scale, Axes(_title(sweep))
     for arm in sorted({a for g in sweep for a in g.arms}, key=arm_order):
         look = style.look(arm)
-        cells = [(setting.value(g), g.cell(arm, metric.name)) for g in sweep]
+        cells = [(at[setting.value(g)], g.cell(arm, metric.name)) for g in sweep]
         means = [(x, c.mean * scale) for x, c in cells if c.mean is not None]
         ax.line([x for x, _ in means], [m for _, m in means], look.colour, 1.6, look.dash)
         seeds = [(x, v * scale) for x, c in cells for v in c.values.values()]
         ax.markers([x for x, _ in seeds], [v for _, v in seeds], look.marker, look.colour, 4, opacity=0.75)  # fmt: skip
     values = [setting.value(g) for g in sweep]
-    ax.x.label, ax.x.margin, ax.x.ticks = setting.label, 0.12, [(x, str(x)) for x in values]
+    ax.x.label, ax.x.margin = setting.label, 0.12
+    ax.x.ticks = [(at[v], wording.setting(v)) for v in values]
     return ax
+
+
+def _title(sweep: Sweep) -> str:
+    """The words that the labels of its groups share."""
+    words = [_words(group) for group in sweep]
+    return " · ".join(word for word in words[0] if all(word in others for others in words))
+
+
+def _words(group: Group) -> list[str]:
+    """Of its label, with the settings that the label's letter stands for."""
+    words = group.label.split(" · ")
+    return [*words[:-1], *group.setting.split(", ")] if group.setting else words

@@ -15,8 +15,7 @@ LEAD = ("forgetting", "average_accuracy")  # metrics of the first figure, in ord
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
     yield partial(ties.draw, comparison, tie_table.METRIC)
-    yield partial(sweeps.draw, comparison, "forgetting")
-    yield partial(sweeps.draw, comparison, "average_accuracy")
+    yield from sweeps.figures(comparison, "forgetting", "average_accuracy")
     yield partial(curves.seen, comparison)
     yield partial(curves.experiences, comparison)
     yield partial(matrices.draw, comparison)

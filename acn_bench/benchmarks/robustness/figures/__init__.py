@@ -22,7 +22,7 @@ LEAD = ("corrupted_kept", "gaussian_kept", "clean_accuracy")
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
     yield partial(pairs.draw, comparison, "gaussian_kept")
-    yield partial(sweeps.draw, comparison, "corrupted_accuracy")
+    yield from sweeps.figures(comparison, "corrupted_accuracy")
     yield partial(noise.draw, comparison)
     yield partial(corruptions.draw, comparison)
     yield partial(examples.draw, comparison)

@@ -11,8 +11,8 @@ from acn_bench.benchmarks.supervised.figures import (
     learning,
     losses,
     noise,
-    settings,
 )
+from acn_bench.benchmarks.supervised.figures.settings import CLASSES, PER_CLASS
 from acn_bench.reports.figures import fronts, pairs, sweeps
 from acn_bench.reports.sections.figures import DrawFigure
 
@@ -22,10 +22,10 @@ LEAD = ("accuracy",)  # metrics of the first figure, in order of preference
 def figures(comparison: Comparison) -> Iterator[DrawFigure]:
     """All figures but the first."""
     yield partial(depth.draw, comparison)
-    for setting in ("classes", "per_class"):
-        yield partial(settings.draw, comparison, setting, "accuracy")
-        yield partial(settings.draw, comparison, setting, "utilised_depth")
-    yield partial(sweeps.draw, comparison, "accuracy")
+    for setting in (CLASSES, PER_CLASS):
+        yield partial(sweeps.draw, comparison, "accuracy", setting)
+        yield partial(sweeps.draw, comparison, "utilised_depth", setting)
+    yield from sweeps.figures(comparison, "accuracy", but=(CLASSES.word, PER_CLASS.word))
     yield partial(losses.draw, comparison)
     yield partial(learning.draw, comparison)
     yield partial(gradients.draw, comparison)
