@@ -51,7 +51,7 @@ KIND = Kind(
     protocol="shared_protocol", tables={"quality": (ACCURACY,), "cost": COST},
     describe=lambda config: "in several processes",
     summary=lambda record: f"loss {record.result.train_loss[-1]:.2f}",
-    final_model=lambda r: FinalModel(r.result.accuracy, r.result.accuracy, 10, None, 0.1),
+    final_model=lambda r: FinalModel(r.result.accuracy, r.result.accuracy, 10, None, 0.1, 0.1),
     distributed=True, stop_seconds=60.0,
 )
 """

@@ -32,7 +32,9 @@ def curve_above_chance(record: Record) -> list[float] | None:
     """The held-out depth curve, where its end is above chance by two standard errors."""
     model = final_model(record)
     curve = model.validation
-    above = curve is not None and metrics.above_chance(curve[-1], model.chance, model.held_out)
+    above = curve is not None and metrics.above_chance(
+        curve[-1], model.held_out_chance, model.held_out
+    )
     return curve if above else None
 
 

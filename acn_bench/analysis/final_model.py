@@ -17,7 +17,8 @@ class FinalModel:
     held_out: int  # examples that `validation` is of
     # (L+1, 2): how many of them each depth loses, and gains, against full depth; None where it was not counted
     changes: list[list[int]] | None
-    chance: float  # the chance level of its accuracy
+    chance: float  # the chance level of its test accuracy
+    held_out_chance: float  # of `validation`: held-out rows may have other shares of the classes
 
 
 def final_model(record: Record) -> FinalModel:

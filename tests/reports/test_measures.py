@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from acn_bench.analysis import depth_metrics
@@ -5,6 +6,7 @@ from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import definitions
 from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.benchmarks.continual.result import Validation
+from acn_bench.benchmarks.mlm.example import example_record as mlm_example
 
 T = 2
 
@@ -106,3 +108,14 @@ def test_every_metric_says_what_it_is_and_where_it_comes_from():
         assert metric.definition
         assert metric.source
         assert metric.missing
+
+
+def test_the_most_frequent_held_out_token_is_the_chance_level_of_masked_tokens():
+    made = mlm_example()
+    assert depth_metrics.utilised_depth(made) == 1
+    held = made.result.validation
+    held = msgspec.structs.replace(held, most_frequent=held.correct[-1])
+    guessing = msgspec.structs.replace(
+        made, result=msgspec.structs.replace(made.result, validation=held)
+    )
+    assert depth_metrics.utilised_depth(guessing) is None

@@ -19,6 +19,7 @@ def final_model(record: ContinualRecord) -> FinalModel:
         sum(held.counts),
         held.changes,
         chance(record),
+        chance(record),
     )
 
 

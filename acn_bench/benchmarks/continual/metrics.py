@@ -76,7 +76,7 @@ def probe_curve(
 def probed_depth(record: ContinualRecord) -> int | None:
     """The utilised depth of linear probes: chosen on held-out rows; None where they are not above chance."""
     model, curve = final_model(record), probe_curve(record, "validation")
-    if curve is None or not metrics.above_chance(curve[-1], model.chance, model.held_out):
+    if curve is None or not metrics.above_chance(curve[-1], model.held_out_chance, model.held_out):
         return None
     return metrics.utilised_depth(curve, TOLERANCE)
 

@@ -19,6 +19,7 @@ def final_model(record: GlueRecord) -> FinalModel:
         result.validation.rows,
         result.changes or None,
         measures.chance(record),
+        measures.most_frequent(result.validation),
     )
 
 

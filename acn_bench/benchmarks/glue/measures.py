@@ -32,10 +32,12 @@ def curve(of: Scored, facts: GlueTask) -> list[float]:
 
 def chance(record: GlueRecord) -> float:
     """The accuracy of answering the most frequent class of the first development set; 0 for a correlation."""
-    first = next(iter(record.result.tests.values()))
-    if not first.confusion:
-        return 0.0
-    return max(map(sum, first.confusion[-1])) / first.rows
+    return most_frequent(next(iter(record.result.tests.values())))
+
+
+def most_frequent(of: Scored) -> float:
+    """The share of the most frequent class in a set of rows; 0 for a regression."""
+    return max(map(sum, of.confusion[-1])) / of.rows if of.confusion else 0.0
 
 
 def of_first(name: str) -> Callable[[GlueRecord], float | None]:
@@ -65,8 +67,9 @@ def pruned_scores(record: GlueRecord) -> list[tuple[float, list[float]]]:
 
 
 def pruned_mean(record: GlueRecord) -> float | None:
-    """GLUE's score at full depth, mean over the pruned networks; None without any."""
-    return metrics.mean([curve[-1] for _, curve in pruned_scores(record)])
+    """GLUE's score at full depth, mean over the networks that pruning took weights from; None without any."""
+    scores = [curve[-1] for left, curve in pruned_scores(record) if left < 1]
+    return metrics.mean(scores) if scores else None
 
 
 def pruned_last(record: GlueRecord) -> float | None:

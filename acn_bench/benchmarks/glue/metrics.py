@@ -88,7 +88,7 @@ PRUNED = (
         "GLUE score, pruned",
         "%",
         "higher",
-        "GLUE score at full depth, mean over the pruned networks: each share, or each epoch",
+        "GLUE score at full depth, mean over the pruned networks: each share, or each epoch from the first pruning on",
         "ACN paper, appendix G and Figure 7",
         measures.pruned_mean,
         _NOT_PRUNED,

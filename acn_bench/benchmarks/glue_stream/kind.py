@@ -1,11 +1,12 @@
 """The kind `glue_stream`: tasks of GLUE that arrive one after the other, a head each."""
 
 from dataclasses import replace
+from statistics import fmean
 
 from acn_bench.analysis.final_model import FinalModel
 from acn_bench.benchmarks.continual.kind import KIND as CONTINUAL
 from acn_bench.benchmarks.glue_stream import report
-from acn_bench.benchmarks.glue_stream.measures import chance
+from acn_bench.benchmarks.glue_stream.measures import chance, held_out_shares
 from acn_bench.benchmarks.glue_stream.metrics import TABLES
 from acn_bench.benchmarks.glue_stream.record import GlueStreamRecord
 from acn_bench.benchmarks.glue_stream.result import GlueStreamResult, validate
@@ -14,7 +15,10 @@ from acn_bench.benchmarks.glue_stream.spec import GlueStreamSpec
 
 def final_model(record: GlueStreamRecord) -> FinalModel:
     """The model after the last task."""
-    return replace(CONTINUAL.final_model(record), chance=chance(record))
+    model = CONTINUAL.final_model(record)
+    return replace(
+        model, chance=chance(record), held_out_chance=fmean(held_out_shares(record.result))
+    )
 
 
 KIND = replace(

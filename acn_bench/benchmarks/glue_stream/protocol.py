@@ -22,11 +22,15 @@ def measure(run: Run[GlueStreamSpec, TextData]) -> RunOutput:
     cost.reset_peak_memory(run.device)
     with preserved_generators():
         inputs = TextInputs(run)
-        output = ContinualRun(run, inputs).measure()
+        made = ContinualRun(run, inputs)
+        output = made.measure()
     result = GlueStreamResult(
         vocabulary=inputs.tokenizer.get_vocab_size(),
         cut=inputs.cut,
         most_frequent=[round(share, 9) for share in inputs.data.most_frequent],
+        held_out_most_frequent=[
+            round(share, 9) for share in inputs.data.most_frequent_of(made.split.validation)
+        ],
         **msgspec.structs.asdict(output.result),
     )
     return replace(output, result=result)

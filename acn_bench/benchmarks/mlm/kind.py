@@ -3,7 +3,7 @@
 from acn_bench.analysis.final_model import FinalModel
 from acn_bench.benchmarks.kind import Kind
 from acn_bench.benchmarks.mlm import report
-from acn_bench.benchmarks.mlm.metrics import TABLES, chance
+from acn_bench.benchmarks.mlm.metrics import TABLES, chance, most_frequent
 from acn_bench.benchmarks.mlm.record import MlmRecord
 from acn_bench.benchmarks.mlm.result import MaskedScores, MlmResult, validate
 from acn_bench.benchmarks.mlm.spec import MlmSpec
@@ -13,7 +13,12 @@ def final_model(record: MlmRecord) -> FinalModel:
     """The pre-trained network: its accuracy on masked tokens."""
     r = record.result
     return FinalModel(
-        _curve(r.test), _curve(r.validation), r.validation.tokens, r.changes, chance(record)
+        _curve(r.test),
+        _curve(r.validation),
+        r.validation.tokens,
+        r.changes,
+        chance(record),
+        most_frequent(r.validation),
     )
 
 

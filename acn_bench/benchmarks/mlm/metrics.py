@@ -7,14 +7,19 @@ from acn_bench.analysis.depth_metrics import SUFFICIENT, TRUNCATED, UTILISED
 from acn_bench.analysis.metric import Metric
 from acn_bench.benchmarks.kind import TableName
 from acn_bench.benchmarks.mlm.record import MlmRecord
+from acn_bench.benchmarks.mlm.result import MaskedScores
 
 _BERT = "Devlin et al. 2019"
 
 
 def chance(record: MlmRecord) -> float:
-    """The accuracy of answering the most frequent masked token."""
-    test = record.result.test
-    return test.most_frequent / test.tokens
+    """The accuracy of answering the most frequent masked token of the text to test on."""
+    return most_frequent(record.result.test)
+
+
+def most_frequent(scores: MaskedScores) -> float:
+    """The share of the most frequent one among masked tokens."""
+    return scores.most_frequent / scores.tokens
 
 
 QUALITY = (

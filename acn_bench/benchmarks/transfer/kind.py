@@ -20,6 +20,7 @@ def final_model(record: TransferRecord) -> FinalModel:
         result.target_rows.validation,
         changes if has_depths else None,
         1 / result.target_classes,
+        1 / result.target_classes,
     )
 
 
