@@ -63,7 +63,7 @@ def truncated_accuracy(record: Record) -> float | None:
 def _utilised(title: str, tolerance: float, name: str) -> Metric:
     whole = (
         "smallest k with a[k] ≥ a[L] − 1 point, a = held-out accuracy of the final model, mean over "
-        "experiences (one on a transfer's target); no value unless a[L] is above chance by two standard errors"
+        "experiences (one on a transfer's target); no value unless a[L] is two standard errors above the share of the most frequent held-out class"
     )
     other = f"as utilised depth, with {100 * tolerance:g} points in place of 1"
     return Metric(

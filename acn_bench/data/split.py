@@ -71,6 +71,11 @@ def rows_by_class(labels: Tensor, classes: int) -> tuple[Tensor, ...]:
     return of_class
 
 
+def most_frequent(labels: Tensor) -> float:
+    """Labels (N,), 0 … K-1 -> the share of the most frequent class: what a network that answers it alone reaches."""
+    return round(labels.bincount().max().item() / len(labels), 9)
+
+
 def hold_out(
     data: Labelled, label: int, share: float, seed: int, rows: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

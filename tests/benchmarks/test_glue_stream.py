@@ -46,7 +46,7 @@ def test_the_first_task_is_learned_and_every_guard_passes(output):
     assert len(result.depth_accuracy[1][0]) == 3
     assert result.classes == [[0, 1], [2, 3]]
     assert all(share >= 0.5 for share in result.most_frequent)
-    assert all(share >= 0.5 for share in result.held_out_most_frequent)
+    assert all(share >= 0.5 for share in result.validation.most_frequent)
     assert [guard.name for guard in output.guards if not guard.passed] == []
 
 
@@ -129,7 +129,8 @@ def test_a_task_has_its_accuracy_forgetting_and_blocks_in_the_report():
     assert measures.forgotten(record, 1) == pytest.approx(0.2)
     assert measures.forgotten(record, 0) is None  # it came last
     assert measures.utilised_depth(record, 1, at_end=False) == 1
-    one_class = msgspec.structs.replace(record.result, held_out_most_frequent=[0.6, 0.85])
-    guessing = msgspec.structs.replace(record, result=one_class)
-    assert measures.utilised_depth(guessing, 1, at_end=False) is None
+    held_out = msgspec.structs.replace(record.result.validation, most_frequent=[0.85, 0.6])
+    result = msgspec.structs.replace(record.result, validation=held_out)
+    guessing = msgspec.structs.replace(record, result=result)
+    assert measures.utilised_depth(guessing, 1, at_end=False) is None  # it came first
     assert [cell.text for cell in task_table._cells([record], 1)][:3] == ["80.0", "60.0", "20.0"]

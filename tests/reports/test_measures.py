@@ -1,12 +1,14 @@
 import msgspec
 import pytest
 
+from acn_bench import validation
 from acn_bench.analysis import depth_metrics
 from acn_bench.analysis.comparison import compare
 from acn_bench.benchmarks.continual import definitions
 from acn_bench.benchmarks.continual.kind import KIND
 from acn_bench.benchmarks.continual.result import Validation
 from acn_bench.benchmarks.mlm.example import example_record as mlm_example
+from acn_bench.benchmarks.supervised.example import example_record as supervised_example
 
 T = 2
 
@@ -108,6 +110,39 @@ def test_every_metric_says_what_it_is_and_where_it_comes_from():
         assert metric.definition
         assert metric.source
         assert metric.missing
+
+
+@pytest.mark.parametrize(
+    ("heads", "shares", "level"),
+    [
+        ("each", None, 1 / 5),  # an equal part of an experience's five classes
+        ("each", [0.2, 0.6], 0.4),
+        ("one", None, 1 / 10),
+        ("one", [0.2, 0.6], 0.3),  # one class of the second experience, always
+    ],
+)
+def test_the_most_frequent_held_out_class_is_the_chance_level_of_a_stream(
+    record, heads, shares, level
+):
+    r = cut(record, [0.2, 0.3, 0.4, 0.4], benchmark={"heads": heads})
+    held = msgspec.structs.replace(r.result.validation, most_frequent=shares)
+    made = msgspec.structs.replace(r, result=msgspec.structs.replace(r.result, validation=held))
+    assert made.final_model.held_out_chance == pytest.approx(level)
+    assert made.final_model.chance == (1 / 5 if heads == "each" else 1 / 10)
+
+
+def test_a_classifier_that_answers_the_most_frequent_held_out_class_has_no_utilised_depth():
+    made = supervised_example()
+    assert depth_metrics.utilised_depth(made) is not None
+    accuracy = made.result.validation.top1[-1] / made.result.rows.validation
+    result = msgspec.structs.replace(made.result, held_out_most_frequent=accuracy)
+    guessing = msgspec.structs.replace(made, result=result)
+    assert depth_metrics.utilised_depth(guessing) is None
+
+
+def test_a_most_frequent_class_below_an_equal_part_is_refused():
+    with pytest.raises(ValueError, match=r"holds 0\.1: of 5 classes one has 0\.2 or more"):
+        validation.most_frequent("result", [0.25, 0.1], [5, 5])
 
 
 def test_the_most_frequent_held_out_token_is_the_chance_level_of_masked_tokens():

@@ -50,6 +50,16 @@ def chance(record: ContinualRecord) -> float:
     return 1 / sum(sizes)
 
 
+def held_out_chance(record: ContinualRecord) -> float:
+    """The accuracy on held-out rows of a network that answers one class alone, the most frequent one; at least `chance`."""
+    shares = record.result.validation.most_frequent
+    if shares is None:
+        return chance(record)
+    if record.config.benchmark.heads == "each":
+        return sum(shares) / len(shares)
+    return max(shares) / len(shares)
+
+
 def learned_in_turn(record: ContinualRecord) -> bool:
     """Whether the accuracy was measured more than once along the stream; joint training has one row."""
     return sum(row.count(None) < len(row) for row in record.result.accuracy) > 1

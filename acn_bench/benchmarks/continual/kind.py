@@ -2,7 +2,7 @@
 
 from acn_bench.analysis.final_model import FinalModel, over_experiences
 from acn_bench.benchmarks.continual import noise_cost, report
-from acn_bench.benchmarks.continual.definitions import chance
+from acn_bench.benchmarks.continual.definitions import chance, held_out_chance
 from acn_bench.benchmarks.continual.metrics import TABLES
 from acn_bench.benchmarks.continual.record import ContinualRecord
 from acn_bench.benchmarks.continual.result import ContinualResult, validate
@@ -19,7 +19,7 @@ def final_model(record: ContinualRecord) -> FinalModel:
         sum(held.counts),
         held.changes,
         chance(record),
-        chance(record),
+        held_out_chance(record),
     )
 
 

@@ -28,6 +28,7 @@ from acn_bench.benchmarks.run import Run, RunOutput, weights_on_cpu
 from acn_bench.benchmarks.run_checks import RunChecks
 from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.data.images import ImageData
+from acn_bench.data.split import most_frequent
 from acn_bench.evaluation import cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
@@ -230,6 +231,9 @@ class ContinualRun:
                 counts=[len(rows) for rows in self.split.validation],
                 changes=validations.changes if has_depths else None,
                 probe_accuracy=probes.held_out_accuracy if probes else None,
+                most_frequent=[
+                    most_frequent(self.data.train_labels[rows]) for rows in self.split.validation
+                ],
             ),
             test_counts=[len(rows) for rows in self.split.test],
             train_loss=self.monitor.loss,

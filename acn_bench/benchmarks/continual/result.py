@@ -28,6 +28,8 @@ class Validation(Struct, frozen=True, kw_only=True):
     # against full depth; null if the network has no depths, and in older records
     changes: list[list[int]] | None = None
     probe_accuracy: list[list[float]] | None = None  # as on test images
+    # share of the most frequent class among the examples of each experience; null in older records
+    most_frequent: list[float] | None = None
 
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)  # of the importances
@@ -93,6 +95,12 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     validation.count("result.validation.counts", held_out.counts, T)
     validation.matrix("result.accuracy", result.accuracy, T, result.test_counts)
     validation.matrix("result.validation.accuracy", held_out.accuracy, T, held_out.counts)
+    if held_out.most_frequent is not None:
+        validation.most_frequent(
+            "result.validation.most_frequent",
+            held_out.most_frequent,
+            [len(own) for own in result.classes],
+        )
     if result.masked_accuracy is not None:
         validation.matrix("result.masked_accuracy", result.masked_accuracy, T, result.test_counts)
     if result.initial_accuracy is not None:

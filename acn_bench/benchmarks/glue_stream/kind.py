@@ -16,9 +16,7 @@ from acn_bench.benchmarks.glue_stream.spec import GlueStreamSpec
 def final_model(record: GlueStreamRecord) -> FinalModel:
     """The model after the last task."""
     model = CONTINUAL.final_model(record)
-    return replace(
-        model, chance=chance(record), held_out_chance=fmean(held_out_shares(record.result))
-    )
+    return replace(model, chance=chance(record), held_out_chance=fmean(held_out_shares(record)))
 
 
 KIND = replace(

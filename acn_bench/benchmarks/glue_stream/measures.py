@@ -5,7 +5,6 @@ from statistics import fmean
 from acn_bench import metrics
 from acn_bench.analysis.depth_metrics import TOLERANCE
 from acn_bench.benchmarks.glue_stream.record import GlueStreamRecord
-from acn_bench.benchmarks.glue_stream.result import GlueStreamResult
 from acn_bench.benchmarks.glue_stream.spec import CLASSES
 
 
@@ -14,9 +13,12 @@ def chance(record: GlueStreamRecord) -> float:
     return fmean(record.result.most_frequent)
 
 
-def held_out_shares(result: GlueStreamResult) -> list[float]:
-    """The share of the most frequent class among the held-out texts of each task; of the test texts where not measured."""
-    return result.held_out_most_frequent or result.most_frequent
+def held_out_shares(record: GlueStreamRecord) -> list[float]:
+    """The share of the most frequent class among the held-out texts of each task; of the test texts in older records."""
+    measured = record.result.validation.most_frequent
+    if measured is None:
+        return record.result.most_frequent
+    return [measured[experience(record, task)] for task in range(len(measured))]
 
 
 def experience(record: GlueStreamRecord, task: int) -> int:
@@ -52,6 +54,6 @@ def utilised_depth(record: GlueStreamRecord, task: int, *, at_end: bool) -> int 
     curve = None if held.depth_accuracy is None else held.depth_accuracy[row][e]
     if curve is None:
         return None
-    level = held_out_shares(record.result)[task]
+    level = held_out_shares(record)[task]
     above = metrics.above_chance(curve[-1], level, held.counts[e])
     return metrics.utilised_depth(curve, TOLERANCE) if above else None

@@ -22,15 +22,11 @@ def measure(run: Run[GlueStreamSpec, TextData]) -> RunOutput:
     cost.reset_peak_memory(run.device)
     with preserved_generators():
         inputs = TextInputs(run)
-        made = ContinualRun(run, inputs)
-        output = made.measure()
+        output = ContinualRun(run, inputs).measure()
     result = GlueStreamResult(
         vocabulary=inputs.tokenizer.get_vocab_size(),
         cut=inputs.cut,
-        most_frequent=[round(share, 9) for share in inputs.data.most_frequent],
-        held_out_most_frequent=[
-            round(share, 9) for share in inputs.data.most_frequent_of(made.split.validation)
-        ],
+        most_frequent=inputs.data.most_frequent,
         **msgspec.structs.asdict(output.result),
     )
     return replace(output, result=result)

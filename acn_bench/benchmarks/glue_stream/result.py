@@ -3,7 +3,7 @@
 from acn_bench import validation
 from acn_bench.benchmarks.continual import result as continual
 from acn_bench.benchmarks.continual.result import ContinualResult
-from acn_bench.benchmarks.glue_stream.spec import GlueStreamSpec
+from acn_bench.benchmarks.glue_stream.spec import CLASSES, GlueStreamSpec
 
 
 class GlueStreamResult(ContinualResult, frozen=True, kw_only=True, tag="glue_stream"):
@@ -13,23 +13,12 @@ class GlueStreamResult(ContinualResult, frozen=True, kw_only=True, tag="glue_str
     # by task in the order of `tasks`
     cut: list[int]  # texts that were longer than the longest length
     most_frequent: list[float]  # share of the most frequent class among the test texts
-    held_out_most_frequent: list[float] | None = (
-        None  # among the held-out texts; null: not measured
-    )
 
 
 def validate(result: GlueStreamResult, spec: GlueStreamSpec) -> None:
     """Raise ValueError if the parts of a result do not fit each other, or its settings."""
     continual.validate(result, spec)
     validation.long("result.cut", result.cut, len(spec.tasks))
-    for name in ("most_frequent", "held_out_most_frequent"):
-        shares = getattr(result, name)
-        if shares is not None:
-            _shares(f"result.{name}", shares, len(spec.tasks))
-
-
-def _shares(place: str, shares: list[float], tasks: int) -> None:
-    validation.long(place, shares, tasks)
-    for share in shares:
-        if not 0.5 <= share <= 1:
-            raise ValueError(f"{place} holds {share}: of two classes one has half or more")
+    validation.most_frequent(
+        "result.most_frequent", result.most_frequent, [CLASSES] * len(spec.tasks)
+    )

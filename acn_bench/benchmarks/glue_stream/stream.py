@@ -9,6 +9,7 @@ from torch import Tensor
 from acn_bench.benchmarks.glue_stream.spec import CLASSES, GlueStreamConfig
 from acn_bench.data.counter import bits
 from acn_bench.data.data_set import Counts
+from acn_bench.data.split import most_frequent
 from acn_bench.data.texts import TextData
 
 LEFT_OUT = -1  # the label of a training row that no class takes
@@ -48,16 +49,7 @@ class TextStream:
     def most_frequent(self) -> list[float]:
         """The share of the most frequent class among the test texts of each task."""
         sets = [test.labels for part in self.parts for test in part.tests.values()]
-        return [_most_frequent(labels) for labels in sets]
-
-    def most_frequent_of(self, rows: Sequence[Tensor]) -> list[float]:
-        """The same among training texts by experience, (N,) row numbers each."""
-        sets = [self.train_labels[own] for own in rows]
-        return [_most_frequent(own) for own in sorted(sets, key=lambda own: int(own[0]))]
-
-
-def _most_frequent(labels: Tensor) -> float:
-    return labels.bincount().max().item() / len(labels)
+        return [most_frequent(labels) for labels in sets]
 
 
 def _limited(labels: Tensor, most: int | None) -> Tensor:

@@ -20,7 +20,7 @@ def final_model(record: RobustnessRecord) -> FinalModel:
         result.rows.validation,
         None if held_out is None else result.changes,
         measures.chance(record),
-        measures.chance(record),
+        result.held_out_most_frequent or measures.chance(record),
     )
 
 

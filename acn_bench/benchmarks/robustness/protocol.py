@@ -29,6 +29,7 @@ from acn_bench.benchmarks.run_progress import RunProgress
 from acn_bench.data.corrupted_images import CorruptedImages
 from acn_bench.data.generators import preserved_generators
 from acn_bench.data.images import ImageData
+from acn_bench.data.split import most_frequent
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.calibration import Predictions
 from acn_bench.evaluation.correctness import Correct
@@ -109,6 +110,11 @@ class RobustnessRun:
             reliability=self.reliability.rows,
             attack=attack,
             example_images=self._example_images(),
+            held_out_most_frequent=(
+                None
+                if validation is None
+                else most_frequent(self.data.labels[self.data.validation])
+            ),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(train=perf_counter() - start - seconds, evaluate=seconds),

@@ -93,6 +93,8 @@ class RobustnessResult(Result, frozen=True, kw_only=True, tag="robustness"):
     reliability: list[Reliability]
     attack: AttackScores | None = None
     example_images: list[ExampleImage] = []  # clean first; older records have none
+    # share of the most frequent class among the held-out rows; null where none are, and in older records
+    held_out_most_frequent: float | None = None
 
 
 def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
@@ -104,6 +106,10 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
         _scores("validation", result.validation, depths, result.rows.validation)
     elif result.images_seen:
         raise ValueError("result.validation is missing: a training holds rows out")
+    if result.held_out_most_frequent is not None:
+        validation.most_frequent(
+            "result.held_out_most_frequent", [result.held_out_most_frequent], [result.classes]
+        )
     noise = [(name, level) for name, levels in spec.noise.items() for level in levels]
     _conditions("noise", result.noise, noise, depths, tests)
     common = [(name, float(s)) for name in spec.common for s in spec.severities]

@@ -19,7 +19,7 @@ def final_model(record: SupervisedRecord) -> FinalModel:
         result.rows.validation,
         result.changes if has_depths else None,
         measures.chance(record),
-        measures.chance(record),
+        result.held_out_most_frequent or measures.chance(record),
     )
 
 

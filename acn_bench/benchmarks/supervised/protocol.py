@@ -26,6 +26,7 @@ from acn_bench.benchmarks.training_run import trainer
 from acn_bench.data.generators import preserved_generators
 from acn_bench.data.image_folder import ImageFolderData
 from acn_bench.data.images import ImageData
+from acn_bench.data.split import most_frequent
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.result import RowCounts, Seconds
 from acn_bench.spec import Struct
@@ -98,6 +99,7 @@ class SupervisedRun:
             noise=noise,
             exits=exits,
             skipped=measurement.skipped + self._skipped(),
+            held_out_most_frequent=most_frequent(self.data.train_labels[self.split.validation[0]]),
             curve=[m.point for m in measured if m.point is not None],
             gradients=(
                 [m.gradients for m in measured if m.gradients is not None]

@@ -78,6 +78,8 @@ class SupervisedResult(Result, frozen=True, kw_only=True, tag="supervised"):
     noise: list[NoiseScores]
     exits: Exits | None = None
     skipped: int = 0  # damaged images that were left out
+    # share of the most frequent class among the held-out rows; null in older records
+    held_out_most_frequent: float | None = None
     gradients: list[GradientNorms] | None = None  # at the end of each epoch, of the first process
     curve: list[CurvePoint] = []  # every `evaluate_every` epochs, and after the last
 
@@ -92,6 +94,10 @@ def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
         raise ValueError("result.class_order names a class twice")
     rows, depths = result.rows, len(result.test.top1)
     validation.count("result.rows", (rows.train, rows.validation, rows.test), 3)
+    if result.held_out_most_frequent is not None:
+        validation.most_frequent(
+            "result.held_out_most_frequent", [result.held_out_most_frequent], [result.classes]
+        )
     validation.at_least("result.steps", result.steps, 1)
     validation.at_least("result.skipped", result.skipped, 0)
     validation.long("result.train_loss", result.train_loss, spec.epochs)

@@ -20,7 +20,7 @@ def final_model(record: TransferRecord) -> FinalModel:
         result.target_rows.validation,
         changes if has_depths else None,
         1 / result.target_classes,
-        1 / result.target_classes,
+        result.held_out_most_frequent or 1 / result.target_classes,
     )
 
 

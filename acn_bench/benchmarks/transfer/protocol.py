@@ -18,6 +18,7 @@ from acn_bench.benchmarks.transfer.result import Accuracy, Probed, Trained, Tran
 from acn_bench.benchmarks.transfer.spec import TransferSpec
 from acn_bench.data.generators import preserved_generators, seed_everything
 from acn_bench.data.images import ImageData
+from acn_bench.data.split import most_frequent
 from acn_bench.evaluation import correctness, cost, guards
 from acn_bench.evaluation.correctness import Correct
 from acn_bench.result import Seconds
@@ -83,6 +84,7 @@ class TransferRun:
             target_rows=self.target.counts,
             source_classes=self.source.classes,
             target_classes=self.target.classes,
+            held_out_most_frequent=most_frequent(self.target.labels[self.target.validation]),
             parameters=parameters,
             flops=flops,
             seconds=Seconds(
@@ -101,10 +103,9 @@ class TransferRun:
 
     def _cut(self, model: RowModel, source: Trained) -> int | None:
         """The utilised depth on held-out source rows; None at chance level, or if the network has no depths."""
-        curve = source.accuracy.validation
-        above_chance = metrics.above_chance(
-            curve[-1], 1 / self.source.classes, len(self.source.validation)
-        )
+        curve, held_out = source.accuracy.validation, self.source.validation
+        chance = most_frequent(self.source.labels[held_out])
+        above_chance = metrics.above_chance(curve[-1], chance, len(held_out))
         if not isinstance(model.backbone, Backbone) or not above_chance:
             return None
         return metrics.utilised_depth(curve, self.protocol.tolerance)

@@ -44,6 +44,8 @@ class TransferResult(Result, frozen=True, kw_only=True, tag="transfer"):
     target_rows: RowCounts
     source_classes: int
     target_classes: int
+    # share of the most frequent class among the held-out rows of the target; null in older records
+    held_out_most_frequent: float | None = None
 
 
 def validate(result: TransferResult, _: TransferSpec) -> None:
@@ -54,6 +56,12 @@ def validate(result: TransferResult, _: TransferSpec) -> None:
         validation.count(f"result.{side}_rows", sizes, 3)
     validation.at_least("result.source_classes", result.source_classes, 1)
     validation.at_least("result.target_classes", result.target_classes, 1)
+    if result.held_out_most_frequent is not None:
+        validation.most_frequent(
+            "result.held_out_most_frequent",
+            [result.held_out_most_frequent],
+            [result.target_classes],
+        )
     if result.cut is not None and not 0 <= result.cut < depths:
         raise ValueError(
             f"result.cut is {shorten(result.cut)}, of a network with {depths - 1} blocks"
