@@ -73,7 +73,8 @@ def rows_by_class(labels: Tensor, classes: int) -> tuple[Tensor, ...]:
 
 def most_frequent(labels: Tensor) -> float:
     """Labels (N,), 0 … K-1 -> the share of the most frequent class: what a network that answers it alone reaches."""
-    return round(labels.bincount().max().item() / len(labels), 9)
+    counts = labels.cpu().bincount()  # on a GPU it is not deterministic
+    return round(int(counts.max()) / len(labels), 9)
 
 
 def hold_out(
