@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from acn_bench.analysis.comparison import compare
 from acn_bench.reports.figures import sweeps
 from acn_bench.reports.figures.sweeps import positions
+from acn_bench.reports.sections.setting import description
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def test_a_sweep_over_a_number_of_a_strategy_is_a_figure(of_strategy):
     (figure,) = drawn(records).values()
     assert (figure.name, figure.title) == ("forgetting-strength", "Forgetting by strength")
     assert ticks(figure)[:3] == ["0.1", "1", "10"]
+    assert ">strength (logarithmic)<" in figure.parts[0].svg
 
 
 def test_a_value_of_none_stands_behind_the_numbers(of_strategy):
@@ -82,3 +84,9 @@ def test_other_strategies_are_no_sweep(of_strategy):
 def test_values_stand_by_size_or_by_its_logarithm(values, expected):
     at = positions(values)
     assert [at[value] for value in values] == pytest.approx(expected)
+
+
+def test_the_values_of_a_sweep_stand_once_beside_their_strategy(of_strategy):
+    comparison = compare([r for s in (0.1, 1, 10) for r in of_strategy(strength=s)])
+    words = dict(description(comparison))["Strategies"]
+    assert words.startswith("si (strength 0.1 or 1 or 10, damping 0.001")

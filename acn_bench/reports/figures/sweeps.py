@@ -113,8 +113,13 @@ def _drawings(
     metric: Metric, setting: Setting, sweeps: Sequence[Sweep], title: str
 ) -> Iterator[Drawing]:
     """A panel for each sweep, its groups in the order of the setting; all panels on one scale."""
-    at = positions([setting.value(group) for sweep in sweeps for group in sweep])
+    values = [setting.value(group) for sweep in sweeps for group in sweep]
+    at, label = positions(values), setting.label
+    if logarithmic(values):
+        label += " (logarithmic)"
     axes = [_panel(metric, setting, sweep, at) for sweep in sweeps]
+    for ax in axes:
+        ax.x.label = label
     grid.share_scales(axes)
     for ax in axes:
         ax.y.low = min(0.0, ax.y.limits[0])
@@ -140,7 +145,7 @@ def positions(values: Sequence[Value]) -> Positions:
     """
     numbers = sorted({v for v in values if v is not None})
     positive = [v for v in numbers if v > 0]
-    wide = len(positive) > 1 and numbers[0] >= 0 and positive[-1] >= _WIDE * positive[0]
+    wide = logarithmic(numbers)
     at: Positions = {v: log10(v) for v in positive} if wide else {v: v for v in numbers}
     ends = (min(at.values(), default=0.0), max(at.values(), default=0.0))
     step = (ends[1] - ends[0]) / (len(at) - 1) if len(at) > 1 else 1.0
@@ -149,6 +154,13 @@ def positions(values: Sequence[Value]) -> Positions:
     if None in values:
         at[None] = ends[1] + step
     return at
+
+
+def logarithmic(values: Sequence[Value]) -> bool:
+    """Whether values of zero or more span a factor of ten or more."""
+    numbers = [v for v in values if v is not None]
+    positive = [v for v in numbers if v > 0]
+    return len(positive) > 1 and min(numbers) >= 0 and max(positive) >= _WIDE * min(positive)
 
 
 def _panel(metric: Metric, setting: Setting, sweep: Sweep, at: Positions) -> Axes:
@@ -161,7 +173,7 @@ def _panel(metric: Metric, setting: Setting, sweep: Sweep, at: Positions) -> Axe
         seeds = [(x, v * scale) for x, c in cells for v in c.values.values()]
         ax.markers([x for x, _ in seeds], [v for _, v in seeds], look.marker, look.colour, 4, opacity=0.75)  # fmt: skip
     values = [setting.value(g) for g in sweep]
-    ax.x.label, ax.x.margin = setting.label, 0.12
+    ax.x.margin = 0.12
     ax.x.ticks = [(at[v], wording.setting(v)) for v in values]
     return ax
 

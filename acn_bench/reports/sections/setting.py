@@ -74,7 +74,7 @@ def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
         spec = group.config.strategy
         if spec is not None and spec not in used.setdefault(spec.name, []):
             used[spec.name].append(spec)
-    named = [name + each(map(_options, specs)) for name, specs in used.items()]
+    named = [name + _options(specs) for name, specs in used.items()]
     sources = [f"{name}: {source}" for name in used if (source := _source(name, used[name]))]
     return [
         *([("Strategies", "; ".join(named))] if named else []),
@@ -82,9 +82,13 @@ def _strategies(comparison: Comparison) -> list[tuple[str, str]]:
     ]
 
 
-def _options(spec: Strategy) -> str:
-    """A strategy's hyper-parameters in brackets; empty where it has none."""
-    values = [f"{wording.key(n)} {wording.setting(v)}" for n, v in options(spec).items()]
+def _options(specs: Sequence[Strategy]) -> str:
+    """A strategy's hyper-parameters in brackets, each with all of its values; empty where it has none."""
+    used: dict[str, dict[str, None]] = {}
+    for spec in specs:
+        for name, value in options(spec).items():
+            used.setdefault(name, {})[wording.setting(value)] = None
+    values = [f"{wording.key(name)} {' or '.join(words)}" for name, words in used.items()]
     return f" ({', '.join(values)})" if values else ""
 
 
