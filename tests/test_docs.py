@@ -350,6 +350,33 @@ def test_what_a_selected_strength_changes_is_that_of_the_records(words):
     assert f"| {' | '.join([words, *changes])} |" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("bound", [None, 0.01, 0.1, 0.3, 1.0, 3.0])
+def test_the_table_of_bounds_is_that_of_the_records(bound):
+    folder = "2026-11-27-si-bound-small"
+    end = "naive mixer released 15" if bound is None else f"importance max {bound}"
+    forgets, ends = (
+        v
+        for claim in ("forgets_less", "ends_higher")
+        for v in verdicts(folder)
+        if v["claim"] == claim and v["group"].endswith(end)
+    )
+    values = {}
+    for r, value in measured(folder, "forgetting"):
+        limit = None if r.strategy.name == "naive" else r.strategy.importance_max
+        values.setdefault((limit, r.backbone.wiring), []).append(value)
+    shares = [
+        f"{100 * sum(values[bound, arm]) / sum(values[None, arm]):.0f}"
+        for arm in ("ac", "residual")
+    ]
+    cells = [
+        "naive" if bound is None else f"SI, bound {bound:g}",
+        *(f"{effect(v, 100)}, {outcome(v)}" for v in (forgets, ends)),
+        ", ".join(shares),
+    ]
+    page = (ROOT / "reports" / folder / "README.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(cells)} |" in page
+
+
 SIDES = {  # a folder -> what tells its two sides apart, and the values: the first less the second
     "2026-11-27-bf16-cifar100-subset": (lambda config: config.precision, "bf16", "fp32"),
     "2026-11-27-si-path-small": (lambda config: config.strategy.path, "loss", "penalised"),
