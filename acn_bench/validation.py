@@ -69,14 +69,12 @@ def shares(place: str, values: Sequence[float], length: int, of: int | None = No
         share(f"{place}[{k}]", value, of)
 
 
-def most_frequent(place: str, values: Sequence[float], classes: Sequence[int]) -> None:
-    """The share of the most frequent of so many classes, for each set of rows: at least an equal part."""
-    long(place, values, len(classes))
-    for value, count in zip(values, classes, strict=True):
-        if not 1 / count - ROUNDING <= value <= 1:
-            raise ValueError(
-                f"{place} holds {value}: of {count} classes one has {1 / count:.3g} or more"
-            )
+def most_frequent(place: str, value: float | None, classes: int) -> None:
+    """The share of the most frequent of so many classes: at least an equal part; None where it was not measured."""
+    if value is not None and not 1 / classes - ROUNDING <= value <= 1:
+        raise ValueError(
+            f"{place} is {value}: of {classes} classes one has {1 / classes:.3g} or more"
+        )
 
 
 @lru_cache(maxsize=32)

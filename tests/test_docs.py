@@ -192,18 +192,10 @@ def test_over_both_depths_the_correction_leaves_the_same_verdicts():
 
 @pytest.mark.parametrize("words", PAIRED)
 def test_what_changes_with_depth_is_that_of_the_records(words):
-    values = {}
-    for folder in FULL.values():
-        for r, value in measured(folder, words):
-            values[r.strategy.name, r.backbone.depth, r.backbone.wiring, r.seeds.init] = value
     cells = [words]
     for strategy in ("naive", "si"):
         less, more = (
-            [
-                values[strategy, depth, "ac", k] - values[strategy, depth, "residual", k]
-                for k in range(5)
-            ]
-            for depth in FULL
+            paired(folder, words)[strategy, "released", depth] for depth, folder in FULL.items()
         )
         cells.append(mean_and_interval([b - a for a, b in zip(less, more, strict=True)]))
     page = ROOT / "reports" / FULL[15] / "README.md"
@@ -316,20 +308,9 @@ def test_the_readme_quotes_the_small_mixers_as_they_are():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_the_kind_of_block_changes_is_that_of_the_records(strategy):
-    values = {}
-    for r, value in measured(SMALL, "accuracy at the end"):
-        b = r.backbone
-        values[r.strategy.name, b.variant, b.depth, b.wiring, r.seeds.init] = value
-    cells = [STRATEGIES[strategy]]
+    differences, cells = paired(SMALL, "accuracy at the end"), [STRATEGIES[strategy]]
     for depth in (5, 10, 15):
-        released, plain = (
-            [
-                values[strategy, block, depth, "ac", k]
-                - values[strategy, block, depth, "residual", k]
-                for k in range(5)
-            ]
-            for block in ("released", "plain")
-        )
+        released, plain = (differences[strategy, block, depth] for block in ("released", "plain"))
         cells.append(mean_and_interval([a - b for a, b in zip(released, plain, strict=True)]))
     page = ROOT / "reports" / SMALL / "README.md"
     assert f"| {' | '.join(cells)} |" in page.read_text(encoding="utf-8").splitlines()
@@ -411,6 +392,19 @@ def measured(folder, words):
     """The config of each published run, and its value of the metric of a table's words."""
     for r in records.load_all([ROOT / "reports" / folder]):
         yield r.config, kind_of(r).metrics[PAIRED[words]].value(r)
+
+
+def paired(folder, words):
+    """AC − residual of the five seeds in order, by strategy, variant and depth."""
+    values = {}
+    for r, value in measured(folder, words):
+        group = values.setdefault((r.strategy.name, r.backbone.variant, r.backbone.depth), {})
+        group[r.backbone.wiring, r.seeds.init] = value
+    return {
+        key: [group["ac", k] - group["residual", k] for k in range(5)]
+        for key, group in values.items()
+        if len(group) == 10
+    }
 
 
 def outcome(verdict):

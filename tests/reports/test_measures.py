@@ -141,8 +141,8 @@ def test_a_classifier_that_answers_the_most_frequent_held_out_class_has_no_utili
 
 
 def test_a_most_frequent_class_below_an_equal_part_is_refused():
-    with pytest.raises(ValueError, match=r"holds 0\.1: of 5 classes one has 0\.2 or more"):
-        validation.most_frequent("result", [0.25, 0.1], [5, 5])
+    with pytest.raises(ValueError, match=r"is 0\.1: of 5 classes one has 0\.2 or more"):
+        validation.most_frequent("result", 0.1, 5)
 
 
 def test_the_most_frequent_held_out_token_is_the_chance_level_of_masked_tokens():

@@ -95,12 +95,6 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
     validation.count("result.validation.counts", held_out.counts, T)
     validation.matrix("result.accuracy", result.accuracy, T, result.test_counts)
     validation.matrix("result.validation.accuracy", held_out.accuracy, T, held_out.counts)
-    if held_out.most_frequent is not None:
-        validation.most_frequent(
-            "result.validation.most_frequent",
-            held_out.most_frequent,
-            [len(own) for own in result.classes],
-        )
     if result.masked_accuracy is not None:
         validation.matrix("result.masked_accuracy", result.masked_accuracy, T, result.test_counts)
     if result.initial_accuracy is not None:
@@ -109,10 +103,19 @@ def validate(result: ContinualResult, protocol: ContinualSpec) -> None:
             validation.share(f"result.initial_accuracy[{j}]", value, result.test_counts[j])
     if result.share_at_limit is not None:
         validation.shares("result.share_at_limit", result.share_at_limit, T)
+    _validate_most_frequent(result)
     _validate_measures(result)
     _validate_tries(result, protocol)
     _validate_noise(result, protocol)
     _validate_depths(result, T)
+
+
+def _validate_most_frequent(result: ContinualResult) -> None:
+    place, shares = "result.validation.most_frequent", result.validation.most_frequent
+    if shares is not None:
+        validation.long(place, shares, len(result.classes))
+        for j, (share, own) in enumerate(zip(shares, result.classes, strict=True)):
+            validation.most_frequent(f"{place}[{j}]", share, len(own))
 
 
 def _validate_measures(result: ContinualResult) -> None:

@@ -68,8 +68,7 @@ def pruned_scores(record: GlueRecord) -> list[tuple[float, list[float]]]:
 
 def pruned_mean(record: GlueRecord) -> float | None:
     """GLUE's score at full depth, mean over the networks that pruning took weights from; None without any."""
-    scores = [curve[-1] for left, curve in pruned_scores(record) if left < 1]
-    return metrics.mean(scores) if scores else None
+    return metrics.mean([curve[-1] for left, curve in pruned_scores(record) if left < 1])
 
 
 def pruned_last(record: GlueRecord) -> float | None:

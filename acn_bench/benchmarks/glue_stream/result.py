@@ -19,6 +19,6 @@ def validate(result: GlueStreamResult, spec: GlueStreamSpec) -> None:
     """Raise ValueError if the parts of a result do not fit each other, or its settings."""
     continual.validate(result, spec)
     validation.long("result.cut", result.cut, len(spec.tasks))
-    validation.most_frequent(
-        "result.most_frequent", result.most_frequent, [CLASSES] * len(spec.tasks)
-    )
+    validation.long("result.most_frequent", result.most_frequent, len(spec.tasks))
+    for share in result.most_frequent:
+        validation.most_frequent("result.most_frequent", share, CLASSES)

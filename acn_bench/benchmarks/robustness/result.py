@@ -106,10 +106,9 @@ def validate(result: RobustnessResult, spec: RobustnessSpec) -> None:
         _scores("validation", result.validation, depths, result.rows.validation)
     elif result.images_seen:
         raise ValueError("result.validation is missing: a training holds rows out")
-    if result.held_out_most_frequent is not None:
-        validation.most_frequent(
-            "result.held_out_most_frequent", [result.held_out_most_frequent], [result.classes]
-        )
+    validation.most_frequent(
+        "result.held_out_most_frequent", result.held_out_most_frequent, result.classes
+    )
     noise = [(name, level) for name, levels in spec.noise.items() for level in levels]
     _conditions("noise", result.noise, noise, depths, tests)
     common = [(name, float(s)) for name in spec.common for s in spec.severities]

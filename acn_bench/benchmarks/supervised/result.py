@@ -94,10 +94,9 @@ def validate(result: SupervisedResult, spec: SupervisedSpec) -> None:
         raise ValueError("result.class_order names a class twice")
     rows, depths = result.rows, len(result.test.top1)
     validation.count("result.rows", (rows.train, rows.validation, rows.test), 3)
-    if result.held_out_most_frequent is not None:
-        validation.most_frequent(
-            "result.held_out_most_frequent", [result.held_out_most_frequent], [result.classes]
-        )
+    validation.most_frequent(
+        "result.held_out_most_frequent", result.held_out_most_frequent, result.classes
+    )
     validation.at_least("result.steps", result.steps, 1)
     validation.at_least("result.skipped", result.skipped, 0)
     validation.long("result.train_loss", result.train_loss, spec.epochs)

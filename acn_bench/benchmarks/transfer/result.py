@@ -56,12 +56,9 @@ def validate(result: TransferResult, _: TransferSpec) -> None:
         validation.count(f"result.{side}_rows", sizes, 3)
     validation.at_least("result.source_classes", result.source_classes, 1)
     validation.at_least("result.target_classes", result.target_classes, 1)
-    if result.held_out_most_frequent is not None:
-        validation.most_frequent(
-            "result.held_out_most_frequent",
-            [result.held_out_most_frequent],
-            [result.target_classes],
-        )
+    validation.most_frequent(
+        "result.held_out_most_frequent", result.held_out_most_frequent, result.target_classes
+    )
     if result.cut is not None and not 0 <= result.cut < depths:
         raise ValueError(
             f"result.cut is {shorten(result.cut)}, of a network with {depths - 1} blocks"

@@ -6,8 +6,6 @@ from functools import partial
 from math import log10
 from typing import Any
 
-import msgspec
-
 from acn_bench import wording
 from acn_bench.analysis.comparison import Comparison
 from acn_bench.analysis.groups import Group, arm_order
@@ -24,7 +22,7 @@ PANELS = 12  # of a drawing: what fits on one page
 _WIDE = 10  # largest ÷ smallest: from here on the scale is logarithmic
 _CAPTION = (
     "One dot a seed, one line an arm through the means; every value is a network of its own, trained from its own "
-    "initial weights."
+    "initial weights, and the arms of a seed share the data."
 )
 
 
@@ -71,27 +69,28 @@ def draw(comparison: Comparison, metric_name: str, setting: Setting) -> Figure |
 
 def _swept(comparison: Comparison) -> list[str]:
     """The words of the settings with several numbers among groups that are alike in all else; depth aside."""
-    words = {_word(name): None for group in comparison.groups for name in group.settings}
-    return [w for w in words if w != _DEPTH.word and _sweeps(comparison.groups, setting(w))]
+    values: dict[str, set[Any]] = {}
+    for group in comparison.groups:
+        for name, value in group.settings.items():
+            values.setdefault(_word(name), set()).add(value)
+    varied = [word for word, distinct in values.items() if len(distinct) > 1]
+    return [w for w in varied if w != _DEPTH.word and _sweeps(comparison.groups, setting(w))]
 
 
 def _sweeps(groups: Sequence[Group], setting: Setting) -> list[Sweep]:
-    parted: dict[bytes, list[Group]] = {}
+    parted: dict[tuple[tuple[str, Any], ...], list[Group]] = {}
     for group in groups:
         if len(values := _named(group, setting.word)) == 1 and _is_number(values[0]):
-            parted.setdefault(_but(group, setting.word), []).append(group)
+            shared = tuple(
+                pair for pair in group.settings.items() if _word(pair[0]) != setting.word
+            )
+            parted.setdefault(shared, []).append(group)
     sweeps = [sorted(s, key=lambda g: _order(setting.value(g))) for s in parted.values()]
     return [s for s in sweeps if len({setting.value(g) for g in s}) > 1]
 
 
 def _named(group: Group, word: str) -> list[Any]:
     return [value for name, value in group.settings.items() if _word(name) == word]
-
-
-def _but(group: Group, word: str) -> bytes:
-    """All that the groups of a panel share."""
-    shared = {name: value for name, value in group.settings.items() if _word(name) != word}
-    return msgspec.json.encode(shared, order="deterministic")
 
 
 def _word(name: str) -> str:
@@ -118,10 +117,9 @@ def _drawings(
     if logarithmic(values):
         label += " (logarithmic)"
     axes = [_panel(metric, setting, sweep, at) for sweep in sweeps]
-    for ax in axes:
-        ax.x.label = label
     grid.share_scales(axes)
     for ax in axes:
+        ax.x.label = label
         ax.y.low = min(0.0, ax.y.limits[0])
     for start in range(0, len(sweeps), PANELS):
         end = start + PANELS
